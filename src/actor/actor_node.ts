@@ -1,0 +1,520 @@
+/**
+ * An actor that runs in this isolate. It handles one message at a time; a handler that returns a
+ * promise makes it wait, a deferred reply does not. Synchronous handlers cost no promise at all.
+ *
+ * @module
+ */
+
+import { type ActorDefinition, type Deferred, STASHED } from "./actor.ts";
+import type { PendingAsk } from "./ask.ts";
+import { bindArgs, IncarnationContext } from "./context.ts";
+import { ActorFailed, ActorStopped } from "./errors.ts";
+import { MailboxNode } from "./mailbox_node.ts";
+import type { MailboxOptions } from "./mailbox.ts";
+import {
+  type ExitReason,
+  type ParentNode,
+  type RestartType,
+  type Runtime,
+  Started,
+  type Termination,
+} from "./node.ts";
+import type { Cancel } from "./clock.ts";
+import type { Entry } from "./protocol.ts";
+
+/** How one child actor is run. */
+export interface ActorOptions {
+  readonly restart: RestartType;
+  /** Time to drain and clean up; `brutal` = none, Infinity = no limit of its own. */
+  readonly shutdownMs: number | "brutal";
+  /** Longest init. */
+  readonly initTimeoutMs: number;
+  readonly mailbox: MailboxOptions | undefined;
+}
+
+type Handler = (payload: unknown) => unknown;
+
+/** Slower handlers than this are timed each; faster ones one in {@linkcode SAMPLE_EVERY}. */
+const SLOW_HANDLER_MS = 0.01;
+const SAMPLE_EVERY = 64;
+/** Deferred replies outstanding per actor: each holds an asker's promise. */
+export const DEFERRED_MAX = 65_536;
+
+/** Actor on this isolate's event loop. */
+export class ActorNode extends MailboxNode {
+  #handlers: (Handler | undefined)[] = [];
+  #context: IncarnationContext | null = null;
+  #deferred: Set<DeferredReply> | null = null;
+  /** A handler's promise is under way; the message's columns are kept for its end. */
+  #waiting = false;
+  #entry: Entry | null = null;
+  #payload: unknown = undefined;
+  #ask: PendingAsk | null = null;
+  #bytes = 0;
+  #currentCause = 0;
+  #draining = false;
+  #stopAfter: "normal" | "shutdown" | null = null;
+  /** The parent asked for the end and waits for it. */
+  #terminating = false;
+  #killTimer: Cancel | null = null;
+  #untilSample = 1;
+
+  constructor(
+    runtime: Runtime,
+    name: string,
+    path: string,
+    parent: ParentNode,
+    readonly definition: ActorDefinition,
+    readonly args: unknown,
+    readonly options: ActorOptions,
+  ) {
+    super(runtime, name, path, parent, options.restart, definition.protocol, options.mailbox);
+  }
+
+  /** Causation id of the message under way, also across awaits; 0 outside of one. */
+  get currentCause(): number {
+    return this.#currentCause;
+  }
+
+  get underWay(): number {
+    return this.#entry === null ? 0 : 1;
+  }
+
+  get ready(): boolean {
+    return this.state === "running" && !this.#waiting &&
+      (this.#stopAfter !== null || this.#hasMail());
+  }
+
+  #hasMail(): boolean {
+    const system = this.mailbox.system;
+    return this.mailbox.size > 0 || (system !== null && system.size > 0);
+  }
+
+  protected arrived(): void {
+    if (!this.scheduled && this.state === "running" && !this.#waiting) {
+      this.runtime.scheduler.schedule(this);
+    }
+  }
+
+  // ---- life -----------------------------------------------------------------------------------
+
+  start(): number {
+    this.incarnation++;
+    this.retired = false;
+    this.exitQueued = false;
+    this.accepting = true;
+    this.#draining = false;
+    this.#terminating = false;
+    this.#stopAfter = null;
+    this.#untilSample = 1;
+    this.state = "starting";
+    const context = new IncarnationContext(this, this.incarnation);
+    this.#context = context;
+    const outerCause = this.runtime.cause;
+    try {
+      this.runtime.faults?.beforeInit(this.path, this.incarnation);
+      const made = this.definition.create(context, bindArgs(this.args, context));
+      if (!isThenable(made)) {
+        this.#running(made);
+        return Started.ok;
+      }
+      this.#awaitInit(made, context);
+      return Started.pending;
+    } catch (error) {
+      return this.#initFailed(context, error);
+    } finally {
+      this.runtime.cause = outerCause;
+    }
+  }
+
+  #running(handlers: object): void {
+    this.#handlers = this.protocol.byIndex.map((entry) =>
+      (handlers as Record<string, Handler>)[entry.type]
+    );
+    this.state = "running";
+    this.runtime.lifecycle?.(this, "started");
+    if (this.ready) this.runtime.scheduler.schedule(this);
+  }
+
+  #awaitInit(made: PromiseLike<object>, context: IncarnationContext): void {
+    const limitMs = this.options.initTimeoutMs;
+    const cancel = this.runtime.clock.setTimer(limitMs, () => {
+      if (this.#context !== context || this.state !== "starting") return;
+      this.#initFailed(context, new Error(`init took longer than ${limitMs} ms`));
+      this.parent?.childStarted(this, true);
+    });
+    made.then((handlers) => {
+      cancel();
+      // Given up meanwhile: what this init opened must still be closed.
+      if (this.#context !== context || this.state !== "starting") {
+        return void context.cleanUp("killed");
+      }
+      this.#running(handlers);
+      this.parent?.childStarted(this, false);
+    }, (error) => {
+      cancel();
+      if (this.#context !== context || this.state !== "starting") {
+        return void context.cleanUp("killed");
+      }
+      this.#initFailed(context, error);
+      this.parent?.childStarted(this, true);
+    });
+  }
+
+  #initFailed(context: IncarnationContext, error: unknown): number {
+    this.lastError = error;
+    void context.cleanUp("crash");
+    this.#close("crash", error);
+    return Started.failed;
+  }
+
+  terminate(how: Termination): boolean {
+    if (this.state === "down" || this.state === "stopped") return true;
+    this.#terminating = true;
+    const nowMs = this.runtime.clock.now();
+    const { shutdownMs } = this.options;
+    const ownMs = shutdownMs === "brutal" ? 0 : shutdownMs;
+    const leftMs = Math.min(ownMs, how.deadlineMs - nowMs);
+    if (this.state === "starting" || leftMs <= 0) {
+      this.#kill();
+      return true;
+    }
+    if (how.drain) {
+      this.accepting = false;
+      this.#draining = true;
+    }
+    if (this.state === "running") {
+      const idle = !this.#waiting && !(how.drain && this.#hasMail());
+      if (idle && this.#endRun("shutdown", null)) return true;
+      if (!idle && !how.drain) this.#stopAfter = "shutdown";
+    }
+    this.#killTimer?.();
+    this.#killTimer = null;
+    if (leftMs !== Infinity) {
+      this.#killTimer = this.runtime.clock.setTimer(leftMs, () => {
+        this.#killTimer = null;
+        if (!this.alive) return;
+        this.runtime.log("warn", this.path, "killed: it did not stop in time", { leftMs });
+        this.#kill();
+        this.parent?.childTerminated(this);
+      });
+    }
+    return false;
+  }
+
+  /** Ends the incarnation at once; a message under way is dead-lettered. */
+  #kill(): void {
+    const context = this.#context;
+    if (this.#entry !== null) this.#buryCurrent("stopped", null);
+    const late = this.state === "starting";
+    this.#close("killed", null);
+    // A starting one cleans up when its init comes back, see #awaitInit.
+    if (!late) void context?.cleanUp("killed");
+  }
+
+  /**
+   * Ends a running incarnation in order: clean-up hooks first. True when it is over already; else
+   * it reports to the parent when the hooks are done.
+   */
+  #endRun(reason: ExitReason, error: unknown): boolean {
+    const context = this.#context as IncarnationContext;
+    this.state = "stopping";
+    const hooks = context.cleanUp(reason);
+    if (hooks === null) {
+      this.#close(reason, error);
+      return true;
+    }
+    hooks.then(() => {
+      if (this.#context !== context || this.state !== "stopping") return;
+      this.#close(reason, error);
+      this.#report(reason, error);
+    });
+    if (!this.#terminating) this.#limitCleanUp(context);
+    return false;
+  }
+
+  /** Clean-up after a crash or an own stop has the shutdown time too. */
+  #limitCleanUp(context: IncarnationContext): void {
+    const { shutdownMs } = this.options;
+    if (shutdownMs === Infinity) return;
+    this.#killTimer = this.runtime.clock.setTimer(shutdownMs === "brutal" ? 0 : shutdownMs, () => {
+      this.#killTimer = null;
+      if (this.#context !== context || this.state !== "stopping") return;
+      this.runtime.log("warn", this.path, "killed: its clean-up did not end in time");
+      this.#close("killed", null);
+      this.#report("killed", new Error("clean-up did not end in time"));
+    });
+  }
+
+  /** Tells the parent that the incarnation is over. */
+  #report(reason: ExitReason, error: unknown): void {
+    if (this.#terminating) this.parent?.childTerminated(this);
+    else this.parent?.childExited(this, reason, error);
+  }
+
+  /** The very end of an incarnation: nothing of it acts any more. */
+  #close(reason: ExitReason, error: unknown): void {
+    this.#killTimer?.();
+    this.#killTimer = null;
+    this.#context?.end();
+    this.#context = null;
+    this.#handlers = [];
+    this.#waiting = false;
+    this.#currentCause = 0;
+    const failed = this.state === "starting";
+    this.state = "down";
+    this.lastExit = reason;
+    if (error !== null) this.lastError = error;
+    this.runtime.lifecycle?.(this, this.#terminating ? "stopped" : failed ? "failed" : "exited");
+    this.unstashAll();
+    const deferred = this.#deferred;
+    if (deferred !== null) {
+      this.#deferred = null;
+      for (const reply of deferred) reply.abandon(this.path, reason, error);
+    }
+  }
+
+  // ---- work -----------------------------------------------------------------------------------
+
+  runSlice(messagesMax: number, untilMs: number): number {
+    if (this.state !== "running" || this.#waiting) return 0;
+    if (this.#stopAfter !== null) {
+      this.#stopNow();
+      return 0;
+    }
+    const runtime = this.runtime;
+    const mailbox = this.mailbox;
+    let took = 0;
+    while (took < messagesMax) {
+      const system = mailbox.system;
+      let ring = system;
+      let lane = -1;
+      if (system === null || system.size === 0) {
+        lane = mailbox.nextLane();
+        if (lane < 0) break;
+        ring = mailbox.lane(lane);
+      }
+      const from = ring as NonNullable<typeof ring>;
+      const slot = from.headSlot;
+      const entry = from.entries[slot] as Entry;
+      const payload = from.payloads[slot];
+      const ask = from.asks[slot] as PendingAsk | null;
+      const cause = from.causes[slot] as number;
+      const bytes = from.sizes[slot] as number;
+      if (lane < 0) from.dropHead();
+      else mailbox.taken(lane, from);
+      took++;
+      if (ask !== null && ask.settled) {
+        this.bury(entry, payload, ask, cause, bytes, "expired");
+        continue;
+      }
+      this.#entry = entry;
+      this.#payload = payload;
+      this.#ask = ask;
+      this.#bytes = bytes;
+      this.#currentCause = runtime.cause = cause;
+      const sampled = --this.#untilSample === 0;
+      const startMs = sampled ? runtime.clock.now() : 0;
+      let result: unknown;
+      try {
+        const handler = this.#handlers[entry.index];
+        if (handler === undefined) {
+          this.#buryCurrent("unhandled", null);
+          continue;
+        }
+        if (runtime.faults !== null) runtime.faults.beforeHandle(this.path, entry.type);
+        result = handler(payload);
+      } catch (error) {
+        runtime.cause = 0;
+        this.#crash(error);
+        return took;
+      }
+      runtime.cause = 0;
+      if (typeof result === "object" && result !== null && isThenable(result)) {
+        this.#await(result, sampled ? startMs : runtime.scheduler.nowMs);
+        return took;
+      }
+      this.#finish(result);
+      if (sampled) {
+        const nowMs = runtime.clock.now();
+        runtime.scheduler.sawTime(nowMs);
+        this.#sample(nowMs - startMs);
+        if (nowMs >= untilMs) messagesMax = took;
+      }
+      if (this.#stopAfter !== null) {
+        this.#stopNow();
+        return took;
+      }
+    }
+    if (this.offersWaiting) this.admitOffers();
+    if (this.#draining && !this.#hasMail()) this.#stopNow();
+    return took;
+  }
+
+  #sample(ms: number): void {
+    const every = ms > SLOW_HANDLER_MS ? 1 : SAMPLE_EVERY;
+    this.service.record(ms, every);
+    this.#untilSample = every;
+  }
+
+  /** A handler came back without a promise, or its promise did. */
+  #finish(result: unknown): void {
+    const ask = this.#ask;
+    const entry = this.#entry as Entry;
+    this.#entry = null;
+    this.#ask = null;
+    if (result === STASHED) {
+      this.#putAside(entry, ask);
+      this.#payload = undefined;
+      return;
+    }
+    this.#payload = undefined;
+    this.handled++;
+    if (ask !== null && !(result instanceof DeferredReply)) ask.reply(result);
+  }
+
+  #putAside(entry: Entry, ask: PendingAsk | null): void {
+    const cause = this.#currentCause;
+    const payload = this.#payload;
+    const bytes = this.#bytes;
+    if (this.stash.length >= this.mailbox.bound) {
+      this.bury(entry, payload, ask, cause, bytes, "overflow");
+      return;
+    }
+    const atMs = this.runtime.scheduler.nowMs;
+    this.stash.push({ entry, payload, ask, cause, atMs, bytes });
+  }
+
+  #await(promise: PromiseLike<unknown>, startMs: number): void {
+    this.#waiting = true;
+    const context = this.#context;
+    promise.then((result) => {
+      if (this.#context !== context) return;
+      this.#waiting = false;
+      this.#finish(result);
+      this.#sample(Math.max(0, this.runtime.clock.now() - startMs));
+      this.#goOn();
+    }, (error) => {
+      if (this.#context !== context) return;
+      this.#waiting = false;
+      this.#crash(error);
+    });
+  }
+
+  /** After an asynchronous message. */
+  #goOn(): void {
+    this.#currentCause = 0;
+    if (this.#stopAfter !== null || (this.#draining && !this.#hasMail())) this.#stopNow();
+    else if (this.#hasMail()) this.runtime.scheduler.schedule(this);
+    if (this.offersWaiting) this.admitOffers();
+  }
+
+  #stopNow(): void {
+    const reason = this.#terminating ? "shutdown" : this.#stopAfter ?? "shutdown";
+    if (this.#endRun(reason, null)) this.#report(reason, null);
+  }
+
+  #crash(error: unknown): void {
+    this.lastError = error;
+    this.#buryCurrent("crashed", error);
+    if (this.#endRun("crash", error)) this.#report("crash", error);
+  }
+
+  #buryCurrent(reason: "crashed" | "stopped" | "unhandled", error: unknown): void {
+    const entry = this.#entry as Entry;
+    const payload = this.#payload;
+    const ask = this.#ask;
+    this.#entry = null;
+    this.#payload = undefined;
+    this.#ask = null;
+    const failure = reason === "crashed" ? new ActorFailed(this.path, entry.type, error) : null;
+    this.bury(entry, payload, ask, this.#currentCause, this.#bytes, reason, failure);
+  }
+
+  // ---- for the context ------------------------------------------------------------------------
+
+  /** See `Context.defer`. */
+  deferCurrent(): Deferred<unknown> {
+    const outstanding = this.#deferred ??= new Set();
+    if (outstanding.size >= DEFERRED_MAX) {
+      throw new RangeError(
+        `Cannot defer another reply in ${this.path}: at most ${DEFERRED_MAX} may be outstanding`,
+      );
+    }
+    if (this.#ask !== null) this.#ask.deferred = true;
+    const reply = new DeferredReply(this.#ask, this.path, outstanding);
+    outstanding.add(reply);
+    return reply;
+  }
+
+  /** The simulator's hand: ends a running incarnation from outside of any message. */
+  inject(reason: "normal" | "shutdown" | "crash", error: unknown = null): void {
+    if (this.state !== "running" || this.#waiting) return;
+    if (this.#endRun(reason, error)) this.#report(reason, error);
+  }
+
+  /** See `Context.unstash`. */
+  unstash(): void {
+    this.unstashAll();
+  }
+
+  /** See `Context.stop`. */
+  stopAfterCurrent(reason: "normal" | "shutdown"): void {
+    this.#stopAfter = reason;
+    if (this.#entry === null && this.state === "running") this.runtime.scheduler.schedule(this);
+  }
+
+  /** Takes the queued message of a cancelled timer out; counts it as superseded. */
+  dropSystem(entry: Entry, payload: unknown): void {
+    const system = this.mailbox.system;
+    if (system === null) return;
+    const keep = [];
+    for (let m = system.shift(); m !== null; m = system.shift()) {
+      if (m.entry === entry && m.payload === payload) this.superseded++;
+      else keep.push(m);
+    }
+    for (const m of keep) system.push(m.entry, m.payload, m.ask, m.cause, m.atMs, m.bytes);
+  }
+}
+
+class DeferredReply implements Deferred<unknown> {
+  settled = false;
+  constructor(
+    readonly ask: PendingAsk | null,
+    readonly path: string,
+    readonly outstanding: Set<DeferredReply>,
+  ) {}
+
+  resolve(reply: unknown): void {
+    if (!this.#settle()) return;
+    this.ask?.reply(reply);
+  }
+
+  reject(error: unknown): void {
+    if (!this.#settle()) return;
+    this.ask?.reject(new ActorFailed(this.path, this.ask.type, error));
+  }
+
+  /** The incarnation ended with this reply outstanding. */
+  abandon(path: string, reason: ExitReason, error: unknown): void {
+    this.settled = true;
+    const ask = this.ask;
+    if (ask === null) return;
+    ask.reject(
+      reason === "crash"
+        ? new ActorFailed(path, ask.type, error)
+        : new ActorStopped(path, ask.type),
+    );
+  }
+
+  #settle(): boolean {
+    if (this.settled) return false;
+    this.settled = true;
+    this.outstanding.delete(this);
+    return true;
+  }
+}
+
+function isThenable(value: object): value is PromiseLike<never> {
+  return typeof (value as { then?: unknown }).then === "function";
+}

@@ -1,0 +1,144 @@
+/**
+ * Asks that wait for their reply. Deadlines sit in one list per timeout: within a list they are in
+ * order by themselves, so an ask costs two pointer writes and never a timer of its own; one clock
+ * timer per list watches its head.
+ *
+ * @module
+ */
+
+import type { Cancel, Clock } from "./clock.ts";
+import { AskTimeout } from "./errors.ts";
+
+/** One ask under way. Settles exactly once. */
+export class PendingAsk {
+  settled = false;
+  /** Its message was handled and the reply deferred. */
+  deferred = false;
+  deadlineMs = 0;
+  list: DeadlineList | null = null;
+  previous: PendingAsk | null = null;
+  next: PendingAsk | null = null;
+
+  constructor(
+    readonly resolve: (reply: unknown) => void,
+    readonly rejectWith: (error: Error) => void,
+    readonly path: string,
+    readonly type: string,
+  ) {}
+
+  /** Delivers the reply, unless settled already. */
+  reply(value: unknown): void {
+    if (this.settled) return;
+    this.settled = true;
+    this.list?.remove(this);
+    this.resolve(value);
+  }
+
+  /** Fails the ask, unless settled already. */
+  reject(error: Error): void {
+    if (this.settled) return;
+    this.settled = true;
+    this.list?.remove(this);
+    this.rejectWith(error);
+  }
+}
+
+/** Asks with the same timeout, in the order of their deadlines. */
+class DeadlineList {
+  #head: PendingAsk | null = null;
+  #tail: PendingAsk | null = null;
+  #cancel: Cancel | null = null;
+
+  constructor(readonly timeoutMs: number, readonly clock: Clock) {}
+
+  add(ask: PendingAsk, deadlineMs: number): void {
+    ask.deadlineMs = deadlineMs;
+    ask.list = this;
+    ask.previous = this.#tail;
+    if (this.#tail === null) this.#head = ask;
+    else this.#tail.next = ask;
+    this.#tail = ask;
+    if (this.#cancel === null) this.#arm(this.timeoutMs);
+  }
+
+  remove(ask: PendingAsk): void {
+    if (ask.previous === null) this.#head = ask.next;
+    else ask.previous.next = ask.next;
+    if (ask.next === null) this.#tail = ask.previous;
+    else ask.next.previous = ask.previous;
+    ask.list = ask.previous = ask.next = null;
+  }
+
+  /** Fails every ask of the list. */
+  clear(errorOf: (ask: PendingAsk) => Error): void {
+    this.#cancel?.();
+    this.#cancel = null;
+    for (let ask = this.#head; ask !== null; ask = this.#head) ask.reject(errorOf(ask));
+  }
+
+  get empty(): boolean {
+    return this.#head === null;
+  }
+
+  #arm(delayMs: number): void {
+    this.#cancel = this.clock.setTimer(delayMs, () => {
+      this.#cancel = null;
+      const nowMs = this.clock.now();
+      for (let ask = this.#head; ask !== null && ask.deadlineMs <= nowMs; ask = this.#head) {
+        ask.reject(new AskTimeout(ask.path, ask.type, this.timeoutMs));
+      }
+      // At least 1 ms, so that a coarse deadline cannot make this timer spin.
+      if (this.#head !== null) this.#arm(Math.max(1, this.#head.deadlineMs - nowMs));
+    });
+  }
+}
+
+/** Distinct timeouts kept apart; beyond it a timeout is rounded up to a power of two. */
+const TIMEOUT_CLASSES_MAX = 64;
+/** Longest wait for a reply: a day. Whoever waits longer should be told instead. */
+export const ASK_TIMEOUT_MAX_MS = 86_400_000;
+
+/** Every ask under way in one system. */
+export class AskDeadlines {
+  readonly #lists = new Map<number, DeadlineList>();
+  #last: DeadlineList | null = null;
+
+  constructor(readonly clock: Clock) {}
+
+  /** Registers an ask; `nowMs` may be coarse. O(1). */
+  add(ask: PendingAsk, timeoutMs: number, nowMs: number): void {
+    let list = this.#last;
+    if (list === null || list.timeoutMs !== timeoutMs) list = this.#last = this.#listOf(timeoutMs);
+    list.add(ask, nowMs + list.timeoutMs);
+  }
+
+  /** Asks under way; O(classes). */
+  get idle(): boolean {
+    for (const list of this.#lists.values()) if (!list.empty) return false;
+    return true;
+  }
+
+  /** Fails all of them and drops the timers. */
+  clear(errorOf: (ask: PendingAsk) => Error): void {
+    for (const list of this.#lists.values()) list.clear(errorOf);
+    this.#lists.clear();
+    this.#last = null;
+  }
+
+  #listOf(timeoutMs: number): DeadlineList {
+    if (!(timeoutMs > 0 && timeoutMs <= ASK_TIMEOUT_MAX_MS)) {
+      throw new RangeError(
+        `Cannot ask: timeoutMs must be above 0 and at most ${ASK_TIMEOUT_MAX_MS}: ` +
+          `current value is ${timeoutMs}`,
+      );
+    }
+    const known = this.#lists.get(timeoutMs);
+    if (known !== undefined) return known;
+    const classMs = this.#lists.size < TIMEOUT_CLASSES_MAX
+      ? timeoutMs
+      : 2 ** Math.ceil(Math.log2(timeoutMs));
+    const list = this.#lists.get(classMs) ?? new DeadlineList(classMs, this.clock);
+    this.#lists.set(classMs, list);
+    return list;
+  }
+}

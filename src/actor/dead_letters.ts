@@ -1,0 +1,164 @@
+/**
+ * Dead letters: every message that ended without being handled, with the reason.
+ *
+ * - Counts are exact, by reason, for as long as the system lives.
+ * - Bodies are kept up to a bound in number and bytes; the oldest give way, and that is counted.
+ * - A letter can be replayed: it is sent to its path again as a new message, and leaves the list.
+ *
+ * @module
+ */
+
+import { textOf } from "./errors.ts";
+
+/** Why a message was not handled. */
+export type DeadReason = "overflow" | "stopped" | "crashed" | "unhandled" | "expired";
+
+/** All reasons. */
+export const DEAD_REASONS: readonly DeadReason[] = [
+  "overflow",
+  "stopped",
+  "crashed",
+  "unhandled",
+  "expired",
+];
+
+/** One message that was not handled. */
+export interface DeadLetter {
+  readonly id: number;
+  /** Epoch ms UTC. */
+  readonly at: number;
+  readonly path: string;
+  readonly type: string;
+  readonly payload: unknown;
+  readonly reason: DeadReason;
+  /** What was thrown, for `crashed`. */
+  readonly error: string | null;
+  /** Causation id of the message. */
+  readonly cause: number;
+  readonly bytes: number;
+}
+
+/** Which letters; every given part must match. */
+export interface DeadLetterFilter {
+  readonly path?: string;
+  readonly type?: string;
+  readonly reason?: DeadReason;
+}
+
+/** Bounds of the kept bodies. */
+export interface DeadLetterOptions {
+  /** Letters kept; default 10,000: what a person or a replay can look through. */
+  readonly keepMax?: number;
+  /** Accounted bytes kept; default 16 MiB. */
+  readonly keepBytesMax?: number;
+}
+
+/** Told of every dead letter; must not throw. */
+export type DeadLetterListener = (letter: DeadLetter) => void;
+
+/** The dead letters of one system. */
+export class DeadLetters {
+  readonly counts: Record<DeadReason, number> = {
+    overflow: 0,
+    stopped: 0,
+    crashed: 0,
+    unhandled: 0,
+    expired: 0,
+  };
+  /** Bodies given up because of the bounds. */
+  evicted = 0;
+  readonly #keepMax: number;
+  readonly #keepBytesMax: number;
+  /** Insertion order is age. */
+  readonly #kept = new Map<number, DeadLetter>();
+  #bytes = 0;
+  #nextId = 1;
+  readonly #listeners = new Set<DeadLetterListener>();
+
+  constructor(options: DeadLetterOptions = {}) {
+    this.#keepMax = options.keepMax ?? 10_000;
+    this.#keepBytesMax = options.keepBytesMax ?? 16 * 1024 * 1024;
+  }
+
+  /** All dead letters ever, kept or not. */
+  get total(): number {
+    const c = this.counts;
+    return c.overflow + c.stopped + c.crashed + c.unhandled + c.expired;
+  }
+
+  /** Letters whose body is kept. */
+  get size(): number {
+    return this.#kept.size;
+  }
+
+  /** Accounted bytes of the kept letters. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Records a letter. O(1) amortised. */
+  add(letter: Omit<DeadLetter, "id" | "error">, error: unknown = null): void {
+    this.counts[letter.reason]++;
+    if (letter.bytes > this.#keepBytesMax || this.#keepMax < 1) {
+      this.evicted++;
+    } else {
+      const kept = { ...letter, id: this.#nextId++, error: error === null ? null : textOf(error) };
+      this.#kept.set(kept.id, kept);
+      this.#bytes += kept.bytes;
+      this.#evict();
+      for (const listener of this.#listeners) listener(kept);
+    }
+  }
+
+  #evict(): void {
+    for (const [id, letter] of this.#kept) {
+      if (this.#kept.size <= this.#keepMax && this.#bytes <= this.#keepBytesMax) return;
+      this.#kept.delete(id);
+      this.#bytes -= letter.bytes;
+      this.evicted++;
+    }
+  }
+
+  /** Kept letters, oldest first, at most `limit`. O(kept). */
+  list(filter: DeadLetterFilter = {}, limit = 1_000): DeadLetter[] {
+    const found: DeadLetter[] = [];
+    for (const letter of this.#kept.values()) {
+      if (found.length >= limit) break;
+      if (matches(letter, filter)) found.push(letter);
+    }
+    return found;
+  }
+
+  /** One kept letter, or null. */
+  get(id: number): DeadLetter | null {
+    return this.#kept.get(id) ?? null;
+  }
+
+  /** Takes kept letters out; returns them. */
+  take(filter: DeadLetterFilter = {}, limit = Infinity): DeadLetter[] {
+    const taken = this.list(filter, limit);
+    for (const letter of taken) this.drop(letter.id);
+    return taken;
+  }
+
+  /** Forgets one body; its count stays. False when it is not kept. */
+  drop(id: number): boolean {
+    const letter = this.#kept.get(id);
+    if (letter === undefined) return false;
+    this.#kept.delete(id);
+    this.#bytes -= letter.bytes;
+    return true;
+  }
+
+  /** Calls `listener` for each letter from now on; returns what ends it. */
+  subscribe(listener: DeadLetterListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+}
+
+function matches(letter: DeadLetter, filter: DeadLetterFilter): boolean {
+  return (filter.path === undefined || filter.path === letter.path) &&
+    (filter.type === undefined || filter.type === letter.type) &&
+    (filter.reason === undefined || filter.reason === letter.reason);
+}

@@ -1,0 +1,58 @@
+/**
+ * The actor runtime: protocols, actors, supervisors, threads, time.
+ *
+ * @module
+ */
+
+export * from "./actor.ts";
+export { ASK_TIMEOUT_MAX_MS } from "./ask.ts";
+export * from "./clock.ts";
+export {
+  DEAD_REASONS,
+  type DeadLetter,
+  type DeadLetterFilter,
+  type DeadLetterOptions,
+  DeadLetters,
+  type DeadReason,
+} from "./dead_letters.ts";
+export * from "./errors.ts";
+export {
+  type ConflateKey,
+  type MailboxOptions,
+  type Overflow as OverflowPolicy,
+} from "./mailbox.ts";
+export type {
+  ExitReason,
+  FaultHooks,
+  LifecycleListener,
+  LifeEvent,
+  LogLevel,
+  LogSink,
+  NodeState,
+  RestartType,
+} from "./node.ts";
+export {
+  type Definition,
+  describeProtocol,
+  type EntrySpec,
+  type Payload,
+  type Priority,
+  type Protocol,
+  protocol,
+  type Reply,
+} from "./protocol.ts";
+export { SeededScheduler, Simulator, type SimulatorOptions } from "./simulator.ts";
+export type { Backoff, Strategy } from "./supervisor.ts";
+export {
+  type ActorSpec,
+  child,
+  type ChildSpec,
+  createSystem,
+  type SpawnOptions,
+  type SupervisorSpec,
+  System,
+  type SystemCounts,
+  type SystemOptions,
+} from "./system.ts";
+export type { ThreadOptions } from "./thread_node.ts";
+export type { TreeNode } from "./tree.ts";

@@ -1,0 +1,559 @@
+/**
+ * Supervisors: OTP's strategies, restart types and intensity, as a state machine that never waits.
+ *
+ * Contract
+ * - Children start in order and stop in reverse order. A child that fails its first init fails the
+ *   start of its supervisor, which stops what it had started.
+ * - Exits are dealt with one after the other, in the order in which they happened. While one restart
+ *   is under way the next exit waits; one whose child that restart ended or started anew is void.
+ * - `one_for_one` restarts the child; `rest_for_one` also those started after it; `one_for_all`
+ *   all. Siblings are stopped in reverse order first. A temporary child stopped by a sibling's
+ *   restart is not started again; a transient one that had ended normally is, as in OTP.
+ * - A failed init at a restart counts as another crash of that child and is tried again, after what
+ *   else is waiting.
+ * - Restarts count per child (`intensityScope: "child"`) or over the supervisor. More than
+ *   `intensity` within `periodMs`, the edge included, and it gives up: it stops its children and
+ *   exits with `shutdown`, so a permanent supervisor is restarted by its own and a transient one not.
+ * - A restart of a supervisor starts every child it declares, also temporary ones that had ended.
+ * - The mailbox of every child outlives restarts, its own and its ancestors'.
+ *
+ * Source of the semantics: Erlang/OTP, `supervisor` (stdlib), checked against it schedule by
+ * schedule in tests/actor/otp_test.ts.
+ *
+ * @module
+ */
+
+import type { Cancel } from "./clock.ts";
+import { IntensityReached, StartFailed, textOf } from "./errors.ts";
+import {
+  type ExitReason,
+  Node,
+  type ParentNode,
+  type RestartType,
+  type Runtime,
+  Started,
+  type Termination,
+} from "./node.ts";
+import type { Runnable } from "./scheduler.ts";
+
+/** Which siblings a restart takes along. */
+export type Strategy = "one_for_one" | "one_for_all" | "rest_for_one";
+
+/** Growing pause before a restart; without it a restart is immediate. */
+export interface Backoff {
+  /** First pause. */
+  readonly minMs: number;
+  /** Longest pause. */
+  readonly maxMs: number;
+  /** Growth per restart within the period; default 2. */
+  readonly factor?: number;
+  /** Share of the pause that is random, 0 to 1; default 0.2. */
+  readonly jitter?: number;
+}
+
+/** How a supervisor supervises. */
+export interface SupervisorOptions {
+  readonly strategy: Strategy;
+  /** Restarts allowed within the period. */
+  readonly intensity: number;
+  readonly periodMs: number;
+  /** Whether restarts are counted per child or over all children. */
+  readonly intensityScope: "child" | "supervisor";
+  readonly backoff: Backoff | null;
+  readonly restart: RestartType;
+}
+
+type Event =
+  | { readonly kind: "exit"; readonly child: Node; readonly incarnation: number }
+  | { readonly kind: "again"; readonly child: Node }
+  | { readonly kind: "start"; readonly child: Node }
+  | { readonly kind: "bounce"; readonly child: Node }
+  | { readonly kind: "stop"; readonly child: Node; readonly done: () => void };
+
+/** What the procedure under way is for; it decides what follows its last step. */
+type Purpose = "start" | "undoStart" | "restart" | "giveUp" | "terminate" | "stopOne";
+
+/** Told by the root, which has no parent. */
+export interface RootListener {
+  started(failed: boolean, error: unknown): void;
+  terminated(): void;
+  gaveUp(error: unknown): void;
+}
+
+/** Children of one supervisor: enough for any tree, and a bound against a spawn in a loop. */
+export const CHILDREN_MAX = 65_536;
+
+const EXIT_TERMINATION: Termination = { drain: false, deadlineMs: Infinity };
+
+/** A supervisor in the tree. */
+export class SupervisorNode extends Node implements ParentNode, Runnable {
+  scheduled = false;
+  readonly children: Node[] = [];
+  /** Times it gave up. */
+  gaveUp = 0;
+  /** Restarts it made, of any child. */
+  restarts = 0;
+
+  readonly #inbox: Event[] = [];
+  #purpose: Purpose | null = null;
+  /** The child that the procedure waits for. */
+  #waitingFor: Node | null = null;
+  #list: Node[] = [];
+  #at = 0;
+  /** True while the procedure stops children, false while it starts them. */
+  #stopping = false;
+  #termination: Termination = EXIT_TERMINATION;
+  #toStart: Node[] = [];
+  #pause: Cancel | null = null;
+  #pauses: Map<Node, Cancel> | null = null;
+  /** The parent is inside `start` or `terminate` and reads the outcome itself. */
+  #called = false;
+  #error: unknown = null;
+  #stopTarget: Node | null = null;
+  #stopDone: (() => void) | null = null;
+  /** Restarts over the whole supervisor, oldest first. */
+  readonly #window: number[] = [];
+
+  constructor(
+    runtime: Runtime,
+    name: string,
+    path: string,
+    parent: ParentNode | null,
+    readonly options: SupervisorOptions,
+    readonly root: RootListener | null = null,
+  ) {
+    super(runtime, name, path, parent, options.restart);
+  }
+
+  /** Whether a procedure is under way; exits wait meanwhile. */
+  get busy(): boolean {
+    return this.#purpose !== null;
+  }
+
+  // ---- life, as its own parent sees it ----------------------------------------------------------
+
+  start(): number {
+    this.incarnation++;
+    this.retired = false;
+    this.exitQueued = false;
+    this.state = "starting";
+    this.#clearInbox();
+    this.#window.length = 0;
+    for (const child of this.children) {
+      child.restartsMs.length = 0;
+      child.startOwed = false;
+    }
+    this.#called = true;
+    this.#begin("start", [], [...this.children]);
+    this.#called = false;
+    if (this.#purpose !== null) return Started.pending;
+    return (this.state as string) === "running" ? Started.ok : Started.failed;
+  }
+
+  terminate(how: Termination): boolean {
+    if (this.state === "down" || this.state === "stopped") return true;
+    this.#clearInbox();
+    this.state = "stopping";
+    this.#called = true;
+    this.#beginTerminate(how, "terminate");
+    this.#called = false;
+    return this.#purpose === null;
+  }
+
+  /** Requests that this life will not see to are settled; exits and the like are void. */
+  #clearInbox(): void {
+    for (const event of this.#inbox.splice(0)) if (event.kind === "stop") event.done();
+    this.#stopDone?.();
+    this.#stopDone = null;
+  }
+
+  retire(reason: ExitReason, error: unknown): void {
+    this.state = "stopped";
+    this.retired = true;
+    this.exitQueued = false;
+    for (let i = this.children.length - 1; i >= 0; i--) {
+      const child = this.children[i] as Node;
+      if (child.state !== "stopped") child.retire(reason, error);
+    }
+    this.tellWatchers(reason, error);
+  }
+
+  // ---- what children report -----------------------------------------------------------------------
+
+  childStarted(child: Node, failed: boolean): void {
+    if (this.#waitingFor !== child || this.#stopping) return;
+    this.#waitingFor = null;
+    if (failed) this.#startFailed(child);
+    else {
+      this.#at++;
+      this.#proceed();
+    }
+  }
+
+  childTerminated(child: Node): void {
+    if (this.#waitingFor !== child || !this.#stopping) return;
+    this.#waitingFor = null;
+    this.#at++;
+    this.#proceed();
+  }
+
+  childExited(child: Node, reason: ExitReason, error: unknown): void {
+    child.lastExit = reason;
+    if (error !== null) child.lastError = error;
+    child.exitQueued = true;
+    // A procedure that waits for this child to end has its answer.
+    if (this.#waitingFor === child && this.#stopping) {
+      child.exitQueued = false;
+      return this.childTerminated(child);
+    }
+    this.#post({ kind: "exit", child, incarnation: child.incarnation });
+  }
+
+  // ---- requests -------------------------------------------------------------------------------------
+
+  /** Adds a child and starts it: at once when nothing else is under way, else in its turn. */
+  add(child: Node): number {
+    if (this.children.length >= CHILDREN_MAX) {
+      throw new RangeError(
+        `Cannot add ${child.path}: at most ${CHILDREN_MAX} children per supervisor`,
+      );
+    }
+    this.children.push(child);
+    if (this.state !== "running" || this.busy) {
+      this.#post({ kind: "start", child });
+      return Started.pending;
+    }
+    this.#begin("start", [], [child]);
+    if ((child.state as string) === "stopped") return Started.failed;
+    return this.busy ? Started.pending : Started.ok;
+  }
+
+  /** Restarts one child on request; it does not count against the intensity. */
+  bounce(child: Node): void {
+    this.#post({ kind: "bounce", child });
+  }
+
+  /** Drains and stops one child for good. */
+  stopChild(child: Node, done: () => void): void {
+    this.#post({ kind: "stop", child, done });
+  }
+
+  // ---- events, one at a time ------------------------------------------------------------------------
+
+  #post(event: Event): void {
+    this.#inbox.push(event);
+    if (!this.busy) this.runtime.scheduler.schedule(this);
+  }
+
+  get ready(): boolean {
+    return !this.busy && this.#inbox.length > 0 && this.state === "running";
+  }
+
+  runSlice(messagesMax: number, _untilMs: number): number {
+    let took = 0;
+    while (took < messagesMax && this.ready) {
+      took++;
+      this.#handle(this.#inbox.shift() as Event);
+    }
+    return took;
+  }
+
+  #handle(event: Event): void {
+    const child = event.child;
+    switch (event.kind) {
+      case "exit":
+        if (!child.exitQueued || child.incarnation !== event.incarnation) return;
+        child.exitQueued = false;
+        return this.#exited(child);
+      case "again":
+        if (!child.startOwed) return;
+        child.startOwed = false;
+        return this.#restart(child);
+      case "start":
+        if (!child.alive && !child.retired) this.#begin("start", [], [child]);
+        return;
+      case "bounce":
+        this.#cancelPause(child);
+        return this.#begin("restart", [child], [child]);
+      case "stop":
+        this.#cancelPause(child);
+        this.#stopTarget = child;
+        this.#stopDone = event.done;
+        this.#termination = { drain: true, deadlineMs: Infinity };
+        return this.#begin("stopOne", [child], []);
+    }
+  }
+
+  #exited(child: Node): void {
+    const reason = child.lastExit ?? "normal";
+    const clean = reason === "normal" || reason === "shutdown";
+    if (child.restart === "permanent" || (child.restart === "transient" && !clean)) {
+      return this.#restart(child);
+    }
+    if (!clean) {
+      this.runtime.log("error", child.path, `ended (${reason}) and is not restarted`, {
+        restart: child.restart,
+        error: textOf(child.lastError),
+      });
+    }
+    this.#ended(child, reason, child.lastError);
+  }
+
+  /** A child that its restart type leaves ended. A transient one comes back in a group restart. */
+  #ended(child: Node, reason: ExitReason, error: unknown): void {
+    if (child.restart === "temporary" && !child.declared) return this.#remove(child, reason, error);
+    child.retire(reason, error);
+    child.retired = child.restart === "temporary";
+  }
+
+  #remove(child: Node, reason: ExitReason, error: unknown): void {
+    const at = this.children.indexOf(child);
+    if (at >= 0) this.children.splice(at, 1);
+    child.retire(reason, error);
+    this.runtime.forget(child);
+  }
+
+  #restart(child: Node): void {
+    const { strategy, intensity, periodMs, intensityScope } = this.options;
+    const nowMs = this.runtime.clock.now();
+    const window = intensityScope === "child" ? child.restartsMs : this.#window;
+    while (window.length > 0 && (window[0] as number) < nowMs - periodMs) window.shift();
+    window.push(nowMs);
+    if (intensityScope === "supervisor") {
+      child.restartsMs.push(nowMs);
+      if (child.restartsMs.length > intensity + 1) child.restartsMs.shift();
+    }
+    const reason = child.lastExit ?? "crash";
+    const error = textOf(child.lastError);
+    if (window.length > intensity) {
+      this.gaveUp++;
+      this.runtime.lifecycle?.(this, "gaveUp");
+      const cause = new IntensityReached(
+        this.path,
+        child.path,
+        intensity,
+        periodMs,
+        child.lastError,
+      );
+      this.runtime.log("error", this.path, "gives up", { child: child.path, reason, error });
+      this.#error = this.lastError = cause;
+      this.state = "stopping";
+      return this.#beginTerminate(EXIT_TERMINATION, "giveUp");
+    }
+    this.restarts++;
+    this.runtime.log("warn", child.path, `restarts after ${reason}`, {
+      error,
+      strategy,
+      restartsInPeriod: window.length,
+      intensity,
+    });
+    this.#restartGroup(child, this.#pauseMs(window.length));
+  }
+
+  #restartGroup(child: Node, pauseMs: number): void {
+    const { strategy } = this.options;
+    if (strategy === "one_for_one") {
+      if (pauseMs > 0) return this.#restartLater(child, pauseMs);
+      return this.#begin("restart", [], [child]);
+    }
+    const first = strategy === "one_for_all" ? 0 : this.children.indexOf(child);
+    const group = this.children.slice(first);
+    const stop = group.filter((member) => member !== child).reverse();
+    for (const member of group) {
+      // Absorbed: whatever exits and failed starts of theirs are waiting, this deals with them.
+      member.exitQueued = false;
+      member.startOwed = false;
+      if (member !== child && member.restart === "temporary") member.retired = true;
+    }
+    this.#begin("restart", stop, group.filter((member) => !member.retired), pauseMs);
+  }
+
+  #pauseMs(restarts: number): number {
+    const backoff = this.options.backoff;
+    if (backoff === null) return 0;
+    const grown = backoff.minMs * (backoff.factor ?? 2) ** (restarts - 1);
+    const jitter = backoff.jitter ?? 0.2;
+    return Math.min(backoff.maxMs, grown) * (1 - jitter * this.runtime.random.next());
+  }
+
+  /** One child waits by itself; its siblings' exits are dealt with meanwhile. */
+  #restartLater(child: Node, pauseMs: number): void {
+    const pauses = this.#pauses ??= new Map();
+    pauses.set(
+      child,
+      this.runtime.clock.setTimer(pauseMs, () => {
+        pauses.delete(child);
+        this.#post({ kind: "start", child });
+      }),
+    );
+  }
+
+  #cancelPause(child: Node): void {
+    this.#pauses?.get(child)?.();
+    this.#pauses?.delete(child);
+  }
+
+  // ---- procedures: stop a list, then start a list ---------------------------------------------------
+
+  #begin(purpose: Purpose, stop: Node[], start: Node[], pauseMs = 0): void {
+    this.#purpose = purpose;
+    this.#toStart = start;
+    this.#list = stop;
+    this.#at = 0;
+    this.#stopping = true;
+    if (purpose === "restart") this.#termination = EXIT_TERMINATION;
+    if (pauseMs > 0) {
+      this.#pause = this.runtime.clock.setTimer(pauseMs, () => {
+        this.#pause = null;
+        this.#proceed();
+      });
+    }
+    this.#proceed();
+  }
+
+  #beginTerminate(how: Termination, purpose: Purpose): void {
+    if (this.#pauses !== null) {
+      for (const cancel of this.#pauses.values()) cancel();
+      this.#pauses = null;
+    }
+    this.#pause?.();
+    this.#pause = null;
+    const waited = this.#waitingFor;
+    this.#waitingFor = null;
+    this.#termination = how;
+    // A child that was being stopped keeps being stopped: its report is awaited like the others'.
+    const stop = this.children.filter((child) => child.alive || child === waited).reverse();
+    this.#begin(purpose, stop, []);
+  }
+
+  /** Takes steps until one has to be waited for or the procedure is over. */
+  #proceed(): void {
+    while (this.#waitingFor === null && this.#purpose !== null) {
+      if (this.#stopping) {
+        if (this.#at >= this.#list.length) {
+          if (this.#pause !== null) return;
+          this.#stopping = false;
+          this.#list = this.#toStart;
+          this.#at = 0;
+          continue;
+        }
+        const child = this.#list[this.#at] as Node;
+        this.#waitingFor = child;
+        if (!child.terminate(this.#termination)) return;
+        this.#waitingFor = null;
+        child.exitQueued = false;
+        this.#at++;
+        continue;
+      }
+      if (this.#at >= this.#list.length) return this.#finished();
+      const child = this.#list[this.#at] as Node;
+      this.#waitingFor = child;
+      const outcome = child.start();
+      if (outcome === Started.pending) return;
+      this.#waitingFor = null;
+      if (outcome === Started.failed) return this.#startFailed(child);
+      this.#at++;
+    }
+  }
+
+  #startFailed(child: Node): void {
+    const purpose = this.#purpose;
+    if (purpose === "restart") {
+      this.runtime.log("error", child.path, "init failed at restart", {
+        error: textOf(child.lastError),
+      });
+      return this.#tryAgain(child);
+    }
+    if (purpose === "start" && this.state !== "starting") return this.#addedFailed(child);
+    this.#error = this.lastError = child.lastError instanceof StartFailed
+      ? child.lastError
+      : new StartFailed(child.path, child.lastError);
+    const started = this.#list.slice(0, this.#at).reverse();
+    this.#termination = EXIT_TERMINATION;
+    this.#begin("undoStart", started, []);
+  }
+
+  #tryAgain(child: Node): void {
+    this.#settle();
+    child.lastExit = "crash";
+    child.startOwed = true;
+    this.#post({ kind: "again", child });
+  }
+
+  /** A child added to a running supervisor, or one that waited out its backoff, did not start. */
+  #addedFailed(child: Node): void {
+    if (child.incarnation > 1) return this.#tryAgain(child);
+    this.#settle();
+    this.runtime.log("error", child.path, "init failed", { error: textOf(child.lastError) });
+    if (child.state !== "stopped") this.#remove(child, "crash", child.lastError);
+  }
+
+  #finished(): void {
+    const purpose = this.#purpose;
+    switch (purpose) {
+      case "start":
+      case "restart": {
+        const first = this.state === "starting";
+        this.state = "running";
+        for (const child of this.children) {
+          if (child.retired && child.state === "down") child.retire("shutdown", null);
+        }
+        this.#settle();
+        if (first) this.#reportStart(false);
+        return;
+      }
+      case "undoStart":
+        this.state = "down";
+        this.#settle();
+        return this.#reportStart(true);
+      case "giveUp":
+        return this.#finishGivingUp();
+      case "terminate":
+        this.state = "down";
+        this.lastExit = "shutdown";
+        this.runtime.lifecycle?.(this, "stopped");
+        this.#settle();
+        if (this.root !== null) this.root.terminated();
+        else if (!this.#called) this.parent?.childTerminated(this);
+        return;
+      case "stopOne":
+        return this.#finishStopOne();
+    }
+  }
+
+  #finishGivingUp(): void {
+    this.state = "down";
+    this.lastExit = "shutdown";
+    this.runtime.lifecycle?.(this, "exited");
+    this.#clearInbox();
+    this.#settle();
+    if (this.root !== null) this.root.gaveUp(this.#error);
+    else this.parent?.childExited(this, "shutdown", this.#error);
+  }
+
+  #finishStopOne(): void {
+    const child = this.#stopTarget as Node;
+    const done = this.#stopDone;
+    this.#stopTarget = null;
+    this.#stopDone = null;
+    if (child.declared) child.retire("shutdown", null);
+    else this.#remove(child, "shutdown", null);
+    this.#settle();
+    done?.();
+  }
+
+  #reportStart(failed: boolean): void {
+    this.runtime.lifecycle?.(this, failed ? "failed" : "started");
+    if (this.root !== null) this.root.started(failed, this.#error);
+    else if (!this.#called) this.parent?.childStarted(this, failed);
+  }
+
+  /** The procedure is over; the next event can be taken. */
+  #settle(): void {
+    this.#purpose = null;
+    this.#waitingFor = null;
+    this.#list = [];
+    this.#toStart = [];
+    if (this.#inbox.length > 0 && this.state === "running") this.runtime.scheduler.schedule(this);
+  }
+}

@@ -1,0 +1,531 @@
+/**
+ * A system: the tree, its clock, its scheduler, its dead letters. Everything that can be asked of a
+ * running tree is asked here.
+ *
+ * @module
+ */
+
+import { availableParallelism } from "node:os";
+import type { ActorDefinition, Ref, SendOptions, TellRef, TellResult } from "./actor.ts";
+import { ActorNode } from "./actor_node.ts";
+import { AskDeadlines } from "./ask.ts";
+import { type Clock, type Random, systemClock, systemRandom } from "./clock.ts";
+import { type DeadLetterFilter, DeadLetters, type DeadReason } from "./dead_letters.ts";
+import type { DeadLetterOptions } from "./dead_letters.ts";
+import { ActorStopped, InvalidMessage, StartFailed, textOf } from "./errors.ts";
+import { MailboxNode } from "./mailbox_node.ts";
+import type { MailboxOptions } from "./mailbox.ts";
+import type {
+  ExitReason,
+  FaultHooks,
+  LifecycleListener,
+  LogSink,
+  Node,
+  RestartType,
+  Runtime,
+} from "./node.ts";
+import { Started } from "./node.ts";
+import { type Definition, type Entry, LANE, parseMessage, type Protocol } from "./protocol.ts";
+import { LocalRef } from "./ref.ts";
+import { type Scheduler, TurnScheduler } from "./scheduler.ts";
+import { type Backoff, type Strategy, SupervisorNode } from "./supervisor.ts";
+import { Spares, ThreadNode, type ThreadOptions } from "./thread_node.ts";
+import { describeTree, type TreeNode } from "./tree.ts";
+
+/** What every kind of child specification has. */
+interface ChildBase {
+  /** Unique among its siblings; letters, digits, `_`, `-`, `.`, `:`. */
+  readonly name: string;
+  /** Default `permanent`. */
+  readonly restart?: RestartType;
+}
+
+/** How an actor is run as a child. */
+export interface SpawnOptions<A = unknown> extends ChildBase {
+  /** Given to the factory; refs among its own properties are bound to each incarnation. */
+  readonly args: A;
+  readonly mailbox?: MailboxOptions;
+  /** Time to drain and clean up, ms; default 5,000. `brutal` = none, Infinity = no own limit. */
+  readonly shutdownMs?: number | "brutal";
+  /** Longest init, ms; default 30,000. */
+  readonly initTimeoutMs?: number;
+  /** Runs it in a thread of its own. */
+  readonly thread?: ThreadOptions;
+}
+
+/** An actor as a declared child; made by {@linkcode child}. */
+export interface ActorSpec extends SpawnOptions {
+  readonly kind: "actor";
+  readonly actor: ActorDefinition;
+}
+
+/** A supervisor as a declared child. */
+export interface SupervisorSpec extends ChildBase {
+  readonly kind?: "supervisor";
+  /** Default `one_for_one`. */
+  readonly strategy?: Strategy;
+  /** Restarts allowed within the period; default 1. */
+  readonly intensity?: number;
+  /** Default 5,000. */
+  readonly periodMs?: number;
+  /** Default `child`. */
+  readonly intensityScope?: "child" | "supervisor";
+  readonly backoff?: Backoff;
+  readonly children?: readonly ChildSpec[];
+}
+
+/** A declared child. */
+export type ChildSpec = ActorSpec | SupervisorSpec;
+
+/** Declares an actor as a child, with its arguments checked against its factory. */
+export function child<D extends Definition, A>(
+  definition: ActorDefinition<D, A>,
+  options: SpawnOptions<A>,
+): ActorSpec {
+  return { ...options, kind: "actor", actor: definition as unknown as ActorDefinition };
+}
+
+/** Options of a system. */
+export interface SystemOptions extends Omit<SupervisorSpec, "kind" | "restart" | "name"> {
+  /** Name of the root; default `wick`. */
+  readonly name?: string;
+  readonly clock?: Clock;
+  readonly random?: Random;
+  readonly scheduler?: Scheduler;
+  readonly deadLetters?: DeadLetterOptions;
+  /** Default: warnings and errors as readable lines on standard error. */
+  readonly log?: LogSink;
+  /** First causation id; threads count from ids of their own. */
+  readonly causeBase?: number;
+  /** Told of every start and end in the tree. */
+  readonly lifecycle?: LifecycleListener;
+  /** Only for the simulator. */
+  readonly faults?: FaultHooks;
+  /** Threads run in this isolate instead; for the simulator. */
+  readonly inlineThreads?: boolean;
+  /** Called when the root gives up; default leaves it to whoever awaits {@linkcode System.done}. */
+  readonly onGaveUp?: (error: unknown) => void;
+}
+
+const NAME = /^[\w.:-]{1,128}$/;
+/** Time that a stop of the whole system may take. */
+export const STOP_DEADLINE_MS = 30_000;
+
+/** The account over all paths of a system. */
+export interface SystemCounts {
+  readonly sent: number;
+  readonly handled: number;
+  readonly queued: number;
+  readonly deadLettered: number;
+  readonly superseded: number;
+}
+
+/** A running tree. Use {@linkcode createSystem}. */
+export class System implements Runtime, AsyncDisposable {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly scheduler: Scheduler;
+  readonly asks: AskDeadlines;
+  readonly deadLetters: DeadLetters;
+  readonly log: LogSink;
+  readonly lifecycle: LifecycleListener | null;
+  readonly faults: FaultHooks | null;
+  readonly inlineThreads: boolean;
+  readonly root: SupervisorNode;
+  /** Causation id of what runs right now. */
+  cause = 0;
+  #causes: number;
+  readonly spares = new Spares();
+  readonly #atStop = new Set<Promise<unknown>>();
+  #zombies = 0;
+  #zombieSeen!: () => void;
+  readonly #zombieFound = new Promise<void>((resolve) => this.#zombieSeen = resolve);
+  #onGaveUp: ((error: unknown) => void) | undefined;
+  readonly #nodes = new Map<string, Node>();
+  /** Accounts of nodes that were removed, and of messages to paths that never were. */
+  readonly #past = { sent: 0, handled: 0, deadLettered: 0, superseded: 0 };
+  #stopping: Promise<void> | null = null;
+  #terminated: (() => void) | null = null;
+  #settleDone!: (error: unknown) => void;
+  /** Resolves when the system has stopped: with null, or with the error on which its root gave up. */
+  readonly done: Promise<unknown>;
+  /** Resolves once the declared tree is up; rejects with {@linkcode StartFailed}. */
+  readonly started: Promise<void>;
+  #startError: unknown = null;
+
+  constructor(options: SystemOptions) {
+    this.clock = options.clock ?? systemClock;
+    this.random = options.random ?? systemRandom;
+    this.scheduler = options.scheduler ?? new TurnScheduler(this.clock);
+    this.asks = new AskDeadlines(this.clock);
+    this.deadLetters = new DeadLetters(options.deadLetters);
+    this.log = options.log ?? stderrLog;
+    this.lifecycle = options.lifecycle ?? null;
+    this.faults = options.faults ?? null;
+    this.#causes = options.causeBase ?? 0;
+    this.#onGaveUp = options.onGaveUp;
+    this.inlineThreads = options.inlineThreads ?? false;
+    this.done = new Promise((resolve) => this.#settleDone = resolve);
+    const name = options.name ?? "wick";
+    let up!: () => void, down!: (error: unknown) => void;
+    this.started = new Promise((resolve, reject) => [up, down] = [resolve, reject]);
+    this.started.catch(() => {});
+    this.root = this.#supervisor({ ...options, name }, null, `/${name}`, {
+      started: (failed, error) => {
+        if (!failed) return up();
+        this.#startError = error;
+        down(error);
+        this.#close(error);
+      },
+      terminated: () => this.#terminated?.(),
+      gaveUp: (error) => {
+        this.log("error", this.root.path, "the root gave up", { error: textOf(error) });
+        this.#close(error);
+        this.#onGaveUp?.(error);
+      },
+    });
+    this.root.start();
+  }
+
+  /** Throws what a synchronous start failed with. */
+  throwIfNotStarted(): void {
+    if (this.#startError !== null) throw this.#startError;
+  }
+
+  nextCause(): number {
+    return ++this.#causes;
+  }
+
+  forget(node: Node): void {
+    if (this.#nodes.get(node.path) !== node) return;
+    this.#nodes.delete(node.path);
+    if (node instanceof SupervisorNode) { for (const part of node.children) this.forget(part); }
+    if (!(node instanceof MailboxNode)) return;
+    this.#past.sent += node.sent;
+    this.#past.handled += node.handled;
+    this.#past.deadLettered += node.deadLettered;
+    this.#past.superseded += node.superseded;
+  }
+
+  awaitAtStop(over: Promise<unknown>): void {
+    this.#atStop.add(over);
+    over.finally(() => this.#atStop.delete(over));
+  }
+
+  zombie(path: string): void {
+    this.#zombies++;
+    this.#zombieSeen();
+    this.log("error", path, "its thread cannot be ended and burns on", { zombies: this.#zombies });
+    if (this.#zombies < availableParallelism()) return;
+    const error = new Error(`Cannot go on: ${this.#zombies} threads burn on, as many as cores`);
+    this.#close(error);
+    this.#onGaveUp?.(error);
+  }
+
+  nodeAt(path: string): Node | null {
+    return this.#nodes.get(path) ?? null;
+  }
+
+  // ---- refs and messages --------------------------------------------------------------------------
+
+  /** The ref of whatever lives, or will live, at a path. Relative paths start at the root. */
+  ref<D extends Definition>(messages: Protocol<D>, path: string): Ref<D> {
+    const full = path.startsWith("/") ? path : `${this.root.path}/${path}`;
+    const node = this.nodeAt(full);
+    return new LocalRef(this, full, messages, node instanceof MailboxNode ? node : null);
+  }
+
+  /**
+   * Starts an actor under the root, or under the supervisor at `options.under`.
+   *
+   * @throws {StartFailed} when its init fails synchronously; an asynchronous failure is logged and
+   * its messages are dead-lettered.
+   */
+  spawn<D extends Definition, A>(
+    definition: ActorDefinition<D, A>,
+    options: SpawnOptions<A> & { readonly under?: string },
+  ): Ref<D> {
+    const parent = options.under === undefined ? this.root : this.nodeAt(options.under);
+    if (!(parent instanceof SupervisorNode)) {
+      throw new TypeError(
+        `Cannot spawn ${options.name}: expected the path of a supervisor: ` +
+          `current value is ${options.under}`,
+      );
+    }
+    const node = this.#actor(child(definition, options), parent);
+    if (parent.add(node) === Started.failed) throw new StartFailed(node.path, node.lastError);
+    return new LocalRef(this, node.path, definition.protocol, node as MailboxNode);
+  }
+
+  /**
+   * Sends a message that came from outside: checked against the protocol of the actor at `path`.
+   *
+   * @throws {InvalidMessage} for an unknown type, an internal one, or a wrong shape.
+   * @throws {ActorStopped} when no actor lives there.
+   */
+  tellFromOutside(path: string, type: string, payload: unknown, options?: SendOptions): TellResult {
+    const { node, ref, entry, value } = this.#outside(path, type, payload);
+    if (node === null) throw new ActorStopped(path, type);
+    return ref.tell(entry.type, value, options);
+  }
+
+  /** As {@linkcode tellFromOutside}, with the reply. */
+  async askFromOutside(
+    path: string,
+    type: string,
+    payload: unknown,
+    options?: SendOptions & { readonly timeoutMs?: number },
+  ): Promise<unknown> {
+    const { ref, entry, value } = this.#outside(path, type, payload);
+    if (entry.reply === null) {
+      throw new InvalidMessage(`Cannot ask "${type}": it has no reply: tell it instead`);
+    }
+    return await ref.ask(entry.type, value, options);
+  }
+
+  #outside(path: string, type: string, payload: unknown) {
+    const node = this.nodeAt(path);
+    if (!(node instanceof MailboxNode)) throw new ActorStopped(path, type);
+    const { entry, payload: value } = parseMessage(node.protocol, type, payload);
+    const ref = new LocalRef(this, path, node.protocol, node);
+    return { node, ref, entry, value };
+  }
+
+  // ---- dead letters ---------------------------------------------------------------------------------
+
+  deadLetter(
+    path: string,
+    entry: Entry,
+    payload: unknown,
+    reason: DeadReason,
+    cause: number,
+    bytes: number,
+    error: unknown = null,
+  ): void {
+    if (!this.#nodes.has(path)) {
+      this.#past.sent++;
+      this.#past.deadLettered++;
+    }
+    const at = this.clock.wallNow();
+    this.deadLetters.add({ at, path, type: entry.type, payload, reason, cause, bytes }, error);
+  }
+
+  /**
+   * Sends kept dead letters to their paths again and takes them off the list. A letter that is
+   * refused again comes back as a new one.
+   */
+  replayDeadLetters(
+    filter: DeadLetterFilter = {},
+    limit = 1_000,
+  ): { accepted: number; refused: number } {
+    let accepted = 0, refused = 0;
+    for (const letter of this.deadLetters.take(filter, limit)) {
+      if (this.replayDeadLetter(letter.path, letter.type, letter.payload)) accepted++;
+      else refused++;
+    }
+    return { accepted, refused };
+  }
+
+  private replayDeadLetter(path: string, type: string, payload: unknown): boolean {
+    const node = this.nodeAt(path);
+    const entry = node instanceof MailboxNode ? node.protocol.entries[type] : undefined;
+    if (!(node instanceof MailboxNode) || entry === undefined) {
+      const lost = { ...NO_ENTRY, type };
+      this.deadLetter(path, lost, payload, entry === undefined ? "unhandled" : "stopped", 0, 64);
+      return false;
+    }
+    return node.deliver(entry, payload, entry.lane, null, this.nextCause()) === "accepted";
+  }
+
+  // ---- the tree ---------------------------------------------------------------------------------------
+
+  /** The tree as plain data. O(nodes). */
+  tree(): TreeNode {
+    return describeTree(this.root, this.clock.now());
+  }
+
+  /** The account over all paths, living and past: sent = handled + queued + dead + superseded. */
+  counts(): SystemCounts {
+    const sum = { ...this.#past, queued: 0 };
+    for (const node of this.#nodes.values()) {
+      if (!(node instanceof MailboxNode)) continue;
+      sum.sent += node.sent;
+      sum.handled += node.handled;
+      sum.queued += node.queued;
+      sum.deadLettered += node.deadLettered;
+      sum.superseded += node.superseded;
+    }
+    return sum;
+  }
+
+  /** Restarts the actor or supervisor at a path on request; not counted against the intensity. */
+  restart(path: string): void {
+    const { node, parent } = this.#withParent(path, "restart");
+    parent.bounce(node);
+  }
+
+  /** Drains and stops the actor or supervisor at a path for good. */
+  stopAt(path: string): Promise<void> {
+    const { node, parent } = this.#withParent(path, "stop");
+    return new Promise((resolve) => parent.stopChild(node, resolve));
+  }
+
+  #withParent(path: string, verb: string): { node: Node; parent: SupervisorNode } {
+    const node = this.nodeAt(path);
+    if (node === null || !(node.parent instanceof SupervisorNode)) {
+      const found = node === null ? "nothing lives there" : "it is the root";
+      throw new TypeError(`Cannot ${verb} ${path}: expected a child of a supervisor: ${found}`);
+    }
+    return { node, parent: node.parent };
+  }
+
+  /** Calls `watcher` once when the node at `path` has stopped for good. */
+  watch(path: string, watcher: (path: string, reason: ExitReason, error: unknown) => void) {
+    const node = this.nodeAt(path);
+    if (node === null || node.state === "stopped") {
+      watcher(path, node?.lastExit ?? "normal", node?.lastError ?? null);
+      return () => {};
+    }
+    return node.watch(watcher);
+  }
+
+  // ---- the end ----------------------------------------------------------------------------------------
+
+  /**
+   * Stops the tree in reverse start order. What was accepted is drained within each child's
+   * shutdown time and all within `deadlineMs`; the rest is dead-lettered. Idempotent.
+   */
+  stop(options: { readonly deadlineMs?: number; readonly drain?: boolean } = {}): Promise<void> {
+    return this.#stopping ??= this.#stop(options);
+  }
+
+  async #stop(options: { readonly deadlineMs?: number; readonly drain?: boolean }): Promise<void> {
+    if (this.root.state !== "stopped") {
+      const terminated = new Promise<void>((resolve) => this.#terminated = resolve);
+      const deadlineMs = this.clock.now() + (options.deadlineMs ?? STOP_DEADLINE_MS);
+      if (!this.root.terminate({ drain: options.drain ?? true, deadlineMs })) await terminated;
+      this.#close(null);
+    }
+    await this.spares.end();
+    // A thread that cannot be ended must not hold up the end of everything else.
+    if (this.#atStop.size > 0) await Promise.race([Promise.all(this.#atStop), this.#zombieFound]);
+  }
+
+  #close(error: unknown): void {
+    if (this.root.state === "stopped") return;
+    this.root.retire(error === null ? "shutdown" : "crash", error);
+    this.asks.clear((ask) => new ActorStopped(ask.path, ask.type));
+    this.scheduler.dispose();
+    this.#settleDone(error);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  // ---- making nodes -----------------------------------------------------------------------------------
+
+  #register(node: Node): void {
+    const before = this.#nodes.get(node.path);
+    if (before !== undefined) {
+      throw new TypeError(`Cannot add ${node.path}: the name is taken`);
+    }
+    this.#nodes.set(node.path, node);
+  }
+
+  #pathOf(parent: SupervisorNode, name: string): string {
+    if (!NAME.test(name)) {
+      throw new TypeError(
+        `Cannot add a child to ${parent.path}: expected a name of letters, digits and _ . : -, ` +
+          `at most 128: current value is ${JSON.stringify(name)}`,
+      );
+    }
+    return `${parent.path}/${name}`;
+  }
+
+  #actor(spec: ActorSpec, parent: SupervisorNode): MailboxNode {
+    const path = this.#pathOf(parent, spec.name);
+    const options = {
+      restart: spec.restart ?? "permanent",
+      shutdownMs: spec.shutdownMs ?? 5_000,
+      initTimeoutMs: spec.initTimeoutMs ?? 30_000,
+      mailbox: spec.mailbox,
+    };
+    const threaded = spec.thread !== undefined && !this.inlineThreads;
+    const node = threaded
+      ? new ThreadNode(this, spec.name, path, parent, spec.actor.protocol, spec.args, {
+        ...options,
+        thread: spec.thread as ThreadOptions,
+      })
+      : new ActorNode(this, spec.name, path, parent, spec.actor, spec.args, options);
+    this.#register(node);
+    return node;
+  }
+
+  #supervisor(
+    spec: SupervisorSpec,
+    parent: SupervisorNode | null,
+    path: string,
+    root: ConstructorParameters<typeof SupervisorNode>[5] = null,
+  ): SupervisorNode {
+    const options = {
+      strategy: spec.strategy ?? "one_for_one",
+      intensity: spec.intensity ?? 1,
+      periodMs: spec.periodMs ?? 5_000,
+      intensityScope: spec.intensityScope ?? "child",
+      backoff: spec.backoff ?? null,
+      restart: spec.restart ?? "permanent",
+    } as const;
+    const node = new SupervisorNode(this, spec.name, path, parent, options, root);
+    this.#register(node);
+    for (const part of spec.children ?? []) {
+      const made = part.kind === "actor"
+        ? this.#actor(part, node)
+        : this.#supervisor(part, node, this.#pathOf(node, part.name));
+      made.declared = true;
+      node.children.push(made);
+    }
+    return node;
+  }
+}
+
+const NO_ENTRY: Entry = {
+  protocol: "",
+  type: "",
+  index: -1,
+  lane: LANE.normal,
+  internal: true,
+  columns: false,
+  payload: undefined as never,
+  reply: null,
+  about: "",
+  bytesOf: () => 64,
+};
+
+/** Warnings and errors as one line each. */
+const stderrLog: LogSink = (level, path, message, fields) => {
+  if (level === "debug" || level === "info") return;
+  const tail = fields === undefined ? "" : ` ${JSON.stringify(fields)}`;
+  console.error(`${level} ${path} ${message}${tail}`);
+};
+
+/**
+ * Starts a system with its declared tree. Children whose init is asynchronous may still be starting;
+ * await `system.started`.
+ *
+ * @throws {StartFailed} when a first init fails synchronously.
+ *
+ * @example
+ * ```ts
+ * import { createSystem } from "./mod.ts";
+ * await using system = createSystem({ name: "demo" });
+ * console.log(system.tree().state);
+ * ```
+ */
+export function createSystem(options: SystemOptions = {}): System {
+  const system = new System(options);
+  system.throwIfNotStarted();
+  return system;
+}
+
+export type { TellRef };

@@ -1,0 +1,29 @@
+/**
+ * The one error of this folder: a promise about market data that was broken, with a code that
+ * callers may branch on. A bad row is not an error but a rejection (`reject.ts`).
+ *
+ * @module
+ */
+
+/** What kind of promise was broken; stable, so that callers may branch on it. */
+export type MarketErrorCode =
+  | "block"
+  | "encoding"
+  | "csv_header"
+  | "ndjson_first_line"
+  | "series"
+  | "series_count"
+  | "granularity"
+  | "instrument"
+  | "reader_finished";
+
+/** A broken promise: `Cannot <verb> <thing>: <expected>: current value is <x>`. */
+export class MarketError extends Error {
+  override readonly name = "MarketError";
+  readonly code: MarketErrorCode;
+
+  constructor(code: MarketErrorCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+}

@@ -1,0 +1,516 @@
+/**
+ * The memory twin of the store. Candles and labels of a series lie in parallel columns: the label of
+ * a candle stands at the candle's index, so finding it is finding its time.
+ *
+ * Memory is bounded: a series keeps its last `barsMax` candles, the log its last `logRowsMax` rows.
+ *
+ * @module
+ */
+
+import { sameBarrierHalf, sameRow } from "../label/correction.ts";
+import { allocateLabels, copyRow, LabelBuilder } from "../label/rows.ts";
+import {
+  type CandleBlock,
+  candleBlock,
+  type LabelBlock,
+  LabelStatus,
+  type SeriesKey,
+} from "../market/block.ts";
+import type {
+  BatchOutcome,
+  CommitBatch,
+  CommitResult,
+  LoggedLabels,
+  SeriesCommit,
+  Store,
+  StoredLabels,
+  Tail,
+  Window,
+} from "./port.ts";
+
+/** Bounds of a {@linkcode MemoryStore}. */
+export interface MemoryStoreOptions {
+  /** Candles kept per series; default 100,000 (17 MB with one label set). */
+  readonly barsMax?: number;
+  /** Label rows kept in the log; default 500,000 (about 70 MB). */
+  readonly logRowsMax?: number;
+  /** Series; default 20,000. */
+  readonly seriesMax?: number;
+}
+
+const COLUMNS = ["ts", "open", "high", "low", "close", "volume"] as const;
+/** First room of a series; it doubles. */
+const CAPACITY_MIN = 32;
+/** No label row stands at this index. */
+const NONE = 255;
+
+interface LabelTable {
+  columns: LabelBlock;
+  revisions: Uint32Array;
+  seqs: Float64Array;
+}
+
+/** A log entry while its commit is being made. */
+interface LogDraft {
+  readonly rows: LabelBuilder;
+  readonly revisions: number[];
+  readonly removed: number[];
+}
+
+/** Candles and labels of one series. Indices are places in the columns. */
+class SeriesTable {
+  columns: Record<typeof COLUMNS[number], Float64Array>;
+  length = 0;
+  /** Candles that retention has given up. */
+  dropped = 0;
+  readonly labels = new Map<string, LabelTable>();
+
+  constructor(readonly series: SeriesKey) {
+    this.columns = emptyColumns(CAPACITY_MIN);
+  }
+
+  get count(): number {
+    return this.dropped + this.length;
+  }
+
+  get lastTs(): number {
+    return this.length === 0 ? -Infinity : this.columns.ts[this.length - 1] as number;
+  }
+
+  /** First index with a time of at least `ts`. O(log n), O(1) near the end. */
+  at(ts: number): number {
+    const times = this.columns.ts;
+    let low = 0, high = this.length;
+    for (let near = 1; near <= this.length; near *= 2) {
+      if ((times[this.length - near] as number) < ts) {
+        low = this.length - near + 1;
+        break;
+      }
+      high = this.length - near;
+    }
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((times[middle] as number) < ts) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  block(from: number, to: number): CandleBlock {
+    const { columns } = this;
+    const part = (column: Float64Array) => column.slice(from, to);
+    return candleBlock(this.series, {
+      ts: part(columns.ts),
+      open: part(columns.open),
+      high: part(columns.high),
+      low: part(columns.low),
+      close: part(columns.close),
+      volume: part(columns.volume),
+    });
+  }
+
+  table(paramHash: string): LabelTable {
+    let table = this.labels.get(paramHash);
+    if (table === undefined) {
+      const capacity = this.columns.ts.length;
+      table = {
+        columns: emptyLabels(this.series, paramHash, capacity),
+        revisions: new Uint32Array(capacity),
+        seqs: new Float64Array(capacity),
+      };
+      this.labels.set(paramHash, table);
+    }
+    return table;
+  }
+
+  append(rows: CandleBlock, from: number, to: number, barsMax: number): void {
+    const added = to - from;
+    if (this.length + added > this.columns.ts.length) this.#makeRoom(added, barsMax);
+    for (const name of COLUMNS) {
+      if (added === 1) this.columns[name][this.length] = rows[name][from] as number;
+      else this.columns[name].set(rows[name].subarray(from, to), this.length);
+    }
+    this.length += added;
+  }
+
+  /** Doubles, or gives up the oldest candles once the series has its full length. */
+  #makeRoom(added: number, barsMax: number): void {
+    const excess = Math.max(0, this.length + added - barsMax);
+    const give = Math.min(this.length, excess === 0 ? 0 : Math.max(excess, barsMax >> 2));
+    const keep = this.length - give;
+    let capacity = this.columns.ts.length;
+    while (capacity < keep + added) capacity *= 2;
+    this.#rebuild(capacity, (set) => set(give, this.length, 0));
+    this.length = keep;
+    this.dropped += give;
+  }
+
+  /** Puts `candles` in the place of the indices from ≤ i < to; labels of kept times stay. */
+  splice(from: number, to: number, candles: CandleBlock): void {
+    const length = this.length - (to - from) + candles.length;
+    const old = this.columns.ts.slice(from, to);
+    let capacity = this.columns.ts.length;
+    while (capacity < length) capacity *= 2;
+    const oldLength = this.length;
+    this.#rebuild(capacity, (set) => {
+      set(0, from, 0);
+      set(to, oldLength, from + candles.length);
+      // Candles that are there before and after keep their label rows.
+      for (let i = 0, j = 0; i < candles.length && j < old.length;) {
+        const was = old[j] as number, is = candles.ts[i] as number;
+        if (was === is) set(from + j, from + j + 1, from + i);
+        if (was <= is) j++;
+        if (is <= was) i++;
+      }
+    });
+    for (const name of COLUMNS) this.columns[name].set(candles[name], from);
+    this.length = length;
+  }
+
+  /** Copies stretches of all columns into new ones. */
+  #rebuild(
+    capacity: number,
+    copy: (set: (from: number, to: number, at: number) => void) => void,
+  ): void {
+    const columns = emptyColumns(capacity);
+    const tables = [...this.labels].map(([paramHash, table]) => ({
+      table,
+      columns: emptyLabels(this.series, paramHash, capacity),
+      revisions: new Uint32Array(capacity),
+      seqs: new Float64Array(capacity),
+    }));
+    copy((from, to, at) => {
+      for (const name of COLUMNS) columns[name].set(this.columns[name].subarray(from, to), at);
+      for (const { table, columns: labels, revisions, seqs } of tables) {
+        for (let i = from; i < to; i++) {
+          if (table.columns.tbStatus[i] !== NONE) copyRow(table.columns, i, labels, at + i - from);
+        }
+        revisions.set(table.revisions.subarray(from, to), at);
+        seqs.set(table.seqs.subarray(from, to), at);
+      }
+    });
+    this.columns = columns;
+    for (const { table, columns: labels, revisions, seqs } of tables) {
+      Object.assign(table, { columns: labels, revisions, seqs });
+    }
+  }
+}
+
+/** See {@linkcode Store}. */
+export class MemoryStore implements Store {
+  seq = 0;
+  readonly #barsMax: number;
+  readonly #logRowsMax: number;
+  readonly #seriesMax: number;
+  readonly #series = new Map<SeriesKey, SeriesTable>();
+  readonly #cursors = new Map<string, string>();
+  #log: LoggedLabels[] = [];
+  #logRows = 0;
+  /** Seq up to which the log has been given up. */
+  #logFromSeq = 0;
+
+  constructor(options: MemoryStoreOptions = {}) {
+    this.#barsMax = options.barsMax ?? 100_000;
+    this.#logRowsMax = options.logRowsMax ?? 500_000;
+    this.#seriesMax = options.seriesMax ?? 20_000;
+  }
+
+  commit(batches: readonly CommitBatch[]): CommitResult {
+    const refusal = this.#check(batches);
+    if (refusal !== null) return refusal;
+    const seq = ++this.seq;
+    const drafts = new Map<string, LogDraft>();
+    const outcomes = batches.map((batch) => this.#apply(batch, seq, drafts));
+    this.#writeLog(seq, drafts);
+    return { state: "committed", seq, batches: outcomes };
+  }
+
+  /** Everything that could be refused is looked at before anything is changed. */
+  #check(batches: readonly CommitBatch[]): CommitResult | null {
+    const counts = new Map<SeriesKey, number>();
+    let added = 0;
+    for (const batch of batches) {
+      for (const part of batch.series) {
+        const table = this.#series.get(part.series);
+        const count = counts.get(part.series) ?? table?.count ?? 0;
+        if (table === undefined && !counts.has(part.series)) added++;
+        if (count !== part.baseSeq) {
+          return refused(
+            "stale",
+            `${part.series} has ${count} candles, the batch was made on ${part.baseSeq}`,
+          );
+        }
+        if (part.replace !== null && table !== undefined && this.#isTooOld(table, part)) {
+          return refused("too_old", `${part.series} no longer holds what came before`);
+        }
+        counts.set(part.series, count + countChange(table, part));
+      }
+    }
+    return this.#series.size + added > this.#seriesMax
+      ? refused("full", `at most ${this.#seriesMax} series`)
+      : null;
+  }
+
+  #isTooOld(table: SeriesTable, part: SeriesCommit): boolean {
+    return table.dropped > 0 && (part.replace?.fromTs ?? 0) <= (table.columns.ts[0] as number);
+  }
+
+  #apply(batch: CommitBatch, seq: number, drafts: Map<string, LogDraft>): BatchOutcome {
+    const outcome = { candles: 0, corrected: 0, labels: 0, revised: 0 };
+    for (const part of batch.series) {
+      const table = this.#table(part.series);
+      if (part.replace !== null) this.#replace(table, part.replace, outcome);
+      if (part.append !== null) {
+        const { block, from, to } = part.append;
+        table.append(block, from, to, this.#barsMax);
+        outcome.candles += to - from;
+      }
+      if (part.relabelled !== null) this.#cease(table, part, seq, drafts, outcome);
+      for (const { block, from, to } of part.labels) {
+        const draft = draftOf(drafts, part.series, block.paramHash);
+        for (let row = from; row < to; row++) {
+          this.#putLabel(table, block, row, seq, draft, outcome);
+        }
+      }
+    }
+    if (batch.feed !== null && batch.cursor !== null) this.#cursors.set(batch.feed, batch.cursor);
+    return outcome;
+  }
+
+  #replace(
+    table: SeriesTable,
+    replace: NonNullable<SeriesCommit["replace"]>,
+    outcome: { candles: number; corrected: number },
+  ): void {
+    const from = table.at(replace.fromTs), to = table.at(replace.toTs);
+    const { candles } = replace;
+    let kept = 0, same = 0;
+    for (let i = from, j = 0; i < to && j < candles.length;) {
+      const was = table.columns.ts[i] as number, is = candles.ts[j] as number;
+      if (was === is) {
+        kept++;
+        if (COLUMNS.every((name) => table.columns[name][i] === candles[name][j])) same++;
+      }
+      if (was <= is) i++;
+      if (is <= was) j++;
+    }
+    outcome.candles += candles.length - kept;
+    outcome.corrected += (to - from) - same;
+    table.splice(from, to, candles);
+  }
+
+  #putLabel(
+    table: SeriesTable,
+    block: LabelBlock,
+    row: number,
+    seq: number,
+    draft: LogDraft,
+    outcome: { labels: number; revised: number },
+  ): void {
+    const ts = block.ts[row] as number;
+    const at = table.at(ts);
+    // Retention may have given up the candle of a long horizon's event.
+    if (at >= table.length || table.columns.ts[at] !== ts) return;
+    const labels = table.table(block.paramHash);
+    const exists = labels.columns.tbStatus[at] !== NONE;
+    if (exists && sameRow(labels.columns, at, block, row)) return;
+    const completes = exists && labels.columns.fhStatus[at] === LabelStatus.pending &&
+      sameBarrierHalf(labels.columns, at, block, row);
+    if (exists && !completes) {
+      labels.revisions[at] = (labels.revisions[at] as number) + 1;
+      outcome.revised++;
+    } else {
+      outcome.labels++;
+    }
+    copyRow(block, row, labels.columns, at);
+    labels.seqs[at] = seq;
+    draft.rows.append(block, row);
+    draft.revisions.push(labels.revisions[at] as number);
+    draft.removed.push(0);
+  }
+
+  /** Rows in the relabelled range that the new labels do not name. */
+  #cease(
+    table: SeriesTable,
+    part: SeriesCommit,
+    seq: number,
+    drafts: Map<string, LogDraft>,
+    outcome: { revised: number },
+  ): void {
+    const { fromTs, toTs, paramHash } = part.relabelled as NonNullable<SeriesCommit["relabelled"]>;
+    const stays = new Set<number>();
+    for (const { block, from, to } of part.labels) {
+      for (let row = from; row < to; row++) stays.add(block.ts[row] as number);
+    }
+    const labels = table.table(paramHash);
+    const draft = draftOf(drafts, part.series, paramHash);
+    for (let at = table.at(fromTs); at < table.at(toTs); at++) {
+      if (labels.columns.tbStatus[at] === NONE) continue;
+      if (stays.has(table.columns.ts[at] as number)) continue;
+      outcome.revised++;
+      draft.rows.append(labels.columns, at);
+      draft.revisions.push((labels.revisions[at] as number) + 1);
+      draft.removed.push(1);
+      labels.columns.tbStatus[at] = NONE;
+      labels.revisions[at] = (labels.revisions[at] as number) + 1;
+      labels.seqs[at] = seq;
+    }
+  }
+
+  #writeLog(seq: number, drafts: Map<string, LogDraft>): void {
+    for (const [key, draft] of drafts) {
+      if (draft.rows.length === 0) continue;
+      const at = key.lastIndexOf(" ");
+      this.#logRows += draft.rows.length;
+      this.#log.push({
+        seq,
+        labels: draft.rows.take(key.slice(0, at), key.slice(at + 1)),
+        revisions: Uint32Array.from(draft.revisions),
+        removed: Uint8Array.from(draft.removed),
+      });
+    }
+    if (this.#logRows <= this.#logRowsMax) return;
+    let give = 0;
+    // A quarter at a time, so that the array is not moved at every commit.
+    while (this.#logRows > 0.75 * this.#logRowsMax && give < this.#log.length) {
+      const entry = this.#log[give++] as LoggedLabels;
+      this.#logRows -= entry.labels.length;
+      this.#logFromSeq = entry.seq;
+    }
+    while (give < this.#log.length && this.#log[give]?.seq === this.#logFromSeq) {
+      this.#logRows -= (this.#log[give++] as LoggedLabels).labels.length;
+    }
+    this.#log = this.#log.slice(give);
+  }
+
+  #table(series: SeriesKey): SeriesTable {
+    let table = this.#series.get(series);
+    if (table === undefined) this.#series.set(series, table = new SeriesTable(series));
+    return table;
+  }
+
+  tails(series: readonly SeriesKey[], bars: number): Tail[] {
+    return series.map((key) => {
+      const table = this.#series.get(key) ?? new SeriesTable(key);
+      const from = Math.max(0, table.length - bars);
+      return { count: table.count, candles: table.block(from, table.length) };
+    });
+  }
+
+  window(series: SeriesKey, fromTs: number, toTs: number, around: number): Window {
+    const table = this.#series.get(series) ?? new SeriesTable(series);
+    const from = Math.max(0, table.at(fromTs) - around);
+    const to = Math.min(table.length, table.at(toTs) + around);
+    return {
+      count: table.count,
+      candles: table.block(from, to),
+      startsSeries: from === 0 && table.dropped === 0,
+      endsSeries: to === table.length,
+      truncated: from === 0 && table.dropped > 0,
+    };
+  }
+
+  cursor(feed: string): string | null {
+    return this.#cursors.get(feed) ?? null;
+  }
+
+  series(): { series: SeriesKey; count: number; lastTs: number }[] {
+    return [...this.#series.values()]
+      .map(({ series, count, lastTs }) => ({ series, count, lastTs }))
+      .sort((a, b) => a.series < b.series ? -1 : 1);
+  }
+
+  candles(series: SeriesKey, fromTs: number, toTs: number, limit: number): CandleBlock {
+    const table = this.#series.get(series) ?? new SeriesTable(series);
+    const from = table.at(fromTs);
+    return table.block(from, Math.min(table.at(toTs), from + limit));
+  }
+
+  labels(
+    series: SeriesKey,
+    paramHash: string,
+    fromTs: number,
+    toTs: number,
+    limit: number,
+  ): StoredLabels {
+    const table = this.#series.get(series);
+    const labels = table?.labels.get(paramHash);
+    const rows = new LabelBuilder(64);
+    const revisions: number[] = [], seqs: number[] = [];
+    if (table !== undefined && labels !== undefined) {
+      const to = table.at(toTs);
+      for (let at = table.at(fromTs); at < to && rows.length < limit; at++) {
+        if (labels.columns.tbStatus[at] === NONE) continue;
+        rows.append(labels.columns, at);
+        revisions.push(labels.revisions[at] as number);
+        seqs.push(labels.seqs[at] as number);
+      }
+    }
+    return {
+      labels: rows.take(series, paramHash),
+      revisions: Uint32Array.from(revisions),
+      seqs: Float64Array.from(seqs),
+    };
+  }
+
+  /** @throws {RangeError} when the log no longer reaches back to `seq`. */
+  labelsAfter(seq: number, limit: number): LoggedLabels[] {
+    if (seq < this.#logFromSeq) {
+      throw new RangeError(
+        `Cannot read labels after seq ${seq}: expected at least ${this.#logFromSeq}, ` +
+          `since the log keeps ${this.#logRowsMax} rows`,
+      );
+    }
+    const found: LoggedLabels[] = [];
+    let rows = 0;
+    for (const entry of this.#log) {
+      if (entry.seq <= seq) continue;
+      const last = found[found.length - 1];
+      if (rows >= limit && last !== undefined && last.seq !== entry.seq) break;
+      found.push(entry);
+      rows += entry.labels.length;
+    }
+    return found;
+  }
+
+  close(): void {}
+}
+
+function countChange(table: SeriesTable | undefined, part: SeriesCommit): number {
+  const appended = part.append === null ? 0 : part.append.to - part.append.from;
+  if (part.replace === null) return appended;
+  const replaced = table === undefined
+    ? 0
+    : table.at(part.replace.toTs) - table.at(part.replace.fromTs);
+  return appended + part.replace.candles.length - replaced;
+}
+
+function refused(code: "stale" | "too_old" | "full", message: string): CommitResult {
+  return { state: "refused", code, message: `Cannot commit: ${message}` };
+}
+
+function draftOf(drafts: Map<string, LogDraft>, series: SeriesKey, paramHash: string): LogDraft {
+  const key = `${series} ${paramHash}`;
+  let draft = drafts.get(key);
+  if (draft === undefined) {
+    drafts.set(key, draft = { rows: new LabelBuilder(4), revisions: [], removed: [] });
+  }
+  return draft;
+}
+
+function emptyColumns(capacity: number): Record<typeof COLUMNS[number], Float64Array> {
+  return {
+    ts: new Float64Array(capacity),
+    open: new Float64Array(capacity),
+    high: new Float64Array(capacity),
+    low: new Float64Array(capacity),
+    close: new Float64Array(capacity),
+    volume: new Float64Array(capacity),
+  };
+}
+
+function emptyLabels(series: SeriesKey, paramHash: string, capacity: number): LabelBlock {
+  const labels = allocateLabels(series, paramHash, capacity);
+  labels.tbStatus.fill(NONE);
+  return labels;
+}
