@@ -98,7 +98,15 @@ const probes = quick ? 60 : 400;
 const latencyRounds = quick ? 3 : 7;
 const figures = new Figures();
 if (quick) figures.note("--quick: shows that the bench works; not figures to quote");
-else figures.note(`medians of ${effort.rounds} interleaved rounds, with the range of the rounds`);
+else {
+  figures.note(
+    `medians with [min–max]: of ${effort.rounds} interleaved rounds (ratios of neighbours)`,
+  );
+  figures.note(`for throughput and asks, of ${latencyRounds} rounds for p99`);
+}
+figures.note(
+  "Wick with all features on: bounded mailboxes, byte accounting, service times, dead letters",
+);
 
 for (const [name, measure] of Object.entries(measurements)) {
   if (only.length === 0 || only.includes(name)) await measure();

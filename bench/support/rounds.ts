@@ -106,25 +106,47 @@ export interface Sweep {
 }
 
 /** A setting that has not answered by then counts as failed. */
-const SETTING_LIMIT_MS = 10_000;
+const SETTING_LIMIT_MS = 3_000;
+/** Settings that are run a second time: one short run on a shared machine picks by luck. */
+const FINALISTS = 3;
 
-/** Runs each setting alone for `forMs` and keeps the fastest; a failing one is reported. */
-export async function sweep(
-  settings: readonly (() => Contender)[],
-  forMs: number,
-): Promise<Sweep> {
-  const tried: { name: string; perSecond: number; make: () => Contender }[] = [];
+interface Trial {
+  readonly name: string;
+  readonly make: () => Contender;
+  perSecond: number;
+}
+
+/**
+ * Runs each setting alone for `forMs`, the fastest ones twice, and keeps the fastest on average;
+ * failing ones are reported. One pool at a time, so that their threads do not compete.
+ */
+export async function sweep(settings: readonly (() => Contender)[], forMs: number): Promise<Sweep> {
+  const tried: Trial[] = [];
   const failed: Failure[] = [];
+  const byRate = (a: Trial, b: Trial) => b.perSecond - a.perSecond;
   for (const make of settings) {
-    const side = make();
-    const outcome = await within(SETTING_LIMIT_MS + forMs, warm(side, forMs));
-    if (typeof outcome === "number") {
-      tried.push({ name: side.name, perSecond: outcome * 1_000, make });
-    } else failed.push({ name: side.name, why: outcome.message });
-    await within(1_000, side.close());
+    const { name, outcome } = await tryOut(make, forMs);
+    if (typeof outcome === "number") tried.push({ name, make, perSecond: outcome });
+    else failed.push({ name, why: outcome.message });
   }
-  tried.sort((a, b) => b.perSecond - a.perSecond);
+  tried.sort(byRate);
+  for (const trial of tried.slice(0, FINALISTS)) {
+    const { outcome } = await tryOut(trial.make, forMs);
+    const second = typeof outcome === "number" ? outcome : 0;
+    trial.perSecond = (trial.perSecond + second) / 2;
+  }
+  tried.sort(byRate);
   return { best: tried[0]?.make() ?? null, tried, failed };
+}
+
+async function tryOut(
+  make: () => Contender,
+  forMs: number,
+): Promise<{ name: string; outcome: number | Error }> {
+  const side = make();
+  const outcome = await within(SETTING_LIMIT_MS + forMs, warm(side, forMs));
+  await within(SETTING_LIMIT_MS, side.close());
+  return { name: side.name, outcome: typeof outcome === "number" ? outcome * 1_000 : outcome };
 }
 
 /** The value, or the error: the promise's own, or that it did not settle in time. */

@@ -31,6 +31,7 @@ import {
   StepKind,
   STRATEGY_NAMES,
 } from "./schedule.ts";
+import { formatStep } from "./text.ts";
 
 const Work = protocol("work", {
   work: { payload: z.strictObject({ order: z.number() }) },
@@ -60,6 +61,8 @@ export class Runner {
   readonly tally: MessageTally = { told: 0, handled: 0, deadLettered: 0 };
   /** What was wrong with the messages of the last schedule; null = nothing. */
   violation: string | null = null;
+  /** Told in words of everything that happens, in its order; null = nobody wants to know. */
+  record: ((line: string) => void) | null = null;
   readonly #scope: IntensityScope;
   readonly #failInits = new Int32Array(NODES_MAX);
   readonly #lastOrder = new Int32Array(NODES_MAX);
@@ -95,18 +98,21 @@ export class Runner {
       system: {
         ...this.#supervisor(schedule, 0),
         deadLetters: { keepMax: 0 },
-        log: SILENT,
+        log: null,
         lifecycle: (node, event) => this.#lived(node, event),
       },
     });
     simulator.runSync();
     outcome.endRow();
     this.#findNodes(schedule, simulator);
+    if (this.record !== null) this.#recordDeaths(simulator);
     for (let step = 0; step < schedule.stepCount; step++) {
       this.#tell(schedule);
+      this.record?.(`step ${step + 1}: ${formatStep(schedule, step)}`);
       this.#step(schedule, step, simulator);
       outcome.endRow();
     }
+    this.record?.("the system stops");
     void simulator.system.stop();
     this.#checkMessages(simulator);
     return outcome;
@@ -146,6 +152,7 @@ export class Runner {
   #lived(node: Node, event: LifeEvent): void {
     const number = NUMBER_OF.get(node.name) as number;
     const outcome = this.#outcome;
+    this.record?.(`  ${node.name} ${event}`);
     switch (event) {
       case "started":
         return outcome.started(number);
@@ -194,16 +201,26 @@ export class Runner {
       const node = this.#nodes[this.#prng.below(schedule.nodeCount)];
       if (!(node instanceof ActorNode)) continue;
       const entry = Work.entries.work;
-      node.deliver(entry, { order: ++this.tally.told }, entry.lane, null, 0);
+      const order = ++this.tally.told;
+      const result = node.deliver(entry, { order }, entry.lane, null, 0);
+      this.record?.(`told ${node.name} message ${order}: ${result}`);
     }
   }
 
   #work(node: number, order: number): void {
     this.tally.handled++;
+    this.record?.(`  n${node} handles message ${order}`);
     if (order <= (this.#lastOrder[node] as number)) {
       this.violation ??= `n${node} handled message ${order} after ${this.#lastOrder[node]}`;
     }
     this.#lastOrder[node] = order;
+  }
+
+  #recordDeaths({ system }: Simulator): void {
+    system.deadLetters.subscribe(({ path, payload, reason }) => {
+      const { order } = payload as { order: number };
+      this.record?.(`  ${path.slice(path.lastIndexOf("/") + 1)} buries message ${order}: ${reason}`);
+    });
   }
 
   /** After the stop nothing may be queued, and every message told must be accounted for once. */
@@ -221,6 +238,5 @@ export class Runner {
 }
 
 const MAILBOX = { bound: MAILBOX_BOUND } as const;
-const SILENT = () => {};
 const CRASH = new Error("crash");
 const INIT_FAILS = new Error("init fails");

@@ -107,6 +107,13 @@ export interface Context<D extends Definition = Definition> {
   readonly random: Random;
   /** Causation id of the message under way; 0 outside of one. */
   readonly cause: number;
+  /** How long the message under way waited in the mailbox, ms, to within a turn; 0 outside of one. */
+  readonly waitedMs: number;
+  /**
+   * Records something that came in and cannot be used as a dead letter of this actor: a candle that
+   * breaks the rules, say. It counts as a message sent here.
+   */
+  bury(type: string, payload: unknown, error: Error): void;
   log(level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>): void;
   /** In the handler of an ask: the reply comes later; return the result to the runtime. */
   defer<R>(): Deferred<R>;

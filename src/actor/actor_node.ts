@@ -20,7 +20,8 @@ import {
   type Termination,
 } from "./node.ts";
 import type { Cancel } from "./clock.ts";
-import type { Entry } from "./protocol.ts";
+import { bytesOfValue } from "./bytes.ts";
+import { type Entry, NO_ENTRY } from "./protocol.ts";
 
 /** How one child actor is run. */
 export interface ActorOptions {
@@ -51,12 +52,16 @@ export class ActorNode extends MailboxNode {
   #payload: unknown = undefined;
   #ask: PendingAsk | null = null;
   #bytes = 0;
+  /** Lane of the message under way; -1 = the system lane. */
+  #lane = 0;
   #currentCause = 0;
+  #sentAtMs = 0;
   #draining = false;
   #stopAfter: "normal" | "shutdown" | null = null;
   /** The parent asked for the end and waits for it. */
   #terminating = false;
-  #killTimer: Cancel | null = null;
+  /** Ends an init, a shutdown or a clean-up that takes too long. */
+  #limitTimer: Cancel | null = null;
   #untilSample = 1;
 
   constructor(
@@ -74,6 +79,18 @@ export class ActorNode extends MailboxNode {
   /** Causation id of the message under way, also across awaits; 0 outside of one. */
   get currentCause(): number {
     return this.#currentCause;
+  }
+
+  /** How long the message under way was queued, ms. */
+  get waitedMs(): number {
+    return this.#entry === null ? 0 : Math.max(0, this.runtime.scheduler.nowMs - this.#sentAtMs);
+  }
+
+  /** See `Context.bury`. */
+  buryForeign(type: string, payload: unknown, error: Error): void {
+    const entry: Entry = { ...NO_ENTRY, type, protocol: this.protocol.name };
+    this.sent++;
+    this.bury(entry, payload, null, this.#currentCause, bytesOfValue(payload), "unhandled", error);
   }
 
   get underWay(): number {
@@ -114,13 +131,16 @@ export class ActorNode extends MailboxNode {
     try {
       this.runtime.faults?.beforeInit(this.path, this.incarnation);
       const made = this.definition.create(context, bindArgs(this.args, context));
-      if (!isThenable(made)) {
-        this.#running(made);
-        return Started.ok;
+      // The factory may have stopped the system that it runs in.
+      if (this.#context !== context) return this.#initCameLate(made, context);
+      if (isThenable(made)) {
+        this.#awaitInit(made, context);
+        return Started.pending;
       }
-      this.#awaitInit(made, context);
-      return Started.pending;
+      this.#running(made);
+      return Started.ok;
     } catch (error) {
+      if (this.#context !== context) return this.#initCameLate(null, context);
       return this.#initFailed(context, error);
     } finally {
       this.runtime.cause = outerCause;
@@ -133,32 +153,45 @@ export class ActorNode extends MailboxNode {
     );
     this.state = "running";
     this.runtime.lifecycle?.(this, "started");
+    // What the last incarnation left of the mailbox may have room for who waits.
+    if (this.offersWaiting) this.admitOffers();
     if (this.ready) this.runtime.scheduler.schedule(this);
+  }
+
+  /** This incarnation was given up during its init: what that opened must still be closed. */
+  #initCameLate(made: unknown, context: IncarnationContext): number {
+    const close = () => void context.cleanUp("killed");
+    if (isThenable(made)) Promise.resolve(made).then(close, close);
+    else close();
+    return Started.failed;
   }
 
   #awaitInit(made: PromiseLike<object>, context: IncarnationContext): void {
     const limitMs = this.options.initTimeoutMs;
-    const cancel = this.runtime.clock.setTimer(limitMs, () => {
-      if (this.#context !== context || this.state !== "starting") return;
-      this.#initFailed(context, new Error(`init took longer than ${limitMs} ms`));
-      this.parent?.childStarted(this, true);
-    });
-    made.then((handlers) => {
-      cancel();
-      // Given up meanwhile: what this init opened must still be closed.
-      if (this.#context !== context || this.state !== "starting") {
-        return void context.cleanUp("killed");
-      }
-      this.#running(handlers);
-      this.parent?.childStarted(this, false);
-    }, (error) => {
-      cancel();
-      if (this.#context !== context || this.state !== "starting") {
-        return void context.cleanUp("killed");
-      }
+    const failed = (error: unknown) => {
+      if (this.#context !== context) return void context.cleanUp("killed");
       this.#initFailed(context, error);
       this.parent?.childStarted(this, true);
+    };
+    this.#limitTimer = this.runtime.clock.setTimer(limitMs, () => {
+      failed(new Error(`init took longer than ${limitMs} ms`));
     });
+    Promise.resolve(made).then((handlers) => {
+      // Given up meanwhile: what this init opened must still be closed.
+      if (this.#context !== context) return void context.cleanUp("killed");
+      this.#cancelLimit();
+      try {
+        this.#running(handlers);
+      } catch (error) {
+        return failed(error);
+      }
+      this.parent?.childStarted(this, false);
+    }, failed);
+  }
+
+  #cancelLimit(): void {
+    this.#limitTimer?.();
+    this.#limitTimer = null;
   }
 
   #initFailed(context: IncarnationContext, error: unknown): number {
@@ -184,17 +217,19 @@ export class ActorNode extends MailboxNode {
       this.#draining = true;
     }
     if (this.state === "running") {
-      const idle = !this.#waiting && !(how.drain && this.#hasMail());
+      // A message under way may be that of the very handler that asked for the stop.
+      const idle = this.#entry === null && !(how.drain && this.#hasMail());
       if (idle && this.#endRun("shutdown", null)) return true;
+      // A clean-up hook may have asked for a stop without delay.
+      if (!this.alive) return true;
       if (!idle && !how.drain) this.#stopAfter = "shutdown";
     }
-    this.#killTimer?.();
-    this.#killTimer = null;
+    this.#cancelLimit();
     if (leftMs !== Infinity) {
-      this.#killTimer = this.runtime.clock.setTimer(leftMs, () => {
-        this.#killTimer = null;
+      this.#limitTimer = this.runtime.clock.setTimer(leftMs, () => {
+        this.#limitTimer = null;
         if (!this.alive) return;
-        this.runtime.log("warn", this.path, "killed: it did not stop in time", { leftMs });
+        this.runtime.log?.("warn", this.path, "killed: it did not stop in time", { leftMs });
         this.#kill();
         this.parent?.childTerminated(this);
       });
@@ -220,6 +255,7 @@ export class ActorNode extends MailboxNode {
     const context = this.#context as IncarnationContext;
     this.state = "stopping";
     const hooks = context.cleanUp(reason);
+    if (this.#context !== context) return false;
     if (hooks === null) {
       this.#close(reason, error);
       return true;
@@ -237,10 +273,10 @@ export class ActorNode extends MailboxNode {
   #limitCleanUp(context: IncarnationContext): void {
     const { shutdownMs } = this.options;
     if (shutdownMs === Infinity) return;
-    this.#killTimer = this.runtime.clock.setTimer(shutdownMs === "brutal" ? 0 : shutdownMs, () => {
-      this.#killTimer = null;
+    this.#limitTimer = this.runtime.clock.setTimer(shutdownMs === "brutal" ? 0 : shutdownMs, () => {
+      this.#limitTimer = null;
       if (this.#context !== context || this.state !== "stopping") return;
-      this.runtime.log("warn", this.path, "killed: its clean-up did not end in time");
+      this.runtime.log?.("warn", this.path, "killed: its clean-up did not end in time");
       this.#close("killed", null);
       this.#report("killed", new Error("clean-up did not end in time"));
     });
@@ -254,8 +290,7 @@ export class ActorNode extends MailboxNode {
 
   /** The very end of an incarnation: nothing of it acts any more. */
   #close(reason: ExitReason, error: unknown): void {
-    this.#killTimer?.();
-    this.#killTimer = null;
+    this.#cancelLimit();
     this.#context?.end();
     this.#context = null;
     this.#handlers = [];
@@ -284,6 +319,7 @@ export class ActorNode extends MailboxNode {
     }
     const runtime = this.runtime;
     const mailbox = this.mailbox;
+    const context = this.#context;
     let took = 0;
     while (took < messagesMax) {
       const system = mailbox.system;
@@ -301,6 +337,8 @@ export class ActorNode extends MailboxNode {
       const ask = from.asks[slot] as PendingAsk | null;
       const cause = from.causes[slot] as number;
       const bytes = from.sizes[slot] as number;
+      this.#sentAtMs = from.ats[slot] as number;
+      this.#lane = lane;
       if (lane < 0) from.dropHead();
       else mailbox.taken(lane, from);
       took++;
@@ -313,24 +351,28 @@ export class ActorNode extends MailboxNode {
       this.#ask = ask;
       this.#bytes = bytes;
       this.#currentCause = runtime.cause = cause;
-      const sampled = --this.#untilSample === 0;
+      const sampled = --this.#untilSample <= 0;
       const startMs = sampled ? runtime.clock.now() : 0;
       let result: unknown;
+      let thenable = false;
       try {
         const handler = this.#handlers[entry.index];
         if (handler === undefined) {
-          this.#buryCurrent("unhandled", null);
+          this.#buryCurrent("unhandled", new TypeError("it has no handler for this message"));
           continue;
         }
         if (runtime.faults !== null) runtime.faults.beforeHandle(this.path, entry.type);
         result = handler(payload);
+        thenable = isThenable(result);
       } catch (error) {
         runtime.cause = 0;
-        this.#crash(error);
+        if (this.#context === context) this.#crash(error);
         return took;
       }
       runtime.cause = 0;
-      if (typeof result === "object" && result !== null && isThenable(result)) {
+      // The handler may have stopped the system without delay: its message is buried already.
+      if (this.#context !== context) return took;
+      if (thenable) {
         this.#await(result, sampled ? startMs : runtime.scheduler.nowMs);
         return took;
       }
@@ -353,7 +395,7 @@ export class ActorNode extends MailboxNode {
 
   #sample(ms: number): void {
     const every = ms > SLOW_HANDLER_MS ? 1 : SAMPLE_EVERY;
-    this.service.record(ms, every);
+    this.service.record(ms * every, every);
     this.#untilSample = every;
   }
 
@@ -366,11 +408,15 @@ export class ActorNode extends MailboxNode {
     if (result === STASHED) {
       this.#putAside(entry, ask);
       this.#payload = undefined;
+      this.#currentCause = 0;
       return;
     }
     this.#payload = undefined;
+    this.#currentCause = 0;
     this.handled++;
-    if (ask !== null && !(result instanceof DeferredReply)) ask.reply(result);
+    if (ask === null) return;
+    if (result instanceof DeferredReply) ask.replyComesLater();
+    else ask.reply(result);
   }
 
   #putAside(entry: Entry, ask: PendingAsk | null): void {
@@ -381,14 +427,15 @@ export class ActorNode extends MailboxNode {
       this.bury(entry, payload, ask, cause, bytes, "overflow");
       return;
     }
-    const atMs = this.runtime.scheduler.nowMs;
-    this.stash.push({ entry, payload, ask, cause, atMs, bytes });
+    const message = { entry, payload, ask, cause, atMs: this.#sentAtMs, bytes };
+    this.stash.push({ message, lane: this.#lane < 0 ? entry.lane : this.#lane });
   }
 
-  #await(promise: PromiseLike<unknown>, startMs: number): void {
+  #await(promise: unknown, startMs: number): void {
     this.#waiting = true;
     const context = this.#context;
-    promise.then((result) => {
+    // What only looks like a promise might settle twice, or throw from its `then`.
+    Promise.resolve(promise).then((result) => {
       if (this.#context !== context) return;
       this.#waiting = false;
       this.#finish(result);
@@ -403,7 +450,6 @@ export class ActorNode extends MailboxNode {
 
   /** After an asynchronous message. */
   #goOn(): void {
-    this.#currentCause = 0;
     if (this.#stopAfter !== null || (this.#draining && !this.#hasMail())) this.#stopNow();
     else if (this.#hasMail()) this.runtime.scheduler.schedule(this);
     if (this.offersWaiting) this.admitOffers();
@@ -427,8 +473,10 @@ export class ActorNode extends MailboxNode {
     this.#entry = null;
     this.#payload = undefined;
     this.#ask = null;
-    const failure = reason === "crashed" ? new ActorFailed(this.path, entry.type, error) : null;
-    this.bury(entry, payload, ask, this.#currentCause, this.#bytes, reason, failure);
+    const failure = reason === "stopped" ? null : new ActorFailed(this.path, entry.type, error);
+    const cause = this.#currentCause;
+    this.#currentCause = 0;
+    this.bury(entry, payload, ask, cause, this.#bytes, reason, failure);
   }
 
   // ---- for the context ------------------------------------------------------------------------
@@ -441,7 +489,6 @@ export class ActorNode extends MailboxNode {
         `Cannot defer another reply in ${this.path}: at most ${DEFERRED_MAX} may be outstanding`,
       );
     }
-    if (this.#ask !== null) this.#ask.deferred = true;
     const reply = new DeferredReply(this.#ask, this.path, outstanding);
     outstanding.add(reply);
     return reply;
@@ -464,13 +511,23 @@ export class ActorNode extends MailboxNode {
     if (this.#entry === null && this.state === "running") this.runtime.scheduler.schedule(this);
   }
 
-  /** Takes the queued message of a cancelled timer out; counts it as superseded. */
-  dropSystem(entry: Entry, payload: unknown): void {
+  /** Whether the system lane holds the message with this causation id. O(system lane). */
+  holdsSystem(cause: number): boolean {
     const system = this.mailbox.system;
-    if (system === null) return;
+    if (system === null) return false;
+    for (let at = system.head; at < system.tail; at++) {
+      if (system.causes[system.slotOf(at)] === cause) return true;
+    }
+    return false;
+  }
+
+  /** Takes the queued message of a cancelled timer out; counts it as superseded. */
+  dropSystem(cause: number): void {
+    const system = this.mailbox.system;
+    if (system === null || !this.holdsSystem(cause)) return;
     const keep = [];
     for (let m = system.shift(); m !== null; m = system.shift()) {
-      if (m.entry === entry && m.payload === payload) this.superseded++;
+      if (m.cause === cause) this.superseded++;
       else keep.push(m);
     }
     for (const m of keep) system.push(m.entry, m.payload, m.ask, m.cause, m.atMs, m.bytes);
@@ -515,6 +572,7 @@ class DeferredReply implements Deferred<unknown> {
   }
 }
 
-function isThenable(value: object): value is PromiseLike<never> {
-  return typeof (value as { then?: unknown }).then === "function";
+function isThenable<T>(value: T): value is T & PromiseLike<never> {
+  return typeof value === "object" && value !== null &&
+    typeof (value as { then?: unknown }).then === "function";
 }

@@ -8,12 +8,11 @@
 
 import type { Cancel, Clock } from "./clock.ts";
 import { AskTimeout } from "./errors.ts";
+import type { Scheduler } from "./scheduler.ts";
 
 /** One ask under way. Settles exactly once. */
 export class PendingAsk {
   settled = false;
-  /** Its message was handled and the reply deferred. */
-  deferred = false;
   deadlineMs = 0;
   list: DeadlineList | null = null;
   previous: PendingAsk | null = null;
@@ -25,6 +24,9 @@ export class PendingAsk {
     readonly path: string,
     readonly type: string,
   ) {}
+
+  /** Its message was handled and the reply deferred; for askers that keep an account. */
+  replyComesLater(): void {}
 
   /** Delivers the reply, unless settled already. */
   reply(value: unknown): void {
@@ -43,13 +45,19 @@ export class PendingAsk {
   }
 }
 
+const HAIR_MS = 0.001;
+
 /** Asks with the same timeout, in the order of their deadlines. */
 class DeadlineList {
   #head: PendingAsk | null = null;
   #tail: PendingAsk | null = null;
   #cancel: Cancel | null = null;
 
-  constructor(readonly timeoutMs: number, readonly clock: Clock) {}
+  constructor(
+    readonly timeoutMs: number,
+    readonly clock: Clock,
+    readonly scheduler: Scheduler,
+  ) {}
 
   add(ask: PendingAsk, deadlineMs: number): void {
     ask.deadlineMs = deadlineMs;
@@ -80,10 +88,20 @@ class DeadlineList {
     return this.#head === null;
   }
 
+  /** See {@linkcode AskDeadlines.lagged}. The asks concerned are the newest. */
+  lagged(beforeMs: number, nowMs: number): void {
+    for (let ask = this.#tail; ask !== null; ask = ask.previous) {
+      if (ask.deadlineMs < beforeMs + this.timeoutMs) return;
+      // A hair before what is stamped with `nowMs` from here on: the next lag is not theirs.
+      ask.deadlineMs = nowMs + this.timeoutMs - HAIR_MS;
+    }
+  }
+
   #arm(delayMs: number): void {
     this.#cancel = this.clock.setTimer(delayMs, () => {
       this.#cancel = null;
       const nowMs = this.clock.now();
+      this.scheduler.sawTime(nowMs);
       for (let ask = this.#head; ask !== null && ask.deadlineMs <= nowMs; ask = this.#head) {
         ask.reject(new AskTimeout(ask.path, ask.type, this.timeoutMs));
       }
@@ -103,7 +121,7 @@ export class AskDeadlines {
   readonly #lists = new Map<number, DeadlineList>();
   #last: DeadlineList | null = null;
 
-  constructor(readonly clock: Clock) {}
+  constructor(readonly clock: Clock, readonly scheduler: Scheduler) {}
 
   /** Registers an ask; `nowMs` may be coarse. O(1). */
   add(ask: PendingAsk, timeoutMs: number, nowMs: number): void {
@@ -112,7 +130,16 @@ export class AskDeadlines {
     list.add(ask, nowMs + list.timeoutMs);
   }
 
-  /** Asks under way; O(classes). */
+  /**
+   * The coarse time stood still at `beforeMs` until `nowMs`, because something ran for long. Asks
+   * stamped with it may be that much younger than it says: they get the difference, since an ask
+   * must never time out early. O(asks stamped with it).
+   */
+  lagged(beforeMs: number, nowMs: number): void {
+    for (const list of this.#lists.values()) list.lagged(beforeMs, nowMs);
+  }
+
+  /** Whether no ask is under way. O(classes). */
   get idle(): boolean {
     for (const list of this.#lists.values()) if (!list.empty) return false;
     return true;
@@ -137,7 +164,7 @@ export class AskDeadlines {
     const classMs = this.#lists.size < TIMEOUT_CLASSES_MAX
       ? timeoutMs
       : 2 ** Math.ceil(Math.log2(timeoutMs));
-    const list = this.#lists.get(classMs) ?? new DeadlineList(classMs, this.clock);
+    const list = this.#lists.get(classMs) ?? new DeadlineList(classMs, this.clock, this.scheduler);
     this.#lists.set(classMs, list);
     return list;
   }

@@ -59,9 +59,18 @@ function fixedBytes(schema: z.ZodType): number | null {
 /** The sizer of a schema's values: O(1) for scalars, else bounded by the walk's bounds. */
 export function sizerOf(schema: z.ZodType): Sizer {
   const fixed = fixedBytes(schema);
-  if (fixed === null) return (payload) => MESSAGE_OVERHEAD_BYTES + bytesOfValue(payload, 0);
+  if (fixed === null) return (payload) => MESSAGE_OVERHEAD_BYTES + bytesOfAny(payload);
   const bytes = MESSAGE_OVERHEAD_BYTES + fixed;
   return () => bytes;
+}
+
+/** A getter or a proxy may throw: sizing must not, for it runs in the sender. */
+function bytesOfAny(payload: unknown): number {
+  try {
+    return bytesOfValue(payload, 0);
+  } catch {
+    return SCALAR_BYTES;
+  }
 }
 
 /** Estimated bytes of any plain value. */

@@ -22,8 +22,10 @@ export interface WatchableRef extends TellRef<Definition> {
 
 interface Timer {
   cancel: Cancel;
-  readonly entry: Entry;
-  readonly payload: unknown;
+  /** The clock has it; false for one that fired and does not repeat. */
+  armed: boolean;
+  /** Causation id of its last message, by which that is found in the system lane; 0 = none yet. */
+  cause: number;
 }
 
 /** Timers one incarnation may have set at a time; each may hold a place in the system lane. */
@@ -37,7 +39,7 @@ export class IncarnationContext implements Context<Definition> {
   readonly #node: ActorNode;
   #self: Ref<Definition> | null = null;
   #timers: Map<string, Timer> | null = null;
-  #watches: Cancel[] | null = null;
+  #watches: Set<Cancel> | null = null;
   #hooks: ((reason: ExitReason) => void | Promise<void>)[] | null = null;
 
   constructor(node: ActorNode, readonly incarnation: number) {
@@ -59,6 +61,9 @@ export class IncarnationContext implements Context<Definition> {
   get cause(): number {
     return this.live ? this.#node.currentCause : 0;
   }
+  get waitedMs(): number {
+    return this.live ? this.#node.waitedMs : 0;
+  }
   get self(): Ref<Definition> {
     return this.#self ??= new LocalRef(
       this.#node.runtime,
@@ -70,7 +75,11 @@ export class IncarnationContext implements Context<Definition> {
   }
 
   log(level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>): void {
-    this.#node.runtime.log(level, this.#node.path, message, fields);
+    this.#node.runtime.log?.(level, this.#node.path, message, fields);
+  }
+
+  bury(type: string, payload: unknown, error: Error): void {
+    if (this.live) this.#node.buryForeign(type, payload, error);
   }
 
   defer<R>(): Deferred<R> {
@@ -112,17 +121,26 @@ export class IncarnationContext implements Context<Definition> {
     }
     this.cancelTimer(name);
     const timers = this.#timers ??= new Map();
+    if (timers.size >= TIMERS_MAX) this.#forgetFired(timers);
     if (timers.size >= TIMERS_MAX) {
       throw new RangeError(
         `Cannot set timer ${name} in ${this.path}: at most ${TIMERS_MAX} may be set`,
       );
     }
     const entry = this.#entryOf(type);
-    const timer: Timer = { cancel: () => {}, entry, payload };
+    const timer: Timer = {
+      cancel: () => {},
+      armed: true,
+      cause: 0,
+    };
     const fire = () => {
       if (!this.live) return;
-      if (everyMs !== undefined) timer.cancel = this.clock.setTimer(everyMs, fire);
-      if (!this.#queued(timer)) this.#node.deliverSystem(entry, payload);
+      if (everyMs === undefined) timer.armed = false;
+      else timer.cancel = this.clock.setTimer(everyMs, fire);
+      // A tick that was not yet taken stands for this one too.
+      if (!this.#node.holdsSystem(timer.cause)) {
+        timer.cause = this.#node.deliverSystem(entry, payload);
+      }
     };
     timer.cancel = this.clock.setTimer(delayMs, fire);
     timers.set(name, timer);
@@ -133,33 +151,32 @@ export class IncarnationContext implements Context<Definition> {
     if (timer === undefined) return;
     this.#timers?.delete(name);
     timer.cancel();
-    this.#node.dropSystem(timer.entry, timer.payload);
+    this.#node.dropSystem(timer.cause);
   }
 
-  /** A timer holds at most one place: a tick that was not yet taken stands for the next one too. */
-  #queued(timer: Timer): boolean {
-    const system = this.#node.mailbox.system;
-    if (system === null) return false;
-    for (let at = system.head; at < system.tail; at++) {
-      const slot = system.slotOf(at);
-      if (system.entries[slot] === timer.entry && system.payloads[slot] === timer.payload) {
-        return true;
-      }
+  /** Makes room for new names: timers that are over and whose message was taken. */
+  #forgetFired(timers: Map<string, Timer>): void {
+    for (const [name, timer] of timers) {
+      if (!timer.armed && !this.#node.holdsSystem(timer.cause)) timers.delete(name);
     }
-    return false;
   }
 
   watch<T extends string>(ref: TellRef<Definition>, type: T): void {
     if (!this.live) return;
     const entry = this.#entryOf(type);
-    const watches = this.#watches ??= [];
-    if (watches.length >= WATCHES_MAX) {
+    const watches = this.#watches ??= new Set();
+    if (watches.size >= WATCHES_MAX) {
       throw new RangeError(`Cannot watch ${ref.path}: at most ${WATCHES_MAX} may be watched`);
     }
+    let over = false;
+    let unwatch: Cancel | null = null;
     const notify = (path: string, reason: ExitReason) => {
+      over = true;
+      if (unwatch !== null) watches.delete(unwatch);
       if (this.live) this.#node.deliverSystem(entry, { path, reason });
     };
-    watches.push((ref as WatchableRef).watchStop(notify));
+    unwatch = (ref as WatchableRef).watchStop(notify);
+    if (!over) watches.add(unwatch);
   }
 
   #entryOf(type: string): Entry {
@@ -212,7 +229,7 @@ export class IncarnationContext implements Context<Definition> {
     if (this.#timers !== null) {
       for (const timer of this.#timers.values()) {
         timer.cancel();
-        this.#node.dropSystem(timer.entry, timer.payload);
+        this.#node.dropSystem(timer.cause);
       }
       this.#timers = null;
     }
@@ -223,16 +240,19 @@ export class IncarnationContext implements Context<Definition> {
   }
 }
 
-/** Arguments with the refs among their own properties bound to an incarnation. */
+/** Arguments with the refs and lists of refs among their own properties bound to an incarnation. */
 export function bindArgs(args: unknown, context: IncarnationContext): unknown {
   if (typeof args !== "object" || args === null) return args;
   if (args instanceof LocalRef) return args.boundTo(context);
   if (Object.getPrototypeOf(args) !== Object.prototype) return args;
   let bound: Record<string, unknown> | null = null;
   for (const [key, value] of Object.entries(args)) {
-    if (!(value instanceof LocalRef)) continue;
+    const list = Array.isArray(value) && value[0] instanceof LocalRef;
+    if (!list && !(value instanceof LocalRef)) continue;
     bound ??= { ...args };
-    bound[key] = value.boundTo(context);
+    bound[key] = list
+      ? value.map((ref) => ref instanceof LocalRef ? ref.boundTo(context) : ref)
+      : (value as LocalRef).boundTo(context);
   }
   return bound ?? args;
 }

@@ -53,7 +53,7 @@ export interface DeadLetterOptions {
   readonly keepBytesMax?: number;
 }
 
-/** Told of every dead letter; must not throw. */
+/** Told of every dead letter, kept or not; must not throw. */
 export type DeadLetterListener = (letter: DeadLetter) => void;
 
 /** The dead letters of one system. */
@@ -99,15 +99,16 @@ export class DeadLetters {
   /** Records a letter. O(1) amortised. */
   add(letter: Omit<DeadLetter, "id" | "error">, error: unknown = null): void {
     this.counts[letter.reason]++;
-    if (letter.bytes > this.#keepBytesMax || this.#keepMax < 1) {
-      this.evicted++;
-    } else {
-      const kept = { ...letter, id: this.#nextId++, error: error === null ? null : textOf(error) };
-      this.#kept.set(kept.id, kept);
-      this.#bytes += kept.bytes;
+    const keeps = letter.bytes <= this.#keepBytesMax && this.#keepMax >= 1;
+    if (!keeps) this.evicted++;
+    if (!keeps && this.#listeners.size === 0) return;
+    const added = { ...letter, id: this.#nextId++, error: error === null ? null : textOf(error) };
+    if (keeps) {
+      this.#kept.set(added.id, added);
+      this.#bytes += added.bytes;
       this.#evict();
-      for (const listener of this.#listeners) listener(kept);
     }
+    for (const listener of this.#listeners) listener(added);
   }
 
   #evict(): void {

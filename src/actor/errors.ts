@@ -84,6 +84,22 @@ export class InvalidMessage extends ActorError {
   }
 }
 
+/**
+ * An error that is made when somebody looks: making one costs more than the restart it tells of,
+ * and most are only ever counted.
+ */
+export class LateError {
+  readonly #make: () => Error;
+  constructor(make: () => Error) {
+    this.#make = make;
+  }
+
+  /** The error itself, made now. */
+  make(): Error {
+    return this.#make();
+  }
+}
+
 /** A short text of anything thrown. */
 export function textOf(cause: unknown): string {
   if (cause instanceof Error) return cause.message || cause.name;

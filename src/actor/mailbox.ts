@@ -274,9 +274,8 @@ export class Mailbox {
     return message;
   }
 
-  /** Puts a message back in front of its lane, over the bound if need be: it was admitted once. */
-  unshift(message: Message): void {
-    const lane = message.entry.lane;
+  /** Puts a message back in front of a lane, over the bound if need be: it was admitted once. */
+  unshift(message: Message, lane: number): void {
     const ring = this.#lanes[lane] ?? (this.#lanes[lane] = new Lane());
     ring.unshift(message);
     this.#occupied |= 1 << lane;

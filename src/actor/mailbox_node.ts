@@ -29,10 +29,17 @@ export interface MailboxCounts {
   readonly superseded: number;
 }
 
+/** A message put aside, with the lane that it came from. */
+interface Stashed {
+  readonly message: Message;
+  readonly lane: number;
+}
+
 interface Offer {
   readonly entry: Entry;
   readonly payload: unknown;
   readonly lane: number;
+  readonly cause: number;
   readonly settle: (result: TellResult) => void;
 }
 
@@ -49,7 +56,7 @@ export abstract class MailboxNode extends Node implements Runnable {
   superseded = 0;
   /** False while it drains and after it stopped: what arrives is dead-lettered as stopped. */
   accepting = true;
-  protected readonly stash: Message[] = [];
+  protected readonly stash: Stashed[] = [];
   #offers: Offer[] = [];
   #service: ServiceTime | null = null;
 
@@ -164,14 +171,19 @@ export abstract class MailboxNode extends Node implements Runnable {
     return "accepted";
   }
 
-  /** Puts a timer's or a watch's message into the system lane, which refuses nothing. */
-  deliverSystem(entry: Entry, payload: unknown): void {
+  /**
+   * Puts a timer's or a watch's message into the system lane, which refuses nothing. Returns its
+   * causation id, which no other message of that lane has.
+   */
+  deliverSystem(entry: Entry, payload: unknown): number {
     const runtime = this.runtime;
+    const cause = runtime.nextCause();
     this.sent++;
     runtime.scheduler.wake();
     const system = this.mailbox.system ??= new Lane();
-    system.push(entry, payload, null, runtime.nextCause(), runtime.scheduler.nowMs, 0);
+    system.push(entry, payload, null, cause, runtime.scheduler.nowMs, 0);
     this.arrived();
+    return cause;
   }
 
   /** As `deliver`, but waits for room where the policy is `suspend`. */
@@ -183,7 +195,7 @@ export abstract class MailboxNode extends Node implements Runnable {
       entry.bytesOf(payload) <= this.mailbox.boundBytes && this.#offers.length < OFFERS_MAX;
     if (!waits) return Promise.resolve(this.deliver(entry, payload, lane, null, cause));
     return new Promise<TellResult>((settle) => {
-      this.#offers.push({ entry, payload, lane, settle });
+      this.#offers.push({ entry, payload, lane, cause, settle });
     });
   }
 
@@ -193,8 +205,7 @@ export abstract class MailboxNode extends Node implements Runnable {
       const offer = this.#offers[0] as Offer;
       if (!this.mailbox.hasRoom(offer.entry.bytesOf(offer.payload))) return;
       this.#offers.shift();
-      const cause = this.runtime.nextCause();
-      offer.settle(this.deliver(offer.entry, offer.payload, offer.lane, null, cause));
+      offer.settle(this.deliver(offer.entry, offer.payload, offer.lane, null, offer.cause));
     }
   }
 
@@ -257,13 +268,15 @@ export abstract class MailboxNode extends Node implements Runnable {
       this.bury(m.entry, m.payload, m.ask, m.cause, m.bytes, "stopped");
     }
     for (const offer of this.#offers.splice(0)) {
-      offer.settle(this.deliver(offer.entry, offer.payload, offer.lane, null, 0));
+      offer.settle(this.deliver(offer.entry, offer.payload, offer.lane, null, offer.cause));
     }
     this.tellWatchers(reason, error);
   }
 
   /** Puts stashed messages back in front, the earliest first. */
   protected unstashAll(): void {
-    for (let m = this.stash.pop(); m !== undefined; m = this.stash.pop()) this.mailbox.unshift(m);
+    for (let m = this.stash.pop(); m !== undefined; m = this.stash.pop()) {
+      this.mailbox.unshift(m.message, m.lane);
+    }
   }
 }

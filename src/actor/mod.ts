@@ -48,11 +48,13 @@ export {
   child,
   type ChildSpec,
   createSystem,
+  type DeclaredOptions,
   type SpawnOptions,
   type SupervisorSpec,
   System,
   type SystemCounts,
   type SystemOptions,
+  type TreeRefs,
 } from "./system.ts";
 export type { ThreadOptions } from "./thread_node.ts";
 export type { TreeNode } from "./tree.ts";

@@ -8,6 +8,7 @@
 import type { AskDeadlines } from "./ask.ts";
 import type { Clock, Random } from "./clock.ts";
 import type { DeadLetters, DeadReason } from "./dead_letters.ts";
+import { LateError } from "./errors.ts";
 import type { Entry } from "./protocol.ts";
 import type { Scheduler } from "./scheduler.ts";
 
@@ -63,7 +64,8 @@ export interface Runtime {
   readonly scheduler: Scheduler;
   readonly asks: AskDeadlines;
   readonly deadLetters: DeadLetters;
-  readonly log: LogSink;
+  /** Null when nobody listens: then call sites need not even make the line. */
+  readonly log: LogSink | null;
   /** Causation id of what runs right now; 0 when nothing does. */
   cause: number;
   nextCause(): number;
@@ -76,6 +78,8 @@ export interface Runtime {
     bytes: number,
     error?: unknown,
   ): void;
+  /** Accounts for a message that reached no mailbox, and dead-letters it. */
+  lost(path: string, entry: Entry, payload: unknown, reason: DeadReason, cause: number): void;
   nodeAt(path: string): Node | null;
   /** A node was removed from the tree: its account is kept, its name is free. */
   forget(node: Node): void;
@@ -83,7 +87,9 @@ export interface Runtime {
   readonly spares: ThreadSpares;
   /** A thread that was ended and is not gone. */
   zombie(path: string): void;
-  /** Something that must be over before the system counts as stopped. */
+  /** A zombie that ended after all. */
+  zombieEnded(path: string): void;
+  /** Something that must be over before the system counts as stopped; it must not reject. */
   awaitAtStop(over: Promise<unknown>): void;
   /** Told of every start and end in the tree; null when nobody listens. */
   readonly lifecycle: LifecycleListener | null;
@@ -127,7 +133,8 @@ export abstract class Node {
   state: NodeState = "down";
   /** Successful and failed starts so far. */
   incarnation = 0;
-  lastError: unknown = null;
+  /** What it failed with last, or the {@linkcode LateError} of it. */
+  failure: unknown = null;
   lastExit: ExitReason | null = null;
   /** Set from an exit until its supervisor has dealt with it. */
   exitQueued = false;
@@ -156,6 +163,15 @@ export abstract class Node {
   /** It will not come back: gives up its queue and tells its watchers. */
   abstract retire(reason: ExitReason, error: unknown): void;
 
+  /** What it failed with last; null = nothing so far. */
+  get lastError(): unknown {
+    if (this.failure instanceof LateError) this.failure = this.failure.make();
+    return this.failure;
+  }
+  set lastError(error: unknown) {
+    this.failure = error;
+  }
+
   /** Whether an incarnation exists or is being made or ended. */
   get alive(): boolean {
     return this.state === "starting" || this.state === "running" || this.state === "stopping";
@@ -171,6 +187,7 @@ export abstract class Node {
     const watchers = this.#watchers;
     if (watchers === null) return;
     this.#watchers = null;
-    for (const watcher of watchers) watcher(this.path, reason, error);
+    const made = error instanceof LateError ? error.make() : error;
+    for (const watcher of watchers) watcher(this.path, reason, made);
   }
 }

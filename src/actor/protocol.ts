@@ -62,10 +62,25 @@ export interface Entry {
   readonly bytesOf: Sizer;
 }
 
+/** Stands for a message that no protocol has, in its dead letter. */
+export const NO_ENTRY: Entry = {
+  protocol: "",
+  type: "",
+  index: -1,
+  lane: LANE.normal,
+  internal: true,
+  columns: false,
+  payload: z.never(),
+  reply: null,
+  about: "",
+  bytesOf: () => 64,
+};
+
 /** A declared set of messages. */
 export interface Protocol<D extends Definition = Definition> {
   readonly name: string;
   readonly definition: D;
+  /** Entries by their name; it has no prototype. */
   readonly entries: { readonly [T in keyof D]: Entry };
   /** Entries by their index. */
   readonly byIndex: readonly Entry[];
@@ -110,13 +125,17 @@ export function protocol<const D extends Definition>(name: string, definition: D
       bytesOf: sizerOf(spec.payload),
     };
   });
-  const entries = Object.fromEntries(byIndex.map((entry) => [entry.type, entry]));
+  // Without a prototype, so that a look-up of `constructor` finds no message.
+  const entries = Object.assign(
+    Object.create(null),
+    Object.fromEntries(byIndex.map((entry) => [entry.type, entry])),
+  );
   return { name, definition, entries: entries as Protocol<D>["entries"], byIndex };
 }
 
-/** The entry named `type`, or null; own properties only, so `constructor` is no message. */
+/** The entry named `type`, or null. */
 export function entryOf(messages: Protocol, type: string): Entry | null {
-  return Object.hasOwn(messages.entries, type) ? messages.entries[type] as Entry : null;
+  return messages.entries[type] ?? null;
 }
 
 /**

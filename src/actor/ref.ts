@@ -7,13 +7,14 @@
 import type { AskOptions, Ref, SendOptions, TellResult } from "./actor.ts";
 import { PendingAsk } from "./ask.ts";
 import type { IncarnationContext } from "./context.ts";
-import { ActorStopped } from "./errors.ts";
+import { ActorFailed, ActorStopped } from "./errors.ts";
 import { MailboxNode } from "./mailbox_node.ts";
 import type { ExitReason, Runtime } from "./node.ts";
 import {
   type Definition,
   type Entry,
   LANE,
+  NO_ENTRY,
   type Payload,
   type Protocol,
   type Reply,
@@ -52,8 +53,8 @@ export class LocalRef<D extends Definition = Definition> implements Ref<D> {
   ): TellResult {
     const context = this.#context;
     if (context !== null && !context.live) return "inert";
-    const entry = this.protocol.entries[type];
     const node = this.#target();
+    const entry = this.#entryFor(node, type);
     const cause = this.#cause(context);
     if (node === null || entry === undefined) return this.#lost(type, payload, entry, cause);
     const lane = options?.priority === undefined ? entry.lane : LANE[options.priority];
@@ -67,8 +68,8 @@ export class LocalRef<D extends Definition = Definition> implements Ref<D> {
   ): Promise<TellResult> {
     const context = this.#context;
     if (context !== null && !context.live) return Promise.resolve("inert");
-    const entry = this.protocol.entries[type];
     const node = this.#target();
+    const entry = this.#entryFor(node, type);
     const cause = this.#cause(context);
     if (node === null || entry === undefined) {
       return Promise.resolve(this.#lost(type, payload, entry, cause));
@@ -86,17 +87,24 @@ export class LocalRef<D extends Definition = Definition> implements Ref<D> {
       if (context !== null && !context.live) {
         return reject(new ActorStopped(context.path, type));
       }
-      const entry = this.protocol.entries[type];
       const node = this.#target();
+      const entry = this.#entryFor(node, type);
       const cause = this.#cause(context);
       if (node === null || entry === undefined) {
         this.#lost(type, payload, entry, cause);
-        return reject(new ActorStopped(this.path, type));
+        return reject(
+          entry === undefined
+            ? new ActorFailed(this.path, type, new TypeError("its protocol has no such message"))
+            : new ActorStopped(this.path, type),
+        );
       }
       const runtime = this.#runtime;
       const pending = new PendingAsk(resolve, reject, this.path, type);
-      runtime.scheduler.wake();
-      runtime.asks.add(pending, options?.timeoutMs ?? ASK_TIMEOUT_MS, runtime.scheduler.nowMs);
+      // A stopped actor's refusal settles the ask at once: no deadline, hence no timer.
+      if (node.accepting) {
+        runtime.scheduler.wake();
+        runtime.asks.add(pending, options?.timeoutMs ?? ASK_TIMEOUT_MS, runtime.scheduler.nowMs);
+      }
       const lane = options?.priority === undefined ? entry.lane : LANE[options.priority];
       node.deliver(entry, payload, lane, pending, cause);
     }) as Promise<Reply<D, T>>;
@@ -126,24 +134,21 @@ export class LocalRef<D extends Definition = Definition> implements Ref<D> {
     return this.#node = found;
   }
 
+  /**
+   * The entry of `type` in the protocol that the actor there really has: whoever made the ref may
+   * have named another one, and an index means something else in each.
+   */
+  #entryFor(node: MailboxNode | null, type: string): Entry | undefined {
+    const messages: Protocol = node === null || node.protocol === this.protocol as Protocol
+      ? this.protocol
+      : node.protocol;
+    return messages.entries[type];
+  }
+
   #lost(type: string, payload: unknown, entry: Entry | undefined, cause: number): TellResult {
     const known = entry ?? { ...NO_ENTRY, type, protocol: this.protocol.name };
     const reason = entry === undefined ? "unhandled" : "stopped";
-    this.#runtime.deadLetter(this.path, known, payload, reason, cause, known.bytesOf(payload));
+    this.#runtime.lost(this.path, known, payload, reason, cause);
     return reason;
   }
 }
-
-/** Stands for a message that the protocol does not have, in its dead letter. */
-const NO_ENTRY = {
-  protocol: "",
-  type: "",
-  index: -1,
-  lane: LANE.normal,
-  internal: true,
-  columns: false,
-  payload: undefined as never,
-  reply: null,
-  about: "",
-  bytesOf: () => 64,
-} satisfies Entry;

@@ -37,10 +37,16 @@ export const SLICE_MESSAGES_MAX = 64;
 const SLICE_MAX_MS = 0.5;
 const TURN_MESSAGES_MAX = 1_024;
 const TURN_MAX_MS = 2;
+/** `nowMs` standing still for longer than this is reported, see {@linkcode LagListener}. */
+const LAG_MS = 2;
+
+/** Told that the coarse time stood at `beforeMs` until `nowMs`: what it stamped may be younger. */
+export type LagListener = (beforeMs: number, nowMs: number) => void;
 
 /** FIFO of actors over the event loop. */
 export class TurnScheduler implements Scheduler {
   nowMs: number;
+  onLag: LagListener | null = null;
   readonly #clock: Clock;
   #queue: (Runnable | null)[] = new Array(64).fill(null);
   #head = 0;
@@ -53,6 +59,7 @@ export class TurnScheduler implements Scheduler {
   #turnStartMs = 0;
   readonly #flush = () => this.#run();
   readonly #endTurn = () => {
+    this.sawTime(this.#clock.now());
     this.#turnMarker = null;
     this.#turnMessages = 0;
     if (this.#tail !== this.#head) this.#run();
@@ -85,12 +92,14 @@ export class TurnScheduler implements Scheduler {
   dispose(): void {
     this.#turnMarker?.();
     this.#turnMarker = null;
+    this.#queue.fill(null);
     this.#head = this.#tail = 0;
   }
 
   #run(): void {
     this.#flushPlanned = false;
-    if (this.#flushing) return;
+    // Nothing to run after a disposal: waking would leave a turn marker behind.
+    if (this.#flushing || this.#tail === this.#head) return;
     this.wake();
     this.#flushing = true;
     try {
@@ -110,8 +119,12 @@ export class TurnScheduler implements Scheduler {
     }
   }
 
+  /** No-op between turns: there nothing is stamped, so nothing lags. */
   sawTime(nowMs: number): void {
+    if (this.#turnMarker === null) return;
+    const beforeMs = this.nowMs;
     this.nowMs = nowMs;
+    if (nowMs - beforeMs > LAG_MS) this.onLag?.(beforeMs, nowMs);
     if (nowMs - this.#turnStartMs >= TURN_MAX_MS) this.#turnMessages = TURN_MESSAGES_MAX;
   }
 

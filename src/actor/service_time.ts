@@ -9,9 +9,10 @@ const BUCKETS_PER_DOUBLING = 4;
 const FIRST_MS = 0.0001;
 const BUCKETS = 30 * BUCKETS_PER_DOUBLING;
 
-/** Fixed memory, O(1) to record. */
+/** Bounded memory, O(1) to record, amortised. */
 export class ServiceTime {
-  readonly #buckets = new Uint32Array(BUCKETS);
+  /** As long as the largest time so far needs: most actors are fast, and there are many. */
+  readonly #buckets: number[] = [];
   #count = 0;
   /** Exponentially weighted mean of a message's service time, ms. */
   recentMs = 0;
@@ -22,6 +23,7 @@ export class ServiceTime {
     this.recentMs = this.#count === 0 ? ms : this.recentMs + 0.2 * (ms - this.recentMs);
     const bucket = ms <= FIRST_MS ? 0 : Math.ceil(BUCKETS_PER_DOUBLING * Math.log2(ms / FIRST_MS));
     const at = Math.min(BUCKETS - 1, bucket);
+    while (this.#buckets.length <= at) this.#buckets.push(0);
     this.#buckets[at] = (this.#buckets[at] as number) + messages;
     this.#count += messages;
   }
@@ -30,7 +32,7 @@ export class ServiceTime {
   percentileMs(share: number): number {
     let left = Math.ceil(this.#count * share);
     if (left === 0) return 0;
-    for (let i = 0; i < BUCKETS; i++) {
+    for (let i = 0; i < this.#buckets.length; i++) {
       left -= this.#buckets[i] as number;
       if (left <= 0) return FIRST_MS * 2 ** (i / BUCKETS_PER_DOUBLING);
     }

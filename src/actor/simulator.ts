@@ -110,7 +110,9 @@ export class Simulator {
       random,
       scheduler: this.scheduler,
       inlineThreads: true,
-      ...(options.faults === undefined ? {} : { faults: hooksOf(options.faults, random) }),
+      ...(options.faults === undefined
+        ? {}
+        : { faults: hooksOf(options.faults, random, this.clock) }),
     });
   }
 
@@ -170,8 +172,13 @@ export class Simulator {
   }
 }
 
-function hooksOf(faults: FaultChances | FaultHooks, random: Random): FaultHooks {
+function hooksOf(
+  faults: FaultChances | FaultHooks,
+  random: Random,
+  clock: VirtualClock,
+): FaultHooks {
   if ("beforeInit" in faults) return faults;
+  const arrivals = new Map<string, number>();
   const { crash = 0, failInit = 0, drop = 0, delay = 0, delayMaxMs = 100 } = faults;
   return {
     beforeInit(path, incarnation) {
@@ -183,9 +190,14 @@ function hooksOf(faults: FaultChances | FaultHooks, random: Random): FaultHooks 
     beforeHandle(path, type) {
       if (random.next() < crash) throw new Error(`${path} crashed by chance on ${type}`);
     },
-    onTheWay() {
+    onTheWay(path) {
       if (random.next() < drop) return -1;
-      return random.next() < delay ? 1 + random.next() * (delayMaxMs - 1) : 0;
+      // What is held up holds up what comes after it: order between two actors is guaranteed.
+      const nowMs = clock.now();
+      const held = random.next() < delay ? nowMs + 1 + random.next() * (delayMaxMs - 1) : nowMs;
+      const arrivesMs = Math.max(held, arrivals.get(path) ?? 0);
+      arrivals.set(path, arrivesMs);
+      return arrivesMs - nowMs;
     },
   };
 }

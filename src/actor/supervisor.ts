@@ -14,7 +14,8 @@
  * - Restarts count per child (`intensityScope: "child"`) or over the supervisor. More than
  *   `intensity` within `periodMs`, the edge included, and it gives up: it stops its children and
  *   exits with `shutdown`, so a permanent supervisor is restarted by its own and a transient one not.
- * - A restart of a supervisor starts every child it declares, also temporary ones that had ended.
+ * - A restart of a supervisor starts every child it declares, also temporary ones that had ended,
+ *   and the others that it was given later, except temporary ones.
  * - The mailbox of every child outlives restarts, its own and its ancestors'.
  *
  * Source of the semantics: Erlang/OTP, `supervisor` (stdlib), checked against it schedule by
@@ -24,7 +25,7 @@
  */
 
 import type { Cancel } from "./clock.ts";
-import { IntensityReached, StartFailed, textOf } from "./errors.ts";
+import { IntensityReached, LateError, StartFailed, textOf } from "./errors.ts";
 import {
   type ExitReason,
   Node,
@@ -104,11 +105,12 @@ export class SupervisorNode extends Node implements ParentNode, Runnable {
   #stopping = false;
   #termination: Termination = EXIT_TERMINATION;
   #toStart: Node[] = [];
+  /** Temporary siblings that the restart under way stops for good. */
+  readonly #leftOut: Node[] = [];
   #pause: Cancel | null = null;
   #pauses: Map<Node, Cancel> | null = null;
   /** The parent is inside `start` or `terminate` and reads the outcome itself. */
   #called = false;
-  #error: unknown = null;
   #stopTarget: Node | null = null;
   #stopDone: (() => void) | null = null;
   /** Restarts over the whole supervisor, oldest first. */
@@ -139,6 +141,12 @@ export class SupervisorNode extends Node implements ParentNode, Runnable {
     this.state = "starting";
     this.#clearInbox();
     this.#window.length = 0;
+    this.#leftOut.length = 0;
+    for (const child of [...this.children]) {
+      if (child.restart === "temporary" && !child.declared && child.incarnation > 0) {
+        this.#remove(child, "shutdown", null);
+      }
+    }
     for (const child of this.children) {
       child.restartsMs.length = 0;
       child.startOwed = false;
@@ -171,6 +179,7 @@ export class SupervisorNode extends Node implements ParentNode, Runnable {
     this.state = "stopped";
     this.retired = true;
     this.exitQueued = false;
+    this.#clearInbox();
     for (let i = this.children.length - 1; i >= 0; i--) {
       const child = this.children[i] as Node;
       if (child.state !== "stopped") child.retire(reason, error);
@@ -235,6 +244,7 @@ export class SupervisorNode extends Node implements ParentNode, Runnable {
 
   /** Drains and stops one child for good. */
   stopChild(child: Node, done: () => void): void {
+    if (this.state === "stopped") return done();
     this.#post({ kind: "stop", child, done });
   }
 
@@ -273,10 +283,10 @@ export class SupervisorNode extends Node implements ParentNode, Runnable {
         if (!child.alive && !child.retired) this.#begin("start", [], [child]);
         return;
       case "bounce":
-        this.#cancelPause(child);
+        this.#forgetPlans(child);
         return this.#begin("restart", [child], [child]);
       case "stop":
-        this.#cancelPause(child);
+        this.#forgetPlans(child);
         this.#stopTarget = child;
         this.#stopDone = event.done;
         this.#termination = { drain: true, deadlineMs: Infinity };
@@ -291,12 +301,12 @@ export class SupervisorNode extends Node implements ParentNode, Runnable {
       return this.#restart(child);
     }
     if (!clean) {
-      this.runtime.log("error", child.path, `ended (${reason}) and is not restarted`, {
+      this.runtime.log?.("error", child.path, `ended (${reason}) and is not restarted`, {
         restart: child.restart,
         error: textOf(child.lastError),
       });
     }
-    this.#ended(child, reason, child.lastError);
+    this.#ended(child, reason, child.failure);
   }
 
   /** A child that its restart type leaves ended. A transient one comes back in a group restart. */
@@ -324,25 +334,24 @@ export class SupervisorNode extends Node implements ParentNode, Runnable {
       if (child.restartsMs.length > intensity + 1) child.restartsMs.shift();
     }
     const reason = child.lastExit ?? "crash";
-    const error = textOf(child.lastError);
     if (window.length > intensity) {
       this.gaveUp++;
       this.runtime.lifecycle?.(this, "gaveUp");
-      const cause = new IntensityReached(
-        this.path,
-        child.path,
-        intensity,
-        periodMs,
-        child.lastError,
+      this.runtime.log?.("error", this.path, "gives up", {
+        child: child.path,
+        reason,
+        error: textOf(child.lastError),
+      });
+      const { failure } = child;
+      this.failure = new LateError(() =>
+        new IntensityReached(this.path, child.path, intensity, periodMs, madeOf(failure))
       );
-      this.runtime.log("error", this.path, "gives up", { child: child.path, reason, error });
-      this.#error = this.lastError = cause;
       this.state = "stopping";
       return this.#beginTerminate(EXIT_TERMINATION, "giveUp");
     }
     this.restarts++;
-    this.runtime.log("warn", child.path, `restarts after ${reason}`, {
-      error,
+    this.runtime.log?.("warn", child.path, `restarts after ${reason}`, {
+      error: textOf(child.lastError),
       strategy,
       restartsInPeriod: window.length,
       intensity,
@@ -363,7 +372,10 @@ export class SupervisorNode extends Node implements ParentNode, Runnable {
       // Absorbed: whatever exits and failed starts of theirs are waiting, this deals with them.
       member.exitQueued = false;
       member.startOwed = false;
-      if (member !== child && member.restart === "temporary") member.retired = true;
+      if (member !== child && member.restart === "temporary" && !member.retired) {
+        member.retired = true;
+        this.#leftOut.push(member);
+      }
     }
     this.#begin("restart", stop, group.filter((member) => !member.retired), pauseMs);
   }
@@ -388,9 +400,12 @@ export class SupervisorNode extends Node implements ParentNode, Runnable {
     );
   }
 
-  #cancelPause(child: Node): void {
+  /** A restart or a stop on request makes void whatever restart of that child was to come. */
+  #forgetPlans(child: Node): void {
     this.#pauses?.get(child)?.();
     this.#pauses?.delete(child);
+    child.startOwed = false;
+    child.exitQueued = false;
   }
 
   // ---- procedures: stop a list, then start a list ---------------------------------------------------
@@ -440,6 +455,8 @@ export class SupervisorNode extends Node implements ParentNode, Runnable {
         const child = this.#list[this.#at] as Node;
         this.#waitingFor = child;
         if (!child.terminate(this.#termination)) return;
+        // What ran in there may have stopped the whole system: then this procedure is void.
+        if (this.#waitingFor !== child || !this.#stopping) return;
         this.#waitingFor = null;
         child.exitQueued = false;
         this.#at++;
@@ -450,6 +467,7 @@ export class SupervisorNode extends Node implements ParentNode, Runnable {
       this.#waitingFor = child;
       const outcome = child.start();
       if (outcome === Started.pending) return;
+      if (this.#waitingFor !== child || this.#stopping) return;
       this.#waitingFor = null;
       if (outcome === Started.failed) return this.#startFailed(child);
       this.#at++;
@@ -459,15 +477,17 @@ export class SupervisorNode extends Node implements ParentNode, Runnable {
   #startFailed(child: Node): void {
     const purpose = this.#purpose;
     if (purpose === "restart") {
-      this.runtime.log("error", child.path, "init failed at restart", {
+      this.runtime.log?.("error", child.path, "init failed at restart", {
         error: textOf(child.lastError),
       });
       return this.#tryAgain(child);
     }
     if (purpose === "start" && this.state !== "starting") return this.#addedFailed(child);
-    this.#error = this.lastError = child.lastError instanceof StartFailed
-      ? child.lastError
-      : new StartFailed(child.path, child.lastError);
+    const { failure } = child;
+    this.failure = new LateError(() => {
+      const cause = madeOf(failure);
+      return cause instanceof StartFailed ? cause : new StartFailed(child.path, cause);
+    });
     const started = this.#list.slice(0, this.#at).reverse();
     this.#termination = EXIT_TERMINATION;
     this.#begin("undoStart", started, []);
@@ -484,7 +504,7 @@ export class SupervisorNode extends Node implements ParentNode, Runnable {
   #addedFailed(child: Node): void {
     if (child.incarnation > 1) return this.#tryAgain(child);
     this.#settle();
-    this.runtime.log("error", child.path, "init failed", { error: textOf(child.lastError) });
+    this.runtime.log?.("error", child.path, "init failed", { error: textOf(child.lastError) });
     if (child.state !== "stopped") this.#remove(child, "crash", child.lastError);
   }
 
@@ -495,9 +515,7 @@ export class SupervisorNode extends Node implements ParentNode, Runnable {
       case "restart": {
         const first = this.state === "starting";
         this.state = "running";
-        for (const child of this.children) {
-          if (child.retired && child.state === "down") child.retire("shutdown", null);
-        }
+        for (const child of this.#leftOut.splice(0)) this.#ended(child, "shutdown", null);
         this.#settle();
         if (first) this.#reportStart(false);
         return;
@@ -527,8 +545,8 @@ export class SupervisorNode extends Node implements ParentNode, Runnable {
     this.runtime.lifecycle?.(this, "exited");
     this.#clearInbox();
     this.#settle();
-    if (this.root !== null) this.root.gaveUp(this.#error);
-    else this.parent?.childExited(this, "shutdown", this.#error);
+    if (this.root !== null) this.root.gaveUp(this.lastError);
+    else this.parent?.childExited(this, "shutdown", null);
   }
 
   #finishStopOne(): void {
@@ -544,7 +562,7 @@ export class SupervisorNode extends Node implements ParentNode, Runnable {
 
   #reportStart(failed: boolean): void {
     this.runtime.lifecycle?.(this, failed ? "failed" : "started");
-    if (this.root !== null) this.root.started(failed, this.#error);
+    if (this.root !== null) this.root.started(failed, failed ? this.lastError : null);
     else if (!this.#called) this.parent?.childStarted(this, failed);
   }
 
@@ -556,4 +574,8 @@ export class SupervisorNode extends Node implements ParentNode, Runnable {
     this.#toStart = [];
     if (this.#inbox.length > 0 && this.state === "running") this.runtime.scheduler.schedule(this);
   }
+}
+
+function madeOf(failure: unknown): unknown {
+  return failure instanceof LateError ? failure.make() : failure;
 }

@@ -25,10 +25,11 @@ import type {
   Runtime,
 } from "./node.ts";
 import { Started } from "./node.ts";
-import { type Definition, type Entry, LANE, parseMessage, type Protocol } from "./protocol.ts";
+import { type Definition, type Entry, NO_ENTRY, parseMessage, type Protocol } from "./protocol.ts";
 import { LocalRef } from "./ref.ts";
 import { type Scheduler, TurnScheduler } from "./scheduler.ts";
 import { type Backoff, type Strategy, SupervisorNode } from "./supervisor.ts";
+import { GONE } from "./thread_messages.ts";
 import { Spares, ThreadNode, type ThreadOptions } from "./thread_node.ts";
 import { describeTree, type TreeNode } from "./tree.ts";
 
@@ -51,6 +52,24 @@ export interface SpawnOptions<A = unknown> extends ChildBase {
   readonly initTimeoutMs?: number;
   /** Runs it in a thread of its own. */
   readonly thread?: ThreadOptions;
+}
+
+/** Refs for the arguments of a declared child, by path below the root. */
+export interface TreeRefs {
+  /**
+   * A ref that can ask.
+   *
+   * @throws {TypeError} unless the path is declared before this child: asks go only towards
+   * children that are started earlier, so they cannot form a cycle.
+   */
+  ask<D extends Definition>(messages: Protocol<D>, path: string): Ref<D>;
+  /** A ref that can only tell; to any path. */
+  tell<D extends Definition>(messages: Protocol<D>, path: string): TellRef<D>;
+}
+
+/** As {@linkcode SpawnOptions}, with arguments that are made from refs into the tree. */
+export interface DeclaredOptions<A> extends Omit<SpawnOptions<A>, "args"> {
+  readonly args: A | ((refs: TreeRefs) => A);
 }
 
 /** An actor as a declared child; made by {@linkcode child}. */
@@ -80,7 +99,7 @@ export type ChildSpec = ActorSpec | SupervisorSpec;
 /** Declares an actor as a child, with its arguments checked against its factory. */
 export function child<D extends Definition, A>(
   definition: ActorDefinition<D, A>,
-  options: SpawnOptions<A>,
+  options: DeclaredOptions<A>,
 ): ActorSpec {
   return { ...options, kind: "actor", actor: definition as unknown as ActorDefinition };
 }
@@ -93,8 +112,8 @@ export interface SystemOptions extends Omit<SupervisorSpec, "kind" | "restart" |
   readonly random?: Random;
   readonly scheduler?: Scheduler;
   readonly deadLetters?: DeadLetterOptions;
-  /** Default: warnings and errors as readable lines on standard error. */
-  readonly log?: LogSink;
+  /** Default: warnings and errors as readable lines on standard error. Null = none. */
+  readonly log?: LogSink | null;
   /** First causation id; threads count from ids of their own. */
   readonly causeBase?: number;
   /** Told of every start and end in the tree. */
@@ -127,19 +146,18 @@ export class System implements Runtime, AsyncDisposable {
   readonly scheduler: Scheduler;
   readonly asks: AskDeadlines;
   readonly deadLetters: DeadLetters;
-  readonly log: LogSink;
+  readonly log: LogSink | null;
   readonly lifecycle: LifecycleListener | null;
   readonly faults: FaultHooks | null;
   readonly inlineThreads: boolean;
   readonly root: SupervisorNode;
+  readonly #rootPath: string;
   /** Causation id of what runs right now. */
   cause = 0;
   #causes: number;
   readonly spares = new Spares();
   readonly #atStop = new Set<Promise<unknown>>();
   #zombies = 0;
-  #zombieSeen!: () => void;
-  readonly #zombieFound = new Promise<void>((resolve) => this.#zombieSeen = resolve);
   #onGaveUp: ((error: unknown) => void) | undefined;
   readonly #nodes = new Map<string, Node>();
   /** Accounts of nodes that were removed, and of messages to paths that never were. */
@@ -152,14 +170,18 @@ export class System implements Runtime, AsyncDisposable {
   /** Resolves once the declared tree is up; rejects with {@linkcode StartFailed}. */
   readonly started: Promise<void>;
   #startError: unknown = null;
+  readonly #notStarted: (error: unknown) => void;
 
   constructor(options: SystemOptions) {
     this.clock = options.clock ?? systemClock;
     this.random = options.random ?? systemRandom;
     this.scheduler = options.scheduler ?? new TurnScheduler(this.clock);
-    this.asks = new AskDeadlines(this.clock);
+    this.asks = new AskDeadlines(this.clock, this.scheduler);
+    if (this.scheduler instanceof TurnScheduler) {
+      this.scheduler.onLag = (beforeMs, nowMs) => this.asks.lagged(beforeMs, nowMs);
+    }
     this.deadLetters = new DeadLetters(options.deadLetters);
-    this.log = options.log ?? stderrLog;
+    this.log = options.log === undefined ? stderrLog : options.log;
     this.lifecycle = options.lifecycle ?? null;
     this.faults = options.faults ?? null;
     this.#causes = options.causeBase ?? 0;
@@ -167,19 +189,20 @@ export class System implements Runtime, AsyncDisposable {
     this.inlineThreads = options.inlineThreads ?? false;
     this.done = new Promise((resolve) => this.#settleDone = resolve);
     const name = options.name ?? "wick";
-    let up!: () => void, down!: (error: unknown) => void;
-    this.started = new Promise((resolve, reject) => [up, down] = [resolve, reject]);
+    this.#rootPath = `/${name}`;
+    const started = Promise.withResolvers<void>();
+    this.started = started.promise;
     this.started.catch(() => {});
+    this.#notStarted = started.reject;
     this.root = this.#supervisor({ ...options, name }, null, `/${name}`, {
       started: (failed, error) => {
-        if (!failed) return up();
+        if (!failed) return started.resolve();
         this.#startError = error;
-        down(error);
         this.#close(error);
       },
       terminated: () => this.#terminated?.(),
       gaveUp: (error) => {
-        this.log("error", this.root.path, "the root gave up", { error: textOf(error) });
+        this.log?.("error", this.root.path, "the root gave up", { error: textOf(error) });
         this.#close(error);
         this.#onGaveUp?.(error);
       },
@@ -214,12 +237,20 @@ export class System implements Runtime, AsyncDisposable {
 
   zombie(path: string): void {
     this.#zombies++;
-    this.#zombieSeen();
-    this.log("error", path, "its thread cannot be ended and burns on", { zombies: this.#zombies });
+    this.log?.("error", path, "its thread cannot be ended and burns on", {
+      zombies: this.#zombies,
+    });
     if (this.#zombies < availableParallelism()) return;
     const error = new Error(`Cannot go on: ${this.#zombies} threads burn on, as many as cores`);
+    // Nothing is left to drain with: everything ends where it stands.
+    this.root.terminate({ drain: false, deadlineMs: -Infinity });
     this.#close(error);
     this.#onGaveUp?.(error);
+  }
+
+  zombieEnded(path: string): void {
+    this.#zombies--;
+    this.log?.("warn", path, "its thread has ended after all", { zombies: this.#zombies });
   }
 
   nodeAt(path: string): Node | null {
@@ -230,7 +261,7 @@ export class System implements Runtime, AsyncDisposable {
 
   /** The ref of whatever lives, or will live, at a path. Relative paths start at the root. */
   ref<D extends Definition>(messages: Protocol<D>, path: string): Ref<D> {
-    const full = path.startsWith("/") ? path : `${this.root.path}/${path}`;
+    const full = path.startsWith("/") ? path : `${this.#rootPath}/${path}`;
     const node = this.nodeAt(full);
     return new LocalRef(this, full, messages, node instanceof MailboxNode ? node : null);
   }
@@ -238,8 +269,8 @@ export class System implements Runtime, AsyncDisposable {
   /**
    * Starts an actor under the root, or under the supervisor at `options.under`.
    *
-   * @throws {StartFailed} when its init fails synchronously; an asynchronous failure is logged and
-   * its messages are dead-lettered.
+   * @throws {StartFailed} when its init fails synchronously, or its supervisor is stopped; an
+   * asynchronous failure is logged and its messages are dead-lettered.
    */
   spawn<D extends Definition, A>(
     definition: ActorDefinition<D, A>,
@@ -251,6 +282,10 @@ export class System implements Runtime, AsyncDisposable {
         `Cannot spawn ${options.name}: expected the path of a supervisor: ` +
           `current value is ${options.under}`,
       );
+    }
+    if (parent.state === "stopped") {
+      const why = new Error(`${parent.path} is stopped`);
+      throw new StartFailed(`${parent.path}/${options.name}`, why);
     }
     const node = this.#actor(child(definition, options), parent);
     if (parent.add(node) === Started.failed) throw new StartFailed(node.path, node.lastError);
@@ -306,13 +341,31 @@ export class System implements Runtime, AsyncDisposable {
       this.#past.sent++;
       this.#past.deadLettered++;
     }
+    this.#record(path, entry, payload, reason, cause, bytes, error);
+  }
+
+  lost(path: string, entry: Entry, payload: unknown, reason: DeadReason, cause: number): void {
+    this.#past.sent++;
+    this.#past.deadLettered++;
+    this.#record(path, entry, payload, reason, cause, entry.bytesOf(payload), null);
+  }
+
+  #record(
+    path: string,
+    entry: Entry,
+    payload: unknown,
+    reason: DeadReason,
+    cause: number,
+    bytes: number,
+    error: unknown,
+  ): void {
     const at = this.clock.wallNow();
     this.deadLetters.add({ at, path, type: entry.type, payload, reason, cause, bytes }, error);
   }
 
   /**
    * Sends kept dead letters to their paths again and takes them off the list. A letter that is
-   * refused again comes back as a new one.
+   * refused again comes back as a new one, as does one whose columns are gone.
    */
   replayDeadLetters(
     filter: DeadLetterFilter = {},
@@ -329,9 +382,9 @@ export class System implements Runtime, AsyncDisposable {
   private replayDeadLetter(path: string, type: string, payload: unknown): boolean {
     const node = this.nodeAt(path);
     const entry = node instanceof MailboxNode ? node.protocol.entries[type] : undefined;
-    if (!(node instanceof MailboxNode) || entry === undefined) {
-      const lost = { ...NO_ENTRY, type };
-      this.deadLetter(path, lost, payload, entry === undefined ? "unhandled" : "stopped", 0, 64);
+    if (!(node instanceof MailboxNode) || entry === undefined || payload === GONE) {
+      const reason = node instanceof MailboxNode ? "unhandled" : "stopped";
+      this.lost(path, { ...NO_ENTRY, type }, payload, reason, this.nextCause());
       return false;
     }
     return node.deliver(entry, payload, entry.lane, null, this.nextCause()) === "accepted";
@@ -407,12 +460,12 @@ export class System implements Runtime, AsyncDisposable {
       this.#close(null);
     }
     await this.spares.end();
-    // A thread that cannot be ended must not hold up the end of everything else.
-    if (this.#atStop.size > 0) await Promise.race([Promise.all(this.#atStop), this.#zombieFound]);
+    await Promise.all(this.#atStop);
   }
 
   #close(error: unknown): void {
     if (this.root.state === "stopped") return;
+    this.#notStarted(error ?? new ActorStopped(this.root.path, "start"));
     this.root.retire(error === null ? "shutdown" : "crash", error);
     this.asks.clear((ask) => new ActorStopped(ask.path, ask.type));
     this.scheduler.dispose();
@@ -453,11 +506,11 @@ export class System implements Runtime, AsyncDisposable {
     };
     const threaded = spec.thread !== undefined && !this.inlineThreads;
     const node = threaded
-      ? new ThreadNode(this, spec.name, path, parent, spec.actor.protocol, spec.args, {
+      ? new ThreadNode(this, spec.name, path, parent, spec.actor.protocol, argsOf(spec, this), {
         ...options,
         thread: spec.thread as ThreadOptions,
       })
-      : new ActorNode(this, spec.name, path, parent, spec.actor, spec.args, options);
+      : new ActorNode(this, spec.name, path, parent, spec.actor, argsOf(spec, this), options);
     this.#register(node);
     return node;
   }
@@ -489,18 +542,20 @@ export class System implements Runtime, AsyncDisposable {
   }
 }
 
-const NO_ENTRY: Entry = {
-  protocol: "",
-  type: "",
-  index: -1,
-  lane: LANE.normal,
-  internal: true,
-  columns: false,
-  payload: undefined as never,
-  reply: null,
-  about: "",
-  bytesOf: () => 64,
-};
+function argsOf(spec: ActorSpec, system: System): unknown {
+  if (typeof spec.args !== "function") return spec.args;
+  const refs: TreeRefs = {
+    ask(messages, path) {
+      const ref = system.ref(messages, path);
+      if (system.nodeAt(ref.path) instanceof MailboxNode) return ref;
+      throw new TypeError(
+        `Cannot let ${spec.name} ask ${ref.path}: expected an actor declared before it`,
+      );
+    },
+    tell: (messages, path) => system.ref(messages, path),
+  };
+  return spec.args(refs);
+}
 
 /** Warnings and errors as one line each. */
 const stderrLog: LogSink = (level, path, message, fields) => {

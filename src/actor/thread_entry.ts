@@ -10,15 +10,24 @@ import { parentPort } from "node:worker_threads";
 import type { ActorDefinition, AskOptions, Ref, SendOptions, TellResult } from "./actor.ts";
 import { PendingAsk } from "./ask.ts";
 import { transferablesOf } from "./bytes.ts";
-import { ActorError, ActorFailed, ActorStopped, AskTimeout } from "./errors.ts";
-import { MailboxNode } from "./mailbox_node.ts";
+import type { ActorNode } from "./actor_node.ts";
+import type { DeadLetter } from "./dead_letters.ts";
+import { ActorFailed, ActorStopped } from "./errors.ts";
 import type { ExitReason } from "./node.ts";
-import { type Definition, LANE, type Payload, type Protocol, type Reply } from "./protocol.ts";
+import {
+  type Definition,
+  type Entry,
+  LANE,
+  type Payload,
+  type Protocol,
+  type Reply,
+} from "./protocol.ts";
 import { ASK_TIMEOUT_MS } from "./ref.ts";
 import { createSystem, type System } from "./system.ts";
 import {
   decodeError,
   emptyTurn,
+  type EncodedRef,
   encodeError,
   type FromThread,
   type ThreadError,
@@ -42,27 +51,46 @@ interface Port {
 
 /** Takes the place of an asker: handled, replied and failed messages report their sequence number. */
 class SequencedMessage extends PendingAsk {
-  constructor(readonly side: ThreadSide, readonly seq: number, path: string, type: string) {
-    super(NOTHING, NOTHING, path, type);
+  /** It was handled and its reply is to come. */
+  #deferred = false;
+  constructor(
+    readonly side: ThreadSide,
+    readonly seq: number,
+    path: string,
+    readonly entry: Entry,
+  ) {
+    super(NOTHING, NOTHING, path, entry.type);
+  }
+  override replyComesLater(): void {
+    if (this.settled) return;
+    this.#deferred = true;
+    this.side.turn.deferred.push(this.seq);
   }
   override reply(value: unknown): void {
     if (this.settled) return;
     this.settled = true;
-    this.side.replied(this.seq, value);
+    if (!this.#deferred) this.side.handled(this.seq);
+    if (value !== undefined || this.#deferred) this.side.replied(this.seq, value, this.entry);
   }
   override reject(error: Error): void {
+    this.side.letter = null;
     if (this.settled) return;
     this.settled = true;
-    // One that waits for a deferred reply was handled: giving it back would handle it twice.
-    if (error instanceof ActorStopped && !this.deferred) this.side.returned(this.seq);
-    else this.side.failed(this.seq, error);
+    // The actor ends: the node over there takes back what it has no word of, and abandons the rest.
+    if (error instanceof ActorStopped) return;
+    const cause = encodeError(error instanceof ActorFailed ? error.cause : error);
+    const turn = this.side.turn;
+    (this.#deferred ? turn.refusedSeqs : turn.errorSeqs).push(this.seq);
+    (this.#deferred ? turn.refusals : turn.errors).push(cause);
   }
 }
 const NOTHING = () => {};
 
 class ThreadSide {
   #system: System | null = null;
-  #node: MailboxNode | null = null;
+  #node: ActorNode | null = null;
+  /** The last dead letter, until it is known whether a sequenced message stands behind it. */
+  letter: DeadLetter | null = null;
   #turn: TurnReport | null = null;
   #transfer: Set<ArrayBuffer> | null = null;
   #askId = 0;
@@ -105,10 +133,15 @@ class ThreadSide {
       // The bodies stay with the node in the main isolate, which also counts.
       deadLetters: { keepMax: 0 },
       log: (level, path, text, fields) => {
-        // The supervisor over there decides and logs; this one only hosts.
-        if (path !== message.path) return;
+        // The supervisor over there decides and logs about ends; this one only hosts.
+        if (path !== message.path || this.#node?.state === "down") return;
         this.turn.logs.push({ level, path, message: text, fields });
       },
+    });
+    system.deadLetters.subscribe((letter) => {
+      this.#reportLetter();
+      this.letter = letter;
+      void this.turn;
     });
     try {
       system.spawn(this.definition as ActorDefinition, {
@@ -118,7 +151,7 @@ class ThreadSide {
         mailbox: { bound: 2 ** 30, boundBytes: Infinity },
         initTimeoutMs: 2_147_483_647,
       });
-      const node = this.#node = system.nodeAt(message.path) as MailboxNode;
+      const node = this.#node = system.nodeAt(message.path) as ActorNode;
       system.watch(message.path, (_path, reason, error) => {
         this.#flush();
         if (this.#stopping) return;
@@ -144,12 +177,12 @@ class ThreadSide {
   }
 
   #deliver(message: Extract<ToThread, { kind: "messages" }>): void {
-    const node = this.#node as MailboxNode;
+    const node = this.#node as ActorNode;
     const { first, entries, payloads, causes } = message;
     for (let i = 0; i < entries.length; i++) {
       const entry = node.protocol.byIndex[entries[i] as number];
       if (entry === undefined) continue;
-      const seq = new SequencedMessage(this, first + i, node.path, entry.type);
+      const seq = new SequencedMessage(this, first + i, node.path, entry);
       node.deliver(entry, payloads[i], LANE.normal, seq, causes[i] as number);
     }
   }
@@ -173,7 +206,17 @@ class ThreadSide {
     return this.#turn;
   }
 
+  /** A message that the actor sent itself, or buried, has no other way into the dead letters. */
+  #reportLetter(): void {
+    const letter = this.letter;
+    this.letter = null;
+    if (letter === null) return;
+    const { path, type, payload, reason, cause } = letter;
+    this.turn.lost.push({ path, type, payload, reason, cause });
+  }
+
   #flush(): void {
+    this.#reportLetter();
     const turn = this.#turn;
     if (turn === null) return;
     const transfer = this.#transfer;
@@ -184,53 +227,74 @@ class ThreadSide {
     try {
       this.port.postMessage(turn, transfer === null ? [] : [...transfer]);
     } catch {
-      this.port.postMessage(onlyCloneable(turn));
+      this.port.postMessage(this.#onlyCloneable(turn));
     }
   }
 
-  #handled(seq: number): void {
+  handled(seq: number): void {
     const handled = this.turn.handled;
     if (handled.length > 0 && handled[handled.length - 1] === seq - 1) {
       handled[handled.length - 1] = seq;
     } else handled.push(seq, seq);
   }
 
-  replied(seq: number, value: unknown): void {
+  replied(seq: number, value: unknown, entry: Entry): void {
     const turn = this.turn;
-    this.#handled(seq);
-    if (value === undefined) return;
     turn.replySeqs.push(seq);
     turn.replies.push(value);
-    if (typeof value === "object" && value !== null) {
-      const buffers = transferablesOf(value);
-      if (buffers.size === 0) return;
-      const transfer = this.#transfer ??= new Set();
-      for (const buffer of buffers) transfer.add(buffer);
+    // Only what is declared as columns is given away: an actor may still use what it replied with.
+    if (entry.columns) this.#transfer = transferablesOf(value, this.#transfer ?? new Set());
+  }
+
+  /** A report without what cannot be cloned: that fails by itself, the rest is kept. */
+  #onlyCloneable(turn: TurnReport): TurnReport {
+    const kept: TurnReport = { ...turn, replySeqs: [], replies: [], outgoing: [] };
+    turn.replies.forEach((value, i) => {
+      const seq = turn.replySeqs[i] as number;
+      const error = cloningFails(value);
+      if (error === null) {
+        kept.replySeqs.push(seq);
+        kept.replies.push(value);
+      } else {
+        kept.refusedSeqs.push(seq);
+        kept.refusals.push(encodeError(error));
+      }
+    });
+    for (const message of turn.outgoing) {
+      const { id, path, type, cause } = message;
+      const error = cloningFails(message.payload);
+      if (error === null) {
+        kept.outgoing.push(message);
+      } else if (id > 0) {
+        this.#asks.get(id)?.reject(new ActorFailed(path, type, error));
+        this.#asks.delete(id);
+      } else kept.lost.push({ path, type, payload: undefined, reason: "unhandled", cause });
     }
-  }
-
-  returned(seq: number): void {
-    this.turn.returned.push(seq);
-  }
-
-  failed(seq: number, error: Error): void {
-    const cause = error instanceof ActorFailed ? error.cause : error;
-    this.turn.errorSeqs.push(seq);
-    this.turn.errors.push(encodeError(cause));
+    kept.lost = kept.lost.map((letter) =>
+      cloningFails(letter.payload) === null ? letter : { ...letter, payload: undefined }
+    );
+    kept.logs = turn.logs.map((line) =>
+      cloningFails(line.fields) === null ? line : { ...line, fields: undefined }
+    );
+    return kept;
   }
 
   // ---- refs to actors elsewhere -------------------------------------------------------------------
 
   #decodeArgs(args: unknown): unknown {
     if (typeof args !== "object" || args === null) return args;
-    if ("$wickRef" in args) return new ThreadRef(this, args.$wickRef as string);
+    if (isEncodedRef(args)) return this.#decodeRef(args);
     if (Object.getPrototypeOf(args) !== Object.prototype) return args;
     return Object.fromEntries(
       Object.entries(args).map(([key, value]) => {
-        const isRef = typeof value === "object" && value !== null && "$wickRef" in value;
-        return [key, isRef ? new ThreadRef(this, value.$wickRef as string) : value];
+        const list = Array.isArray(value) && isEncodedRef(value[0]);
+        return [key, list ? value.map((one) => this.#decodeRef(one)) : this.#decodeRef(value)];
       }),
     );
+  }
+
+  #decodeRef(value: unknown): unknown {
+    return isEncodedRef(value) ? new ThreadRef(this, value.$wickRef) : value;
   }
 
   send(
@@ -242,7 +306,7 @@ class ThreadSide {
   ): void {
     const id = waiter === null ? 0 : ++this.#askId;
     if (waiter !== null) this.#asks.set(id, waiter);
-    const running = this.#system?.cause ?? 0;
+    const running = this.#node?.currentCause ?? 0;
     this.turn.outgoing.push({
       id,
       path,
@@ -267,41 +331,22 @@ class ThreadSide {
       this.#asks.delete(ids[i] as number);
       const error = errors[i];
       if (error === null || error === undefined) waiter?.resolve(values[i]);
-      else waiter?.reject(errorOfKind(error as ThreadError & { code?: string }));
+      else waiter?.reject(decodeError(error));
     }
   }
 }
 
-/** An error of the runtime keeps its kind across the border, as far as callers tell kinds apart. */
-function errorOfKind(error: ThreadError & { readonly code?: string }): Error {
-  const kinds: Record<string, object> = {
-    AskTimeout: AskTimeout.prototype,
-    ActorStopped: ActorStopped.prototype,
-    ActorFailed: ActorFailed.prototype,
-  };
-  const decoded = decodeError(error);
-  if (error.code === undefined) return decoded;
-  const made = new ActorError(error.code, error.message);
-  made.name = error.name;
-  const kind = kinds[error.name];
-  return kind === undefined ? made : Object.setPrototypeOf(made, kind);
+function cloningFails(value: unknown): Error | null {
+  try {
+    structuredClone(value);
+    return null;
+  } catch (error) {
+    return error as Error;
+  }
 }
 
-/** A report whose replies cannot be cloned: those become errors, the rest is kept. */
-function onlyCloneable(turn: TurnReport): TurnReport {
-  const kept = { ...turn, replySeqs: [] as number[], replies: [] as unknown[] };
-  turn.replies.forEach((value, i) => {
-    const seq = turn.replySeqs[i] as number;
-    try {
-      structuredClone(value);
-      kept.replySeqs.push(seq);
-      kept.replies.push(value);
-    } catch (error) {
-      kept.errorSeqs.push(seq);
-      kept.errors.push(encodeError(error));
-    }
-  });
-  return kept;
+function isEncodedRef(value: unknown): value is EncodedRef {
+  return typeof value === "object" && value !== null && "$wickRef" in value;
 }
 
 function pause(): Promise<void> {

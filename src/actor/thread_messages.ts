@@ -5,6 +5,8 @@
  * @module
  */
 
+import type { DeadReason } from "./dead_letters.ts";
+import { ActorError, ActorFailed, ActorStopped, AskTimeout, Overflow, textOf } from "./errors.ts";
 import type { ExitReason, LogLevel } from "./node.ts";
 
 /** An error as it crosses a thread border. */
@@ -12,7 +14,14 @@ export interface ThreadError {
   readonly name: string;
   readonly message: string;
   readonly stack: string | undefined;
+  /** Of errors of the runtime, which keep their kind. */
+  readonly code: string | undefined;
+  /** What it was caused by; of that the cause is left out. */
+  readonly cause: ThreadError | undefined;
 }
+
+/** Stands for a payload whose columns were transferred: it cannot be sent again. */
+export const GONE = Object.freeze({ transferred: true });
 
 /** A ref inside arguments, as it crosses. */
 export interface EncodedRef {
@@ -62,18 +71,32 @@ export interface OutgoingMessage {
   readonly cause: number;
 }
 
+/** A dead letter of the thread that no message from the main isolate stands behind. */
+export interface LostMessage {
+  readonly path: string;
+  readonly type: string;
+  readonly payload: unknown;
+  readonly reason: DeadReason;
+  readonly cause: number;
+}
+
 /** Everything of one turn in the thread. */
 export interface TurnReport {
   readonly kind: "turn";
   /** Sequence numbers handled, as pairs of first and last. */
   handled: number[];
-  /** Sequence numbers that were replied to, their values, and their errors. */
+  /** Sequence numbers handled whose reply comes later. */
+  deferred: number[];
+  /** Sequence numbers that were replied to, and the replies. */
   replySeqs: number[];
   replies: unknown[];
+  /** Sequence numbers that were handled and cannot be replied to, and why. */
+  refusedSeqs: number[];
+  refusals: ThreadError[];
+  /** Sequence numbers that were not handled because the handler threw, and what. */
   errorSeqs: number[];
   errors: ThreadError[];
-  /** Sequence numbers that were not handled because the actor stops: they go back. */
-  returned: number[];
+  lost: LostMessage[];
   outgoing: OutgoingMessage[];
   watches: { readonly id: number; readonly path: string }[];
   logs: { level: LogLevel; path: string; message: string; fields: unknown }[];
@@ -90,19 +113,38 @@ export type FromThread =
   | TurnReport;
 
 /** An error for the way over a border. */
-export function encodeError(error: unknown): ThreadError {
-  if (error instanceof Error) {
-    return { name: error.name, message: error.message, stack: error.stack };
+export function encodeError(error: unknown, withCause = true): ThreadError {
+  if (!(error instanceof Error)) {
+    const message = textOf(error);
+    return { name: "Error", message, stack: undefined, code: undefined, cause: undefined };
   }
-  return { name: "Error", message: String(error), stack: undefined };
+  const { name, message, stack, cause } = error;
+  return {
+    name,
+    message,
+    stack,
+    code: error instanceof ActorError ? error.code : undefined,
+    cause: withCause && cause !== undefined ? encodeError(cause, false) : undefined,
+  };
 }
 
-/** An error that came over a border. */
+const KINDS: Readonly<Record<string, object>> = {
+  ActorFailed: ActorFailed.prototype,
+  ActorStopped: ActorStopped.prototype,
+  AskTimeout: AskTimeout.prototype,
+  Overflow: Overflow.prototype,
+};
+
+/** An error that came over a border; one of the runtime keeps its kind. */
 export function decodeError(error: ThreadError): Error {
-  const made = new Error(error.message);
+  const options = error.cause === undefined ? {} : { cause: decodeError(error.cause) };
+  const made = error.code === undefined
+    ? new Error(error.message, options)
+    : new ActorError(error.code, error.message, options);
   made.name = error.name;
   if (error.stack !== undefined) made.stack = error.stack;
-  return made;
+  const kind = error.code === undefined ? undefined : KINDS[error.name];
+  return kind === undefined ? made : Object.setPrototypeOf(made, kind);
 }
 
 /** An empty report. */
@@ -110,11 +152,14 @@ export function emptyTurn(): TurnReport {
   return {
     kind: "turn",
     handled: [],
+    deferred: [],
     replySeqs: [],
     replies: [],
+    refusedSeqs: [],
+    refusals: [],
     errorSeqs: [],
     errors: [],
-    returned: [],
+    lost: [],
     outgoing: [],
     watches: [],
     logs: [],

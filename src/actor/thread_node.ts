@@ -15,12 +15,11 @@
  */
 
 import { Worker } from "node:worker_threads";
-import type { PendingAsk } from "./ask.ts";
-import { PendingAsk as Ask } from "./ask.ts";
+import { PendingAsk } from "./ask.ts";
 import { transferablesOf } from "./bytes.ts";
 import type { Cancel } from "./clock.ts";
 import { ActorFailed, ActorStopped, textOf } from "./errors.ts";
-import { Lane } from "./lane.ts";
+import { Lane, type Message } from "./lane.ts";
 import { MailboxNode } from "./mailbox_node.ts";
 import type { MailboxOptions } from "./mailbox.ts";
 import {
@@ -33,13 +32,15 @@ import {
   type Termination,
   type ThreadSpares,
 } from "./node.ts";
-import type { Definition, Entry, Protocol } from "./protocol.ts";
+import { type Definition, type Entry, NO_ENTRY, type Protocol } from "./protocol.ts";
 import { LocalRef } from "./ref.ts";
 import {
   decodeError,
   encodeError,
   type FromThread,
+  GONE,
   type OutgoingMessage,
+  type ThreadError,
   type ToThread,
   type TurnReport,
 } from "./thread_messages.ts";
@@ -50,7 +51,7 @@ export interface ThreadOptions {
   readonly entry: URL;
   /** V8 limits of the thread, MB. */
   readonly resourceLimits?: { readonly maxOldGenerationSizeMb?: number };
-  /** Silence after which the thread counts as hung; default 10,000 ms. */
+  /** Silence after which the thread counts as hung; at least 200, default 10,000 ms. */
   readonly hangMs?: number;
   /** Messages that may be moved over and unhandled; default 4,096. */
   readonly creditMessages?: number;
@@ -68,9 +69,15 @@ interface Options {
   readonly thread: ThreadOptions;
 }
 
+type Replies = Extract<ToThread, { kind: "replies" }>;
+
 const HANG_MS = 10_000;
 const CREDIT_MESSAGES = 4_096;
 const CREDIT_BYTES = 32 * 1024 * 1024;
+/** Shortest time after which a thread may count as hung: two of its heartbeats. */
+const HANG_MIN_MS = 200;
+/** Places of finished messages that stay between unfinished ones before those are set aside. */
+const GAPS_MAX = 4_096;
 /** How long an ended thread may take to be gone before it counts as a zombie. */
 const ZOMBIE_AFTER_MS = 2_000;
 const CAUSES_PER_THREAD = 2 ** 36;
@@ -79,11 +86,20 @@ let threadsMade = 0;
 /** Actor in a thread. */
 export class ThreadNode extends MailboxNode {
   readonly #options: Options;
+  /** Messages moved over and not accounted for. */
+  underWay = 0;
   #worker: Worker | null = null;
   #detach: Cancel = () => {};
   /** Messages that were moved over; their absolute position is their sequence number. */
   #moved = new Lane();
   #movedBytes = 0;
+  /** Moved messages that stay under way while thousands after them do not: stashed ones, say. */
+  readonly #aside = new Map<number, Message>();
+  /** Lanes of moved messages whose sender named one. */
+  readonly #lanes = new Map<number, number>();
+  /** Asks whose message was handled and whose reply is to come. */
+  readonly #deferred = new Map<number, PendingAsk>();
+  #replies: Replies | null = null;
   #heartbeat = new Int32Array(new SharedArrayBuffer(4));
   #heartbeatTimer: Cancel | null = null;
   #limitTimer: Cancel | null = null;
@@ -103,14 +119,13 @@ export class ThreadNode extends MailboxNode {
   ) {
     super(runtime, name, path, parent, options.restart, messages, options.mailbox);
     this.#options = options;
-  }
-
-  get underWay(): number {
-    let count = 0;
-    for (let at = this.#moved.head; at < this.#moved.tail; at++) {
-      if (this.#moved.entries[this.#moved.slotOf(at)] !== null) count++;
+    const hangMs = options.thread.hangMs ?? HANG_MS;
+    if (!(hangMs >= HANG_MIN_MS)) {
+      throw new RangeError(
+        `Cannot run ${path} in a thread: hangMs must be at least ${HANG_MIN_MS}: ` +
+          `current value is ${hangMs}`,
+      );
     }
-    return count;
   }
 
   get ready(): boolean {
@@ -119,7 +134,7 @@ export class ThreadNode extends MailboxNode {
 
   #credit(): boolean {
     const { creditMessages, creditBytes } = this.#options.thread;
-    return this.#moved.size < (creditMessages ?? CREDIT_MESSAGES) &&
+    return this.underWay < (creditMessages ?? CREDIT_MESSAGES) &&
       this.#movedBytes < (creditBytes ?? CREDIT_BYTES);
   }
 
@@ -140,13 +155,14 @@ export class ThreadNode extends MailboxNode {
     this.accepting = true;
     this.state = "starting";
     this.#moved = new Lane();
-    this.#movedBytes = 0;
+    this.#movedBytes = this.underWay = 0;
+    this.#lanes.clear();
     const limitMs = this.#options.initTimeoutMs;
     try {
       this.#attach((this.runtime.spares as Spares).take(this.#options.thread));
     } catch (error) {
-      this.lastError = error;
-      this.state = "down";
+      // Arguments that cannot be cloned; the thread itself, if there is one, is of no use.
+      this.#close("crash", error);
       return Started.failed;
     }
     this.#limitTimer = this.runtime.clock.setTimer(limitMs, () => {
@@ -258,7 +274,7 @@ export class ThreadNode extends MailboxNode {
       this.#limitTimer = this.runtime.clock.setTimer(leftMs, () => {
         this.#limitTimer = null;
         if (!this.alive) return;
-        this.runtime.log("warn", this.path, "killed: it did not stop in time", { leftMs });
+        this.runtime.log?.("warn", this.path, "killed: it did not stop in time", { leftMs });
         this.#kill();
         this.parent?.childTerminated(this);
       });
@@ -269,7 +285,7 @@ export class ThreadNode extends MailboxNode {
 
   #stopWhenDrained(): void {
     if (!this.#terminating || this.#stopSent || this.state !== "running") return;
-    if (this.#draining && (this.mailbox.size > 0 || this.#moved.size > 0)) {
+    if (this.#draining && (this.mailbox.size > 0 || this.underWay > 0)) {
       if (this.ready) this.runtime.scheduler.schedule(this);
       return;
     }
@@ -294,12 +310,21 @@ export class ThreadNode extends MailboxNode {
     for (const unwatch of this.#watches.splice(0)) unwatch();
     const worker = this.#worker;
     this.#worker = null;
+    this.#replies = null;
     this.#detach();
     const failed = this.state === "starting";
     this.state = "down";
     this.runtime.lifecycle?.(this, this.#terminating ? "stopped" : failed ? "failed" : "exited");
     this.lastExit = reason;
     if (error !== null) this.lastError = error;
+    for (const ask of this.#deferred.values()) {
+      ask.reject(
+        reason === "crash"
+          ? new ActorFailed(this.path, ask.type, error)
+          : new ActorStopped(this.path, ask.type),
+      );
+    }
+    this.#deferred.clear();
     if (worker !== null) endThread(worker, this.path, this.runtime);
   }
 
@@ -319,6 +344,11 @@ export class ThreadNode extends MailboxNode {
       this.#heartbeatTimer = this.runtime.clock.setTimer(stepMs, look);
     };
     this.#heartbeatTimer = this.runtime.clock.setTimer(stepMs, look);
+  }
+
+  /** For chaos tests: the thread dies, just now and without a word. */
+  kill(): void {
+    void this.#worker?.terminate();
   }
 
   // ---- work -----------------------------------------------------------------------------------
@@ -346,8 +376,10 @@ export class ThreadNode extends MailboxNode {
       }
       // Transferred columns are gone from here: keeping the payload would keep empty arrays.
       const kept = entry.columns ? GONE : payload;
-      this.#moved.push(entry, kept, ask, cause, this.runtime.scheduler.nowMs, bytes);
+      const seq = this.#moved.push(entry, kept, ask, cause, ring.ats[slot] as number, bytes);
+      if (lane !== entry.lane) this.#lanes.set(seq, lane);
       this.#movedBytes += bytes;
+      this.underWay++;
       if (entry.columns) transfer = transferablesOf(payload, transfer ?? new Set());
       entries.push(entry.index);
       payloads.push(payload);
@@ -356,7 +388,9 @@ export class ThreadNode extends MailboxNode {
     if (entries.length > 0) {
       this.#postMessages(first, entries, payloads, causes, transfer);
     }
+    if (this.#gaps > GAPS_MAX) this.#setAside();
     if (this.offersWaiting) this.admitOffers();
+    this.#stopWhenDrained();
     return took;
   }
 
@@ -374,39 +408,59 @@ export class ThreadNode extends MailboxNode {
     } catch (error) {
       if (entries.length > 1) {
         for (let i = 0; i < entries.length; i++) {
-          const one = transfer === null ? null : transferablesOf(payloads[i]);
-          this.#postMessages(
-            first + i,
-            [entries[i] as number],
-            [payloads[i]],
-            [causes[i] as number],
-            one,
-          );
+          const entry = entries[i] as number;
+          const columns = this.protocol.byIndex[entry]?.columns === true;
+          const one = columns ? transferablesOf(payloads[i]) : null;
+          this.#postMessages(first + i, [entry], [payloads[i]], [causes[i] as number], one);
         }
         return;
       }
-      this.#finish(first, "unhandled", error);
-      this.#forgetFinished();
+      const message = this.#take(first);
+      if (message === null) return;
+      const failure = new ActorFailed(this.path, message.entry.type, error);
+      const { entry, ask, cause, bytes } = message;
+      this.bury(entry, payloads[0], ask, cause, bytes, "unhandled", failure);
+    }
+  }
+
+  get #gaps(): number {
+    return this.#moved.size + this.#aside.size - this.underWay;
+  }
+
+  /** Keeps a few that are stuck from making the ring grow without end. */
+  #setAside(): void {
+    const moved = this.#moved;
+    while (this.#gaps > GAPS_MAX / 2 && moved.size > 0) {
+      const seq = moved.head;
+      const message = moved.take(seq);
+      if (message !== null) this.#aside.set(seq, message);
     }
   }
 
   #turn(report: TurnReport): void {
     for (const log of report.logs) this.#log(log);
-    const { replySeqs, replies, errorSeqs, errors, handled } = report;
-    const moved = this.#moved;
-    for (let i = 0; i < replySeqs.length; i++) {
-      moved.asks[moved.slotOf(replySeqs[i] as number)]?.reply(replies[i]);
-    }
+    report.replySeqs.forEach((seq, i) => this.#askOf(seq)?.reply(report.replies[i]));
+    report.refusedSeqs.forEach((seq, i) => {
+      const ask = this.#askOf(seq);
+      ask?.reject(
+        new ActorFailed(this.path, ask.type, decodeError(report.refusals[i] as ThreadError)),
+      );
+    });
+    for (const seq of report.deferred) this.#finishDeferred(seq);
+    const { handled } = report;
     for (let i = 0; i < handled.length; i += 2) {
       const last = handled[i + 1] as number;
-      for (let seq = handled[i] as number; seq <= last; seq++) this.#finish(seq, null, null);
+      for (let seq = handled[i] as number; seq <= last; seq++) this.#finishHandled(seq);
     }
-    for (let i = 0; i < errorSeqs.length; i++) {
-      const error = decodeError(errors[i] as NonNullable<typeof errors[number]>);
-      this.#finish(errorSeqs[i] as number, "crashed", error);
+    report.errorSeqs.forEach((seq, i) => {
+      const message = this.#take(seq);
+      if (message !== null) {
+        this.#buryMessage(message, "crashed", decodeError(report.errors[i] as ThreadError));
+      }
+    });
+    for (const { path, type, payload, reason, cause } of report.lost) {
+      this.runtime.lost(path, this.#entryOf(type), payload, reason, cause);
     }
-    for (const seq of report.returned.reverse()) this.#giveBack(seq);
-    this.#forgetFinished();
     if (report.serviceMs > 0) this.service.record(report.serviceMs, 1);
     for (const message of report.outgoing) this.#forward(message);
     for (const watch of report.watches) this.#watchFor(watch.id, watch.path);
@@ -414,105 +468,155 @@ export class ThreadNode extends MailboxNode {
     this.#stopWhenDrained();
   }
 
+  #entryOf(type: string): Entry {
+    return this.protocol.entries[type] ?? { ...NO_ENTRY, type, protocol: this.protocol.name };
+  }
+
   #log(log: { level: LogLevel; path: string; message: string; fields: unknown }): void {
-    this.runtime.log(log.level, log.path, log.message, log.fields as Record<string, unknown>);
+    this.runtime.log?.(log.level, log.path, log.message, log.fields as Record<string, unknown>);
   }
 
-  /** One moved message is accounted for: handled, or dead-lettered with a reason. */
-  #finish(seq: number, reason: "crashed" | "stopped" | "unhandled" | null, error: unknown): void {
-    const moved = this.#moved;
-    const slot = moved.slotOf(seq);
-    const entry = moved.entries[slot] as Entry | null;
-    if (entry === null || seq < moved.head) return;
-    const ask = moved.asks[slot] as PendingAsk | null;
-    const bytes = moved.sizes[slot] as number;
-    moved.entries[slot] = null;
-    this.#movedBytes -= bytes;
-    if (reason === null) {
-      this.handled++;
-      return;
+  /** Takes a moved message off the books; null when it was taken before. */
+  #take(seq: number): Message | null {
+    const message = this.#moved.take(seq) ?? this.#aside.get(seq) ?? null;
+    if (message === null) return null;
+    this.#aside.delete(seq);
+    this.#lanes.delete(seq);
+    this.#movedBytes -= message.bytes;
+    this.underWay--;
+    return message;
+  }
+
+  /** The ask behind a sequence number, whether its message is under way or was handled. */
+  #askOf(seq: number): PendingAsk | null {
+    const deferred = this.#deferred.get(seq);
+    if (deferred !== undefined) {
+      this.#deferred.delete(seq);
+      return deferred;
     }
-    const failure = error === null ? null : new ActorFailed(this.path, entry.type, error);
-    const cause = moved.causes[slot] as number;
-    this.bury(entry, moved.payloads[slot], ask, cause, bytes, reason, failure);
+    const moved = this.#moved;
+    if (seq < moved.head) return this.#aside.get(seq)?.ask ?? null;
+    return moved.asks[moved.slotOf(seq)] ?? null;
   }
 
-  #forgetFinished(): void {
-    const moved = this.#moved;
-    while (moved.size > 0 && moved.entries[moved.headSlot] === null) moved.dropHead();
+  #finishHandled(seq: number): void {
+    const message = this.#take(seq);
+    if (message === null) return;
+    this.handled++;
+    message.ask?.reply(undefined);
+  }
+
+  #finishDeferred(seq: number): void {
+    const message = this.#take(seq);
+    if (message === null) return;
+    this.handled++;
+    if (message.ask !== null && !message.ask.settled) this.#deferred.set(seq, message.ask);
+  }
+
+  #buryMessage(message: Message, reason: "crashed" | "stopped", error: unknown): void {
+    const { entry, payload, ask, cause, bytes } = message;
+    const failure = reason === "stopped" ? null : new ActorFailed(this.path, entry.type, error);
+    this.bury(entry, payload, ask, cause, bytes, reason, failure);
   }
 
   /** A moved message that the thread did not handle goes back in front of the mailbox. */
   #giveBack(seq: number): void {
-    const moved = this.#moved;
-    const slot = moved.slotOf(seq);
-    const entry = moved.entries[slot] as Entry | null;
-    if (entry === null || seq < moved.head) return;
-    if (moved.payloads[slot] === GONE) {
-      return this.#finish(
-        seq,
-        this.#terminating ? "stopped" : "crashed",
-        new Error(
-          "the thread ended before it handled this message, whose columns had been moved to it",
-        ),
-      );
+    const lane = this.#lanes.get(seq);
+    const message = this.#take(seq);
+    if (message === null) return;
+    if (message.payload !== GONE) {
+      return this.mailbox.unshift(message, lane ?? message.entry.lane);
     }
-    moved.entries[slot] = null;
-    this.#movedBytes -= moved.sizes[slot] as number;
-    this.mailbox.unshift({
-      entry,
-      payload: moved.payloads[slot],
-      ask: moved.asks[slot] as PendingAsk | null,
-      cause: moved.causes[slot] as number,
-      atMs: moved.ats[slot] as number,
-      bytes: moved.sizes[slot] as number,
-    });
+    const why = "the thread ended before it handled this message, whose columns were moved to it";
+    this.#buryMessage(message, this.#terminating ? "stopped" : "crashed", new Error(why));
+  }
+
+  /** All moved messages that are not accounted for, the newest first. */
+  #unfinished(): number[] {
+    const seqs: number[] = [];
+    for (let seq = this.#moved.tail - 1; seq >= this.#moved.head; seq--) seqs.push(seq);
+    return seqs.concat([...this.#aside.keys()].reverse());
   }
 
   #takeBack(): void {
-    for (let seq = this.#moved.tail - 1; seq >= this.#moved.head; seq--) this.#giveBack(seq);
-    this.#forgetFinished();
+    for (const seq of this.#unfinished()) this.#giveBack(seq);
   }
 
   #buryMoved(reason: "crashed" | "stopped", error: unknown): void {
-    for (let seq = this.#moved.head; seq < this.#moved.tail; seq++) {
-      this.#finish(seq, reason, reason === "crashed" ? error : null);
+    for (const seq of this.#unfinished().reverse()) {
+      const message = this.#take(seq);
+      if (message !== null) this.#buryMessage(message, reason, error);
     }
-    this.#forgetFinished();
   }
 
   // ---- what the thread sends elsewhere ------------------------------------------------------------
 
   #forward(message: OutgoingMessage): void {
-    const node = this.runtime.nodeAt(message.path);
-    const { id, type, payload, lane, cause, timeoutMs } = message;
+    const { runtime } = this;
+    const { id, path, type, payload, lane, cause } = message;
+    const node = runtime.nodeAt(path);
     const entry = node instanceof MailboxNode ? node.protocol.entries[type] : undefined;
-    if (!(node instanceof MailboxNode) || entry === undefined) {
-      const messages = this.protocol as Protocol<Definition>;
-      new LocalRef(this.runtime, message.path, { ...messages, entries: {} }, null).tell(
-        type,
-        payload,
-      );
-      if (id > 0) this.#replyTo(id, undefined, new ActorStopped(message.path, type));
-      return;
+    const ask = id === 0 ? null : this.#askBack(message);
+    if (!(node instanceof MailboxNode)) {
+      runtime.lost(path, { ...NO_ENTRY, type }, payload, "stopped", cause);
+      return ask?.reject(new ActorStopped(path, type));
     }
-    const target = lane < 0 ? entry.lane : lane;
-    if (id === 0) return void node.deliver(entry, payload, target, null, cause);
-    const ask = new Ask(
-      (value) => this.#replyTo(id, value, null),
-      (error) => this.#replyTo(id, undefined, error),
-      message.path,
-      type,
-    );
-    this.runtime.asks.add(ask, timeoutMs, this.runtime.scheduler.nowMs);
-    node.deliver(entry, payload, target, ask, cause);
+    if (entry === undefined) {
+      runtime.lost(path, { ...NO_ENTRY, type }, payload, "unhandled", cause);
+      const why = new TypeError("its protocol has no such message");
+      return ask?.reject(new ActorFailed(path, type, why));
+    }
+    if (ask !== null && node.accepting) {
+      runtime.scheduler.wake();
+      try {
+        runtime.asks.add(ask, message.timeoutMs, runtime.scheduler.nowMs);
+      } catch (error) {
+        return ask.reject(error as Error);
+      }
+    }
+    node.deliver(entry, payload, lane < 0 ? entry.lane : lane, ask, cause);
   }
 
-  #replyTo(id: number, value: unknown, error: Error | null): void {
-    const encoded = error === null
-      ? null
-      : { ...encodeError(error), code: (error as { code?: string }).code };
-    this.#post({ kind: "replies", ids: [id], values: [value], errors: [encoded] });
+  /** An ask whose reply goes to the thread, as long as the incarnation that asked is there. */
+  #askBack({ id, path, type }: OutgoingMessage): PendingAsk {
+    const worker = this.#worker;
+    const reply = (value: unknown, error: Error | null) => {
+      if (this.#worker !== worker) return;
+      const replies = this.#replies ??= this.#newReplies();
+      replies.ids.push(id);
+      replies.values.push(value);
+      replies.errors.push(error === null ? null : encodeError(error));
+    };
+    return new PendingAsk(
+      (value) => reply(value, null),
+      (error) => reply(undefined, error),
+      path,
+      type,
+    );
+  }
+
+  /** All replies of a turn travel as one post. */
+  #newReplies(): Replies {
+    queueMicrotask(() => {
+      const replies = this.#replies;
+      this.#replies = null;
+      if (replies !== null) this.#postReplies(replies);
+    });
+    return { kind: "replies", ids: [], values: [], errors: [] };
+  }
+
+  /** A reply that cannot be cloned fails its ask and nothing else. */
+  #postReplies(replies: Replies): void {
+    try {
+      this.#post(replies);
+    } catch (error) {
+      const { kind, ids, values, errors } = replies;
+      ids.forEach((id, i) => {
+        const failed = errors[i] ?? (ids.length > 1 ? null : encodeError(error));
+        const value = failed === null ? values[i] : undefined;
+        this.#postReplies({ kind, ids: [id], values: [value], errors: [failed] });
+      });
+    }
   }
 
   #watchFor(id: number, path: string): void {
@@ -524,19 +628,21 @@ export class ThreadNode extends MailboxNode {
   }
 }
 
-/** Stands for a payload whose columns were transferred. */
-const GONE = Object.freeze({ transferred: true });
-
-/** Arguments with refs replaced by their paths. */
+/** Arguments with refs, and lists of refs, replaced by their paths. */
 function encodeArgs(args: unknown): unknown {
-  if (args instanceof LocalRef) return { $wickRef: args.path };
+  if (args instanceof LocalRef) return encodeRef(args);
   if (typeof args !== "object" || args === null) return args;
   if (Object.getPrototypeOf(args) !== Object.prototype) return args;
   return Object.fromEntries(
-    Object.entries(args).map((
-      [key, value],
-    ) => [key, value instanceof LocalRef ? { $wickRef: value.path } : value]),
+    Object.entries(args).map(([key, value]) => {
+      const list = Array.isArray(value) && value[0] instanceof LocalRef;
+      return [key, list ? value.map(encodeRef) : encodeRef(value)];
+    }),
   );
+}
+
+function encodeRef(value: unknown): unknown {
+  return value instanceof LocalRef ? { $wickRef: value.path } : value;
 }
 
 // ---- threads ------------------------------------------------------------------------------------
@@ -580,7 +686,7 @@ export class Spares implements ThreadSpares {
   async end(): Promise<void> {
     const workers = [...this.#workers.values()];
     this.#workers.clear();
-    for (const worker of workers) worker.removeAllListeners();
+    for (const worker of workers) worker.removeAllListeners().on("error", () => {});
     await Promise.all(workers.map((worker) => worker.terminate()));
   }
 }
@@ -590,11 +696,23 @@ export class Spares implements ThreadSpares {
  * reported, since it takes a core.
  */
 function endThread(worker: Worker, path: string, runtime: Runtime): void {
-  const cancel = runtime.clock.setTimer(ZOMBIE_AFTER_MS, () => runtime.zombie(path));
-  worker.on("error", () => {});
-  const ended = worker.terminate().then(cancel, (error: unknown) => {
-    cancel();
-    runtime.log("error", path, "its thread could not be ended", { error: textOf(error) });
+  const known = Promise.withResolvers<void>();
+  let zombie = false;
+  const cancel = runtime.clock.setTimer(ZOMBIE_AFTER_MS, () => {
+    zombie = true;
+    runtime.zombie(path);
+    known.resolve();
   });
-  runtime.awaitAtStop(ended);
+  const ended = () => {
+    cancel();
+    if (zombie) runtime.zombieEnded(path);
+    known.resolve();
+  };
+  worker.on("error", () => {});
+  worker.terminate().then(ended, (error: unknown) => {
+    runtime.log?.("error", path, "its thread could not be ended", { error: textOf(error) });
+    ended();
+  });
+  // A thread that cannot be ended must not hold up the end of everything else.
+  runtime.awaitAtStop(known.promise);
 }

@@ -25,8 +25,9 @@
  * order, the front is the maximum. A new high removes from the back all candidates strictly
  * smaller (an equal one stays: it attained the extremum first, and R9 asks for the first bar that
  * did), then joins. A candidate leaves at the front when it is H candles old. Lows likewise. Each
- * candle joins and leaves once: O(1) amortised. (D. Lemire, "Streaming Maximum-Minimum Filter
- * Using No More than Three Comparisons per Element", *Nordic Journal of Computing* 13, 2006; `extremes.ts`.)
+ * candle joins and leaves once: O(1) amortised. (`extremes.ts`; D. Lemire, "Streaming
+ * Maximum-Minimum Filter Using No More than Three Comparisons per Element", *Nordic Journal of
+ * Computing* 13, 2006.)
  *
  * ## Volatility
  * ATR and RV are summed over their windows afresh at each candle, oldest term first. A running sum
@@ -58,7 +59,7 @@ import { SlidingMaximum } from "./extremes.ts";
 import type { FinerCandles } from "./finer.ts";
 import { type LevelSet, LevelSweep } from "./levels.ts";
 import { LiveBarriers } from "./live_barriers.ts";
-import { historyBars, type LabelParams, labelParams, WARMUP_BARS } from "./params.ts";
+import { historyBars, type LabelParams, labelParams, RV_BARS, WARMUP_BARS } from "./params.ts";
 import type { LabelBuilder } from "./rows.ts";
 import { createVolatility, RealisedVolatility, type Volatility } from "./volatility.ts";
 
@@ -203,7 +204,7 @@ export class Labeler {
    */
   hydrate(tail: CandleBlock, position: number): void {
     this.reset();
-    const needed = Math.min(position, this.params.horizon + 21);
+    const needed = Math.min(position, this.params.horizon + RV_BARS + 1);
     if (!Number.isSafeInteger(position) || tail.length > position || tail.length < needed) {
       throw new RangeError(
         `Cannot hydrate labeler at position ${position}: expected the last ` +

@@ -113,7 +113,8 @@ export class LiveBarriers {
   }
 
   /**
-   * Checks, for tests: no guard is stricter than an event it guards, from ≤ index < to. O(to − from).
+   * Checks, for tests: no guard is stricter than an event it guards, from ≤ index < to.
+   * O(to − from).
    *
    * @throws {Error} naming what is broken.
    */

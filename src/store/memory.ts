@@ -228,8 +228,17 @@ export class MemoryStore implements Store {
   /** Everything that could be refused is looked at before anything is changed. */
   #check(batches: readonly CommitBatch[]): CommitResult | null {
     const counts = new Map<SeriesKey, number>();
+    const cursors = new Map<string, string>();
     let added = 0;
     for (const batch of batches) {
+      if (batch.feed !== null && batch.cursor !== null) {
+        const cursor = cursors.get(batch.feed) ?? this.cursor(batch.feed);
+        if (cursor !== batch.after) {
+          const message = `feed ${batch.feed} stands at ${cursor}, the batch follows ${batch.after}`;
+          return refused("stale", message);
+        }
+        cursors.set(batch.feed, batch.cursor);
+      }
       for (const part of batch.series) {
         const table = this.#series.get(part.series);
         const count = counts.get(part.series) ?? table?.count ?? 0;

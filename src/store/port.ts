@@ -44,6 +44,11 @@ export interface SeriesCommit {
 export interface CommitBatch {
   /** Whose cursor moves; null = nobody's (a push over HTTP, say). */
   readonly feed: string | null;
+  /**
+   * Cursor that must be committed before; a batch that follows on one that was given up is refused,
+   * so no cursor ever passes rows that are not there.
+   */
+  readonly after: string | null;
   readonly cursor: string | null;
   readonly series: readonly SeriesCommit[];
 }

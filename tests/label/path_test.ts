@@ -4,6 +4,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { Touch, touch } from "../../src/label/barriers.ts";
 import { SlidingMaximum } from "../../src/label/extremes.ts";
 import { FinerCandles } from "../../src/label/finer.ts";
+import { LiveBarriers } from "../../src/label/live_barriers.ts";
 import { blockOf, type CandleRow, Chance, SEED, walk } from "./support.ts";
 
 /** R7, case by case in its order. */
@@ -83,6 +84,40 @@ Deno.test("SlidingMaximum is the first maximum of the window", () => {
         assertEquals(window.index(), index + 1 - inside.length + inside.indexOf(largest));
       }
       window.clear();
+    }
+  }
+});
+
+Deno.test("LiveBarriers.take() finds what a scan of all live events finds", () => {
+  const chance = new Chance(SEED + 8);
+  for (const horizon of [1, 2, 7, 8, 9, 40, 288]) {
+    const live = new LiveBarriers(horizon);
+    for (let run = 0; run < 2; run++) {
+      const twin = new Map<number, [number, number]>();
+      for (let index = 0; index < 1500; index++) {
+        const high = chance.int(45, 75);
+        const low = high - chance.int(0, 20);
+        const isTouched = ([up, down]: [number, number]) => high >= up || low <= down;
+        const ending = index - horizon;
+        const last = twin.get(ending);
+        if (ending >= 0) assertEquals(live.end(ending, high, low), !!last && isTouched(last));
+        twin.delete(ending);
+        const expected = [...twin].filter(([, pair]) => isTouched(pair)).map(([event]) => event);
+        const isGuarded = high >= live.guardUp || low <= live.guardDown;
+        assertEquals(isGuarded || expected.length === 0, true, "the guard lets a touch through");
+        const count = isGuarded ? live.take(Math.max(0, ending + 1), index, high, low) : 0;
+        assertEquals([...live.taken.subarray(0, count)], expected);
+        for (const event of expected) twin.delete(event);
+        if (chance.next() < 0.2) {
+          live.skip(index);
+        } else {
+          const pair: [number, number] = [chance.int(60, 90), chance.int(10, 40)];
+          live.add(index, ...pair);
+          twin.set(index, pair);
+        }
+        live.invariant(Math.max(0, ending + 1), index + 1);
+      }
+      live.clear();
     }
   }
 });

@@ -1,0 +1,140 @@
+/**
+ * A label worker: the labelers of the series that are routed to it. It runs in a thread; its state
+ * is a cache of the store's candles, so losing it costs a rehydration and nothing else.
+ *
+ * @module
+ */
+
+import { actor } from "../src/actor/mod.ts";
+import { reachOf, recompute } from "../src/label/correction.ts";
+import { Labeler } from "../src/label/labeler.ts";
+import { type LabelParams, labelParams, paramHash } from "../src/label/params.ts";
+import { LabelBuilder } from "../src/label/rows.ts";
+import {
+  type CandleBlock,
+  encodeLabels,
+  type LabelBlock,
+  LabelStatus,
+} from "../src/market/block.ts";
+import { LabelWorker } from "./protocols.ts";
+
+/** How a worker labels. */
+export interface LabelWorkerArgs {
+  readonly params: LabelParams;
+  /** Series held at a time; those labelled longest ago are rehydrated when they come again. */
+  readonly seriesMax?: number;
+}
+
+/** 256 partitions of a large universe on a few threads; about 10 KB each at H = 6. */
+const SERIES_MAX = 20_000;
+const COLUMNS_OF_A_CANDLE = 6;
+
+/** See {@linkcode LabelWorker}. */
+export const labelWorker = actor(LabelWorker, (ctx, args: LabelWorkerArgs) => {
+  const params = labelParams(args.params);
+  const hash = paramHash(params);
+  const seriesMax = args.seriesMax ?? SERIES_MAX;
+  const labelers = new Map<string, Labeler>();
+  const out = new LabelBuilder(1_024);
+  let candles = 0, labels = 0;
+
+  const labelerAt = (series: string, base: number, tail: CandleBlock | null): Labeler | null => {
+    const known = labelers.get(series);
+    if (tail === null && known !== undefined && known.position === base) return known;
+    if (tail === null && base > 0) return null;
+    if (known === undefined && labelers.size >= seriesMax) {
+      labelers.delete(labelers.keys().next().value as string);
+    }
+    const labeler = known ?? new Labeler(params, { emit: "final" });
+    if (tail === null || tail.length === 0) labeler.reset();
+    else labeler.hydrate(tail, base);
+    labelers.set(series, labeler);
+    return labeler;
+  };
+
+  return {
+    label: ({ data, series, bases, ends, tails }) => {
+      const startMs = ctx.clock.now();
+      const block = blockOf(data);
+      const rowEnds = new Int32Array(series.length);
+      const cold: number[] = [];
+      out.clear();
+      let from = 0;
+      for (let run = 0; run < series.length; run++) {
+        const key = series[run] as string;
+        const to = ends[run] as number;
+        const labeler = labelerAt(key, bases[run] as number, tails[run] ?? null);
+        if (labeler === null) cold.push(run);
+        else labeler.push(block, from, to, out);
+        rowEnds[run] = out.length;
+        from = to;
+      }
+      candles += block.length;
+      labels += out.length;
+      const found = encodeLabels(out.take("", hash));
+      return { labels: found, ends: rowEnds, cold, tookMs: ctx.clock.now() - startMs };
+    },
+
+    rewrite: ({ window, changed }) => {
+      const reach = reachOf(window, changed, params);
+      const rows = recompute(window, reach, params, hash);
+      labelers.delete(window.candles.series);
+      return { labels: encodeLabels(onlyFinal(rows)), range: reach.ts };
+    },
+
+    compute: ({ candles: block, params: given, range }) => {
+      const startMs = ctx.clock.now();
+      const asked = labelParams(given as Partial<LabelParams>);
+      const labeler = new Labeler(asked, { emit: "rows" });
+      const rows = new LabelBuilder(Math.max(1, block.length));
+      labeler.push(block, 0, block.length, rows);
+      labeler.finish(rows);
+      const wanted = rowsIn(rows.take(block.series, paramHash(asked)), range.fromTs, range.toTs);
+      return { labels: encodeLabels(wanted), tookMs: ctx.clock.now() - startMs };
+    },
+
+    reset: ({ series }) => {
+      for (const key of series) labelers.delete(key);
+    },
+
+    status: () => ({ series: labelers.size, candles, labels }),
+  };
+});
+
+/** The candles of a request as one block; series are told apart by the runs. */
+function blockOf(data: Float64Array): CandleBlock {
+  const rows = data.length / COLUMNS_OF_A_CANDLE;
+  const column = (at: number) => data.subarray(at * rows, (at + 1) * rows);
+  return {
+    series: "",
+    length: rows,
+    ts: column(0),
+    open: column(1),
+    high: column(2),
+    low: column(3),
+    close: column(4),
+    volume: column(5),
+    deleted: null,
+  };
+}
+
+function chosen(block: LabelBlock, keep: (row: number) => boolean): LabelBlock {
+  const kept = new LabelBuilder(Math.max(1, block.length));
+  for (let row = 0; row < block.length; row++) if (keep(row)) kept.append(block, row);
+  return kept.take(block.series, block.paramHash);
+}
+
+/** Rows that are emitted live: at least one half is final (R10). */
+function onlyFinal(block: LabelBlock): LabelBlock {
+  return chosen(
+    block,
+    (row) => block.tbStatus[row] === LabelStatus.final || block.fhStatus[row] === LabelStatus.final,
+  );
+}
+
+function rowsIn(block: LabelBlock, fromTs: number, toTs: number): LabelBlock {
+  return chosen(block, (row) => {
+    const ts = block.ts[row] as number;
+    return ts >= fromTs && ts < toTs;
+  });
+}

@@ -1,0 +1,78 @@
+/**
+ * What the command reaches of the world besides files: the standard streams, the terminal, the
+ * environment, signals. Handed in, so that tests run the command in process.
+ *
+ * @module
+ */
+
+import { type Clock, systemClock } from "../actor/clock.ts";
+import { Exit } from "./exit_code.ts";
+
+/** The world as the command sees it. */
+export interface CliIo {
+  readonly clock: Clock;
+  /** Whether standard output, standard error are a terminal. */
+  readonly isTerminal: { readonly stdout: boolean; readonly stderr: boolean };
+  /** Whether text for people may have colours. */
+  readonly hasColour: { readonly stdout: boolean; readonly stderr: boolean };
+  /** Width of the terminal in characters; 80 where there is none. */
+  columns(): number;
+  /** Writes text to standard output. False once nobody reads it any more. */
+  out(text: string): boolean;
+  /** Writes text to standard error, where nobody reading is no error. */
+  err(text: string): void;
+  /** Aborted by the first Ctrl-C or SIGTERM. */
+  readonly interrupted: AbortSignal;
+  /** Runs `clean` before the process ends at the second one. */
+  onSecondInterrupt(clean: () => void): void;
+}
+
+/** {@linkcode CliIo} of this process. Listens to signals from then on. */
+export function processIo(): CliIo {
+  const interrupt = new AbortController();
+  const cleaners: (() => void)[] = [];
+  const listen = () => {
+    if (!interrupt.signal.aborted) return interrupt.abort(new Error("interrupted"));
+    for (const clean of cleaners) clean();
+    Deno.exit(Exit.interrupted);
+  };
+  Deno.addSignalListener("SIGINT", listen);
+  if (Deno.build.os !== "windows") Deno.addSignalListener("SIGTERM", listen);
+  const isTerminal = { stdout: Deno.stdout.isTerminal(), stderr: Deno.stderr.isTerminal() };
+  const mayColour = !Deno.env.get("NO_COLOR") && Deno.env.get("TERM") !== "dumb";
+  return {
+    clock: systemClock,
+    isTerminal,
+    hasColour: {
+      stdout: isTerminal.stdout && mayColour,
+      stderr: isTerminal.stderr && mayColour,
+    },
+    columns: terminalColumns,
+    out: (text) => write(Deno.stdout, text),
+    err: (text) => void write(Deno.stderr, text),
+    interrupted: interrupt.signal,
+    onSecondInterrupt: (clean) => void cleaners.push(clean),
+  };
+}
+
+const COLUMNS_DEFAULT = 80;
+
+function terminalColumns(): number {
+  try {
+    return Deno.consoleSize().columns || COLUMNS_DEFAULT;
+  } catch {
+    return COLUMNS_DEFAULT;
+  }
+}
+
+/** False when nobody reads it. */
+function write(file: Pick<Deno.FsFile, "writeSync">, text: string): boolean {
+  const bytes = new TextEncoder().encode(text);
+  try {
+    for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.BrokenPipe) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,188 @@
+/**
+ * A file of candles as a source: CSV or NDJSON, plain or gzip, of one series or of many.
+ *
+ * ## Cursor
+ * `1:BYTE:LINE:ROWS:HEAD`: plain bytes, lines and rows read, and a hash of the file's first bytes,
+ * by which another file under the same name is refused. Opening at a cursor reads the file from its
+ * start up to that byte, because gzip cannot be entered in the middle, but parses only the header:
+ * O(bytes before the cursor), some 0.3 s/GB plain and 3 s/GB unpacked from gzip.
+ *
+ * ## Damage
+ * A file that is cut short or damaged ends in an error; the lines that were whole before it have
+ * been delivered by then. Of a file cut short they are exact. A flipped bit inside gzip data can
+ * go unnoticed until the checksum at its end, so rows before such damage may be wrong: replace the
+ * file and read it from the start, corrections of committed candles are harmless.
+ *
+ * @module
+ */
+
+import type { Clock } from "../actor/clock.ts";
+import { MarketError } from "../market/error.ts";
+import { FileError, STDIN_PATH } from "./file_bytes.ts";
+import {
+  type ChunkState,
+  FileReading,
+  type FileSourceOptions,
+  type Position,
+} from "./file_reading.ts";
+import { assertBatchRows, closedError, FeedGate } from "./gate.ts";
+import {
+  FEED_BATCH_ROWS_DEFAULT,
+  FEED_IDLE_MS,
+  type FeedBatch,
+  FeedError,
+  type FeedSource,
+} from "./port.ts";
+
+export type { FileSourceOptions } from "./file_reading.ts";
+
+/** How long a batch that has rows waits for more of them, in milliseconds. */
+const LINGER_MS = 10;
+
+interface ParsedCursor {
+  readonly position: Position;
+  readonly head: string;
+}
+
+/**
+ * A file as a source.
+ *
+ * - a rejection's line is the line in the file, from wherever reading began
+ * - lines are read as `csvReader` and `ndjsonReader` read them; a batch ends only between lines
+ * - after an error every `read` throws it again, until the source is opened anew
+ * - the end is the file's size when it is reached; bytes written later are read from that cursor
+ *
+ * @throws {FeedError} code `options`; `open` code `cursor` also when the file is another one or has
+ * become shorter; `read` code `damaged` also for input that is not of its format.
+ */
+export function fileSource(clock: Clock, options: FileSourceOptions): FeedSource {
+  assertBatchRows(options.rowsMax ?? FEED_BATCH_ROWS_DEFAULT);
+  if (options.path === STDIN_PATH) {
+    throw new FeedError(
+      "options",
+      "Cannot set up file feed: expected a path that can be read again: current value is " +
+        "standard input",
+    );
+  }
+  return new FileSource(clock, options);
+}
+
+class FileSource implements FeedSource {
+  readonly name: string;
+  readonly #clock: Clock;
+  readonly #options: FileSourceOptions;
+  readonly #rowsMax: number;
+  readonly #gate: FeedGate;
+  #reading: FileReading | null = null;
+  #isDone = false;
+  #failure: unknown = null;
+
+  constructor(clock: Clock, options: FileSourceOptions) {
+    this.name = options.name ?? `file:${options.path}`;
+    this.#clock = clock;
+    this.#options = options;
+    this.#rowsMax = options.rowsMax ?? FEED_BATCH_ROWS_DEFAULT;
+    this.#gate = new FeedGate(this.name);
+  }
+
+  async open(cursor: string | null): Promise<void> {
+    const parsed = cursor === null ? null : this.#parsed(cursor);
+    await this.close();
+    this.#isDone = false;
+    this.#failure = null;
+    const reading = new FileReading(this.#clock, this.#options, this.name);
+    this.#reading = reading;
+    if (parsed !== null) await this.#skip(reading, parsed, cursor as string);
+    // Closed, or opened elsewhere, meanwhile.
+    if (this.#reading !== reading) throw closedError(this.name);
+    this.#gate.opened();
+  }
+
+  read(signal: AbortSignal): Promise<FeedBatch | null> {
+    return this.#gate.read(signal, async (signal) => {
+      if (this.#failure !== null) throw this.#failure;
+      try {
+        return await this.#next(this.#reading as FileReading, signal);
+      } catch (error) {
+        if (signal.aborted) throw signal.reason;
+        this.#failure = this.#feedError(error);
+        throw this.#failure;
+      }
+    });
+  }
+
+  // deno-lint-ignore require-await -- what is wrong with the cursor rejects the promise
+  async ack(cursor: string): Promise<void> {
+    this.#gate.assertOpen("acknowledge");
+    this.#parsed(cursor);
+  }
+
+  async close(): Promise<void> {
+    this.#gate.closed();
+    const reading = this.#reading;
+    this.#reading = null;
+    await reading?.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #skip(reading: FileReading, to: ParsedCursor, cursor: string): Promise<void> {
+    try {
+      const problem = await reading.skipTo(to.position, to.head);
+      if (problem !== null) throw this.#cursorError(problem, cursor);
+    } catch (error) {
+      if (this.#reading === reading) await this.close();
+      throw this.#feedError(error);
+    }
+  }
+
+  async #next(reading: FileReading, signal: AbortSignal): Promise<FeedBatch | null> {
+    while (!this.#isDone && !reading.isFull(this.#rowsMax)) {
+      let state: ChunkState;
+      try {
+        state = await reading.chunk(reading.isEmpty ? FEED_IDLE_MS : LINGER_MS, signal);
+      } catch (error) {
+        // Whole lines before the damage come first, then the damage.
+        if (signal.aborted || reading.isEmpty) throw error;
+        this.#failure = this.#feedError(error);
+        break;
+      }
+      if (state === "late" && reading.isEmpty) return null;
+      if (state === "late") break;
+      if (state === "end") {
+        reading.finish();
+        this.#isDone = true;
+      } else reading.push(this.#rowsMax);
+    }
+    return reading.take(this.#isDone);
+  }
+
+  #parsed(cursor: string): ParsedCursor {
+    const found = /^1:(\d{1,15}):(\d{1,15}):(\d{1,15}):([0-9a-f]{16})$/.exec(cursor);
+    if (found === null) {
+      throw this.#cursorError("expected 1:BYTE:LINE:ROWS:HEAD", cursor);
+    }
+    const [byte, line, rows] = found.slice(1, 4).map(Number) as [number, number, number];
+    return { position: { byte, line, rows }, head: found[4] as string };
+  }
+
+  #cursorError(problem: string, cursor: string): FeedError {
+    return new FeedError(
+      "cursor",
+      `Cannot open feed ${this.name}: ${problem}: current value is ${JSON.stringify(cursor)}`,
+    );
+  }
+
+  #feedError(error: unknown): unknown {
+    const options = { cause: error };
+    const inFeed = (text: string) => `Cannot read feed ${this.name}: ${text}`;
+    if (error instanceof MarketError) {
+      return new FeedError("damaged", inFeed(error.message), options);
+    }
+    if (!(error instanceof FileError)) return error;
+    const code = error.code === "damaged" ? "damaged" : "unreadable";
+    return new FeedError(code, inFeed(error.message), options);
+  }
+}

@@ -1,0 +1,161 @@
+import { Simulator } from "../../src/actor/mod.ts";
+import { ThreadNode } from "../../src/actor/thread_node.ts";
+import { DEFAULT_PARAMS, type LabelParams } from "../../src/label/params.ts";
+import { MemoryStore } from "../../src/store/memory.ts";
+import type { CommitBatch, CommitResult, Store } from "../../src/store/port.ts";
+import { startWick, type WickOptions, wickRefs, wickTree } from "../../actors/tree.ts";
+import { assert, assertEquals } from "@std/assert";
+import { ArraySource, assertStoreHolds, randomStream } from "./support.ts";
+
+const SEED = Number(Deno.env.get("WICK_SEED") ?? Math.floor(Math.random() * 2 ** 31));
+console.log(`ingest_test seed ${SEED} (WICK_SEED=${SEED} repeats it)`);
+
+const SILENT = () => {};
+
+/** The tree in virtual time, run until the feed has ended. */
+async function simulate(
+  seed: number,
+  options: Omit<WickOptions, "system">,
+  faults?: ConstructorParameters<typeof Simulator>[0]["faults"],
+) {
+  const simulator = new Simulator({
+    seed,
+    system: { ...wickTree({ ...options, system: { log: SILENT, intensity: 1_000 } }) },
+    ...(faults === undefined ? {} : { faults }),
+  });
+  const wick = wickRefs(simulator.system);
+  await simulator.run();
+  for (let minutes = 0; minutes < 600; minutes++) {
+    const status = wick.feed("feed").ask("status", {}).catch(() => null);
+    await simulator.advance(10_000);
+    const seen = await status;
+    if (seen?.state === "ended") break;
+  }
+  return { simulator, wick };
+}
+
+function streamOf(seed: number, changes: number) {
+  return randomStream(seed, { series: 7, bars: 300, blockRowsMax: 25, changes });
+}
+
+Deno.test("label pool commits what a batch run computes, whatever the number of workers", async () => {
+  const batches = streamOf(SEED, 0);
+  for (const workers of [1, 2, 3]) {
+    const backend = new MemoryStore();
+    const source = new ArraySource("feed", batches);
+    const { simulator } = await simulate(SEED, {
+      workers,
+      store: { kind: "open", backend },
+      feeds: [{ name: "feed", source: () => source }],
+    });
+    await assertStoreHolds(backend, batches, DEFAULT_PARAMS);
+    assertEquals(source.acked.at(-1), String(batches.length));
+    await simulator.system.stop();
+  }
+});
+
+Deno.test("label pool commits late, corrected and deleted candles exactly (R11)", async () => {
+  for (const params of [DEFAULT_PARAMS, { ...DEFAULT_PARAMS, horizon: 24, up: 0.5, down: 0.7 }]) {
+    const batches = streamOf(SEED + 1, 0.4);
+    const backend = new MemoryStore();
+    const { simulator } = await simulate(SEED, {
+      workers: 2,
+      params: params as LabelParams,
+      store: { kind: "open", backend },
+      feeds: [{ name: "feed", source: () => new ArraySource("feed", batches) }],
+    });
+    await assertStoreHolds(backend, batches, params as LabelParams);
+    await simulator.system.stop();
+  }
+});
+
+/** Refuses commits by chance, as a full disk would, or makes them and dies before it can say so. */
+class FlakyStore extends MemoryStore implements Store {
+  refusals = 0;
+  lostAnswers = 0;
+  constructor(readonly chance: () => number) {
+    super();
+  }
+  override commit(batches: readonly CommitBatch[]): CommitResult {
+    const kind = this.chance();
+    if (kind < 0.1) {
+      this.refusals++;
+      return { state: "refused", code: "full", message: "Cannot commit: the disk is full" };
+    }
+    const result = super.commit(batches);
+    if (kind > 0.95) {
+      this.lostAnswers++;
+      throw new Error("the store died after the commit");
+    }
+    return result;
+  }
+}
+
+Deno.test("a failed commit, or one whose answer is lost, loses and doubles nothing", async () => {
+  for (let seed = SEED; seed < SEED + 3; seed++) {
+    const batches = streamOf(seed, 0.2);
+    const simulatorRandom: { next: () => number } = { next: () => 0.5 };
+    const backend = new FlakyStore(() => simulatorRandom.next());
+    let state = seed;
+    simulatorRandom.next = () => (state = (state * 48_271) % 0x7fffffff) / 0x7fffffff;
+    const { simulator } = await simulate(seed, {
+      workers: 2,
+      store: { kind: "open", backend },
+      feeds: [{ name: "feed", source: () => new ArraySource("feed", batches) }],
+    });
+    assert(backend.refusals > 0 && backend.lostAnswers > 0, "no commit failed: nothing was shown");
+    await assertStoreHolds(backend, batches, DEFAULT_PARAMS);
+    await simulator.system.stop();
+  }
+});
+
+Deno.test("crashes of any actor, lost and late messages lose and double nothing", async () => {
+  for (let seed = SEED; seed < SEED + 4; seed++) {
+    const batches = streamOf(seed, 0.1);
+    const backend = new MemoryStore();
+    const { simulator } = await simulate(
+      seed,
+      {
+        workers: 2,
+        store: { kind: "open", backend },
+        feeds: [{ name: "feed", source: () => new ArraySource("feed", batches) }],
+      },
+      { crash: 0.01, delay: 0.05, delayMaxMs: 40 },
+    );
+    const restarts = simulator.system.deadLetters.counts.crashed;
+    assert(restarts > 0, "nothing crashed: nothing was shown");
+    await assertStoreHolds(backend, batches, DEFAULT_PARAMS);
+    const { sent, handled, queued, deadLettered, superseded } = simulator.system.counts();
+    assertEquals(sent, handled + queued + deadLettered + superseded);
+    await simulator.system.stop();
+  }
+});
+
+Deno.test("the death of a worker thread loses and doubles nothing", async () => {
+  const batches = randomStream(SEED, { series: 40, bars: 1_000, blockRowsMax: 10, changes: 0.02 });
+  const backend = new MemoryStore();
+  await using wick = await disposable({
+    workers: 2,
+    store: { kind: "open", backend },
+    feeds: [{ name: "feed", source: () => new ArraySource("feed", batches) }],
+    system: { log: SILENT },
+  });
+  const ended = wick.feed("feed").ask("ended", {}, { timeoutMs: 60_000 });
+  let kills = 0;
+  const killer = setInterval(() => {
+    const node = wick.system.nodeAt("/wick/core/work/ingest/workers/worker-0");
+    if (node instanceof ThreadNode && node.state === "running" && kills < 4) {
+      kills++;
+      node.kill();
+    }
+  }, 60);
+  await ended;
+  clearInterval(killer);
+  assert(kills > 0, "no thread was killed: nothing was shown");
+  await assertStoreHolds(backend, batches, DEFAULT_PARAMS);
+});
+
+async function disposable(options: WickOptions) {
+  const wick = await startWick(options);
+  return { ...wick, [Symbol.asyncDispose]: () => wick.system.stop() };
+}
