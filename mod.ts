@@ -22,10 +22,16 @@
  */
 
 import { labelFile } from "./actors/label_file.ts";
+import { PATHS, startWick } from "./actors/tree.ts";
 import config from "./deno.json" with { type: "json" };
+import { systemRandom } from "./src/actor/clock.ts";
+import { ThreadNode } from "./src/actor/thread_node.ts";
+import { type DemoTree, runDemoTree, type StartDemoTree } from "./src/cli/demo_run.ts";
 import { processIo } from "./src/cli/io.ts";
 import { runCommand } from "./src/cli/main.ts";
 import type { CliParts } from "./src/cli/parts.ts";
+
+import type { TreeNode } from "./src/actor/mod.ts";
 
 export * from "./src/actor/mod.ts";
 
@@ -58,6 +64,34 @@ function entryOf(source: URL): URL {
   return isBundle ? new URL(source.href.replace(/\.ts$/, ".js")) : source;
 }
 
+/** The tree as the demo sees it. */
+const startDemoTree: StartDemoTree = async (source) => {
+  const wick = await startWick({ feeds: [{ name: "synthetic", source }] });
+  const { system, store, pool } = wick;
+  const feed = wick.feed("synthetic");
+  const worker = `${PATHS.workers}/worker-0`;
+  const restartsOf = (node: TreeNode): number =>
+    (node.supervisor?.restarts ?? 0) +
+    node.children.reduce((sum, part) => sum + restartsOf(part), 0);
+  const tree: DemoTree = {
+    pool: () => pool.ask("status", {}),
+    feed: () => feed.ask("status", {}),
+    settle: async () => void await feed.ask("pause", {}, { timeoutMs: 60_000 }),
+    labels: async (series, paramHash) => {
+      const range = { fromTs: -Infinity, toTs: Infinity, limit: Infinity };
+      return (await store.ask("labelBlock", { series, paramHash, ...range })).labels;
+    },
+    killWorker: () => {
+      const node = system.nodeAt(`${system.root.path}/${worker}`);
+      if (node instanceof ThreadNode) node.kill();
+      return "worker-0";
+    },
+    restarts: () => restartsOf(system.tree()),
+    stop: () => system.stop(),
+  };
+  return tree;
+};
+
 if (import.meta.main) {
   const parts: CliParts = {
     version: config.version,
@@ -65,7 +99,7 @@ if (import.meta.main) {
       actor: labelFile,
       entry: entryOf(new URL("./actors/threads/label_file.ts", import.meta.url)),
     },
-    runDemo: null,
+    runDemo: (options, io) => runDemoTree(startDemoTree, systemRandom, options, io),
   };
   Deno.exit(await runCommand(Deno.args, parts, processIo()));
 }

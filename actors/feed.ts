@@ -59,7 +59,9 @@ export const feed = actor(Feed, async (ctx, args: FeedArgs) => {
   let sent: Sent[] = [];
   const counts = { batches: 0, rows: 0, rejected: 0 };
   const waiters: Deferred<null>[] = [];
+  const pausing: Deferred<null>[] = [];
 
+  const settledAll = () => sent.length === 0 && !reading && !goingBack;
   const ended = () => sourceDone && sent.length === 0 && !goingBack;
 
   const stateOf = (): "ended" | "paused" | "waiting" | "running" => {
@@ -70,7 +72,9 @@ export const feed = actor(Feed, async (ctx, args: FeedArgs) => {
 
   const readNext = () => {
     const refused = sent.some((one) => one.state === "refused");
-    if (ended()) { for (const waiter of waiters.splice(0)) waiter.resolve(null); }
+    const done = ended() ? waiters : [];
+    const quiet = paused && settledAll() ? pausing : [];
+    for (const waiter of [...done.splice(0), ...quiet.splice(0)]) waiter.resolve(null);
     if (reading || paused || sourceDone || goingBack || refused) return;
     if (sent.length >= BATCHES_UNDER_WAY_MAX) return;
     reading = true;
@@ -192,6 +196,10 @@ export const feed = actor(Feed, async (ctx, args: FeedArgs) => {
 
     pause: () => {
       paused = true;
+      if (settledAll()) return null;
+      const reply = ctx.defer<null>();
+      pausing.push(reply);
+      return reply;
     },
     resume: () => {
       paused = false;

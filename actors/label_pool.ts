@@ -58,6 +58,7 @@ import {
   type IngestReply,
   LabelPool,
   type LabelReply,
+  type LabelRun,
   type LabelSink,
   type LabelWorker,
   type PublishedLabels,
@@ -571,9 +572,19 @@ class Pool {
   #publish(seq: number, done: Batch[]): void {
     const sinks = this.#args.sinks ?? [];
     if (sinks.length === 0) return;
-    const labels: Rows<LabelBlock>[] = [];
-    for (const batch of done) for (const part of batch.parts) labels.push(...labelsOf(part));
-    if (labels.length === 0) return;
+    const runs = new Map<LabelBlock, LabelRun[]>();
+    for (const batch of done) {
+      for (const part of batch.parts) {
+        for (const { block, from, to } of labelsOf(part)) {
+          const run = { series: part.series.key, from, to };
+          const known = runs.get(block);
+          if (known === undefined) runs.set(block, [run]);
+          else known.push(run);
+        }
+      }
+    }
+    if (runs.size === 0) return;
+    const labels = Array.from(runs, ([block, runs]) => ({ block, runs }));
     const published: PublishedLabels = { seq, labels, at: this.#clock.wallNow() };
     for (const sink of sinks) sink.tell("labels", published);
   }

@@ -13,7 +13,6 @@ import type {
   CommitBatch,
   CommitResult,
   LoggedLabels,
-  Rows,
   StoredLabels,
   Tail,
   Window,
@@ -151,10 +150,18 @@ export const LabelWorker = protocol("label_worker", {
 
 // ---- label pool -----------------------------------------------------------------------------------
 
+/** Rows from ≤ row < to of a block, all of one series. */
+export interface LabelRun {
+  readonly series: string;
+  readonly from: number;
+  readonly to: number;
+}
+
 /** Labels of one commit, published after it. */
 export interface PublishedLabels {
   readonly seq: number;
-  readonly labels: readonly Rows<LabelBlock>[];
+  /** Each block once, with the rows in it that are meant; it may hold others. */
+  readonly labels: readonly { readonly block: LabelBlock; readonly runs: readonly LabelRun[] }[];
   /** Epoch ms of the commit. */
   readonly at: number;
 }
@@ -291,7 +298,11 @@ export const Feed = protocol("feed", {
       lastError: z.string().nullable(),
     }),
   },
-  pause: { about: "Stops reading; what was read is committed", payload: nothing },
+  pause: {
+    about: "Stops reading; replies when what was read is committed",
+    payload: nothing,
+    reply: z.null(),
+  },
   resume: { about: "Goes on reading", payload: nothing },
   ended: {
     about: "Replies when the source has ended and all is committed",

@@ -111,8 +111,8 @@ figures.note(
 for (const [name, measure] of Object.entries(measurements)) {
   if (only.length === 0 || only.includes(name)) await measure();
 }
-figures.note("elsewhere: deno task simulate -- --schedules 1000000 (supervisor, simulated)");
-figures.note("elsewhere: deno task otp -- --schedules 100000 (supervisor, against Erlang/OTP)");
+figures.note("elsewhere: deno task simulate --schedules 1000000 (supervisor, simulated)");
+figures.note("elsewhere: deno task otp --schedules 100000 (supervisor, against Erlang/OTP)");
 // A rival's thread that hangs must not keep the bench alive.
 Deno.exit(figures.finish());
 

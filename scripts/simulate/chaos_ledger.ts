@@ -181,7 +181,8 @@ export class Ledger {
     this.note(`  #${id} is dead: ${reason}`);
     if (mail.dead !== null) this.violate(`#${id} has two dead letters: ${mail.dead}, ${reason}`);
     mail.dead = reason;
-    const underWay = this.#latest.get(mail.to)?.busy === id;
+    // Its handler may be done and its promise not yet heard.
+    const underWay = mail.begun > mail.stashes;
     if (reason === "stopped" && !gone && !underWay) {
       this.violate(`#${id}: dead-lettered as stopped, and ${mail.to} is not`);
     }

@@ -532,6 +532,13 @@ export class ActorNode extends MailboxNode {
     }
     for (const m of keep) system.push(m.entry, m.payload, m.ask, m.cause, m.atMs, m.bytes);
   }
+
+  /** Takes out what the timers and watches of an incarnation left; counts it as superseded. */
+  clearSystem(): void {
+    const system = this.mailbox.system;
+    if (system === null) return;
+    while (system.shift() !== null) this.superseded++;
+  }
 }
 
 class DeferredReply implements Deferred<unknown> {

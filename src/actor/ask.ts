@@ -14,6 +14,8 @@ import type { Scheduler } from "./scheduler.ts";
 export class PendingAsk {
   settled = false;
   deadlineMs = 0;
+  /** Its deadline was corrected for a lag of the coarse time, which concerns an ask once. */
+  corrected = false;
   list: DeadlineList | null = null;
   previous: PendingAsk | null = null;
   next: PendingAsk | null = null;
@@ -44,8 +46,6 @@ export class PendingAsk {
     this.rejectWith(error);
   }
 }
-
-const HAIR_MS = 0.001;
 
 /** Asks with the same timeout, in the order of their deadlines. */
 class DeadlineList {
@@ -91,9 +91,9 @@ class DeadlineList {
   /** See {@linkcode AskDeadlines.lagged}. The asks concerned are the newest. */
   lagged(beforeMs: number, nowMs: number): void {
     for (let ask = this.#tail; ask !== null; ask = ask.previous) {
-      if (ask.deadlineMs < beforeMs + this.timeoutMs) return;
-      // A hair before what is stamped with `nowMs` from here on: the next lag is not theirs.
-      ask.deadlineMs = nowMs + this.timeoutMs - HAIR_MS;
+      if (ask.corrected || ask.deadlineMs < beforeMs + this.timeoutMs) return;
+      ask.corrected = true;
+      ask.deadlineMs = nowMs + this.timeoutMs;
     }
   }
 

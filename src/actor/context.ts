@@ -227,16 +227,14 @@ export class IncarnationContext implements Context<Definition> {
   end(): void {
     this.live = false;
     if (this.#timers !== null) {
-      for (const timer of this.#timers.values()) {
-        timer.cancel();
-        this.#node.dropSystem(timer.cause);
-      }
+      for (const timer of this.#timers.values()) timer.cancel();
       this.#timers = null;
     }
     if (this.#watches !== null) {
       for (const unwatch of this.#watches) unwatch();
       this.#watches = null;
     }
+    this.#node.clearSystem();
   }
 }
 

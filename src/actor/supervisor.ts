@@ -280,11 +280,19 @@ export class SupervisorNode extends Node implements ParentNode, Runnable {
         child.startOwed = false;
         return this.#restart(child);
       case "start":
-        if (!child.alive && !child.retired) this.#begin("start", [], [child]);
-        return;
-      case "bounce":
+        // A group restart may have started it meanwhile, and what came of that is queued then.
+        if (child.alive || child.retired || child.exitQueued || child.startOwed) return;
+        return this.#begin("start", [], [child]);
+      case "bounce": {
+        // Removed while the request waited.
+        if (!this.children.includes(child)) return;
+        // Its failed start holds up those that a group restart is to start after it.
+        const holdsUp = child.startOwed;
         this.#forgetPlans(child);
-        return this.#begin("restart", [child], [child]);
+        return holdsUp
+          ? this.#restartGroup(child, 0)
+          : this.#begin("restart", [child], [child]);
+      }
       case "stop":
         this.#forgetPlans(child);
         this.#stopTarget = child;

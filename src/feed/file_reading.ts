@@ -41,6 +41,9 @@ export interface FileSourceOptions {
 /** How much of the file's beginning is kept: its first line, by which it is also recognised. */
 const HEAD_BYTES = LINE_BYTES_MAX + 2;
 
+/** How long closing waits for a read of the file that is under way, in milliseconds. */
+const CLOSE_WAIT_MS = 100;
+
 const LF = 10;
 
 /** Where reading is: plain bytes, lines and rows (refused ones included) before it. */
@@ -64,6 +67,7 @@ export class FileReading {
   readonly #chunks: AsyncIterator<Uint8Array>;
   /** The chunk that was asked for and did not come yet: an aborted wait must not lose it. */
   #pending: Promise<IteratorResult<Uint8Array>> | null = null;
+  #isClosed = false;
   /** What of the last chunk is not read yet. */
   #chunk: Uint8Array = new Uint8Array(0);
   #reader: CandleReader | null = null;
@@ -184,6 +188,7 @@ export class FileReading {
     for (let left = position.byte; left > 0;) {
       if (this.#chunk.length === 0) {
         const result = await this.#chunks.next();
+        if (this.#isClosed) throw closedError(this.#name);
         if (result.done) {
           return `expected a file of at least ${position.byte} bytes, it has ` +
             `${position.byte - left}`;
@@ -208,15 +213,22 @@ export class FileReading {
     return null;
   }
 
+  /**
+   * Lets go of the file. A read of it under way ends by itself, at once but for a pipe that nobody
+   * writes to: that is given up after {@linkcode CLOSE_WAIT_MS}.
+   */
   async close(): Promise<void> {
-    this.#life.abort(closedError(this.#name));
-    // Nobody waits for it any more.
+    this.#isClosed = true;
+    // Nobody waits for it any more, nor is what goes wrong from here on anybody's concern.
     this.#pending?.catch(() => {});
-    try {
-      await this.#chunks.return?.();
-    } catch {
-      // What goes wrong with a file that nobody reads is nobody's concern.
-    }
+    const ended = Promise.resolve(this.#chunks.return?.()).then(() => {}, () => {});
+    const late = Promise.withResolvers<void>();
+    const cancel = this.#clock.setTimer(CLOSE_WAIT_MS, () => {
+      this.#life.abort(closedError(this.#name));
+      late.resolve();
+    });
+    await Promise.race([ended, late.promise]);
+    cancel();
   }
 
   #room(rowsMax: number): number {

@@ -8,10 +8,11 @@
  * O(bytes before the cursor), some 0.3 s/GB plain and 3 s/GB unpacked from gzip.
  *
  * ## Damage
- * A file that is cut short or damaged ends in an error; the lines that were whole before it have
- * been delivered by then. Of a file cut short they are exact. A flipped bit inside gzip data can
- * go unnoticed until the checksum at its end, so rows before such damage may be wrong: replace the
- * file and read it from the start, corrections of committed candles are harmless.
+ * A file that is cut short or damaged ends in an error; whole lines unpacked before it are delivered
+ * first, and an unfinished one never is. Of a file cut short they are exact, so that once the whole
+ * file is there the feed goes on from its cursor. A flipped bit inside gzip data can go unnoticed
+ * until the checksum at its end, so rows before such damage may be wrong: replace the file and read
+ * it from the start; rows that differ then correct what was committed.
  *
  * @module
  */

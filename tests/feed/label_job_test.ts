@@ -102,12 +102,16 @@ Deno.test("fileBytes() closes the file when iteration ends early or is aborted",
         break;
       }
       const controller = new AbortController();
-      await assertRejects(async () => {
-        for await (const _ of fileBytes(path, { signal: controller.signal })) {
-          controller.abort(new Error("enough"));
-        }
-        controller.signal.throwIfAborted();
-      }, Error, "enough");
+      await assertRejects(
+        async () => {
+          for await (const _ of fileBytes(path, { signal: controller.signal })) {
+            controller.abort(new Error("enough"));
+          }
+          controller.signal.throwIfAborted();
+        },
+        Error,
+        "enough",
+      );
     }
   }));
 

@@ -1,0 +1,248 @@
+/**
+ * The demo itself: the whole tree on the synthetic feed, a line of live progress, a worker killed on
+ * purpose, and at the end a summary with a check of every label against a batch run.
+ *
+ * @module
+ */
+
+import type { Random } from "../actor/clock.ts";
+import { type SyntheticFeed, syntheticFeed } from "../feed/synthetic.ts";
+import { sameBarrierHalf, sameRow } from "../label/correction.ts";
+import { Labeler } from "../label/labeler.ts";
+import { DEFAULT_PARAMS, paramHash } from "../label/params.ts";
+import { LabelBuilder } from "../label/rows.ts";
+import {
+  type CandleBlock,
+  LABEL_HIT_NAMES,
+  type LabelBlock,
+  LabelStatus,
+} from "../market/block.ts";
+import type { FeedSource } from "../feed/port.ts";
+import { Exit, type ExitCode } from "./exit_code.ts";
+import type { CliIo } from "./io.ts";
+import type { DemoOptions } from "./parts.ts";
+import { ProgressLine } from "./progress_line.ts";
+
+/** What the demo asks of a running tree. */
+export interface DemoTree {
+  pool(): Promise<{
+    readonly candles: number;
+    readonly labels: number;
+    readonly revised: number;
+    readonly failures: number;
+    readonly delayMs: number;
+    readonly committedSeq: number;
+    readonly workers: number;
+  }>;
+  feed(): Promise<{ readonly cursor: string | null; readonly rejected: number }>;
+  /** Stops reading; resolves when everything read is committed. */
+  settle(): Promise<void>;
+  /** Label rows of a series as committed. */
+  labels(series: string, paramHash: string): Promise<LabelBlock>;
+  /** Ends the thread of one label worker; its name. */
+  killWorker(): string;
+  /** Restarts of anything so far. */
+  restarts(): number;
+  stop(): Promise<void>;
+}
+
+/** Starts the tree on one source. */
+export type StartDemoTree = (source: () => FeedSource) => Promise<DemoTree>;
+
+/** Candles a second: brisk enough to see, slow enough to read. */
+const RATE_PER_SECOND = 4_000;
+/** Where standard error is no terminal a line of progress comes this often. */
+const PLAIN_PROGRESS_MS = 10_000;
+/** When the worker is killed, as a share of the run. */
+const KILL_AT_SHARE = 0.4;
+const STEP_MS = 100;
+
+interface Checked {
+  readonly rows: number;
+  readonly different: number;
+  readonly hits: Readonly<Record<string, number>>;
+}
+
+/** Runs the demo; exit 1 when a label differs from the batch run. */
+export async function runDemoTree(
+  start: StartDemoTree,
+  random: Random,
+  options: DemoOptions,
+  io: CliIo,
+): Promise<ExitCode> {
+  const seed = options.seed ?? Math.floor(random.next() * 2 ** 32);
+  const sourceOf = (): SyntheticFeed =>
+    syntheticFeed(io.clock, { seed, speed: { ratePerSecond: RATE_PER_SECOND } });
+  const startMs = io.clock.now();
+  io.err(
+    `wick demo: candles of 4 currency pairs at H1 and H4 from seed ${seed}, with holes, ` +
+      `corrections and bad rows\n` +
+      (options.seconds === 0 ? "until Ctrl-C\n" : `for ${options.seconds} s; Ctrl-C ends it\n`),
+  );
+  const tree = await start(sourceOf);
+  try {
+    const killed = await watch(tree, options, io, startMs);
+    await tree.settle();
+    const summary = await summaryOf(tree, sourceOf(), { seed, killed, startMs }, io);
+    io.out(options.json ? `${JSON.stringify(summary)}\n` : textOf(summary));
+    return summary.checked.different === 0 ? Exit.ok : Exit.failed;
+  } finally {
+    await tree.stop();
+  }
+}
+
+/** Shows progress until the time is over; the name of the worker it killed meanwhile. */
+async function watch(
+  tree: DemoTree,
+  options: DemoOptions,
+  io: CliIo,
+  startMs: number,
+): Promise<string | null> {
+  const endMs = options.seconds === 0 ? Infinity : startMs + options.seconds * 1_000;
+  const killAtMs = startMs + (options.seconds || 60) * 1_000 * KILL_AT_SHARE;
+  const line = io.isTerminal.stderr
+    ? new ProgressLine(io, () => progress(tree, io, startMs))
+    : null;
+  let killed: string | null = null;
+  let plainMs = startMs + PLAIN_PROGRESS_MS;
+  try {
+    while (io.clock.now() < endMs && !io.interrupted.aborted) {
+      await new Promise<void>((resolve) => io.clock.setTimer(STEP_MS, resolve));
+      const nowMs = io.clock.now();
+      if (killed === null && nowMs >= killAtMs) {
+        killed = tree.killWorker();
+        const said = `${seconds(nowMs - startMs)} ${killed} is killed, on purpose\n`;
+        if (line === null) io.err(said);
+        else line.above(said);
+      }
+      if (line === null && nowMs >= plainMs) {
+        plainMs += PLAIN_PROGRESS_MS;
+        io.err(`${await progress(tree, io, startMs)}\n`);
+      }
+    }
+  } finally {
+    await line?.[Symbol.asyncDispose]();
+  }
+  return killed;
+}
+
+async function progress(tree: DemoTree, io: CliIo, startMs: number): Promise<string> {
+  const pool = await tree.pool();
+  const feed = await tree.feed();
+  const tookMs = io.clock.now() - startMs;
+  return [
+    seconds(tookMs),
+    `${count(pool.candles)} candles`,
+    `${count(pool.candles / (tookMs / 1_000))}/s`,
+    `${count(pool.labels)} labels`,
+    `${count(pool.revised)} revised`,
+    `${count(feed.rejected)} refused`,
+    `${count(tree.restarts())} restarts`,
+  ].join("  ");
+}
+
+async function summaryOf(
+  tree: DemoTree,
+  source: SyntheticFeed,
+  run: { readonly seed: number; readonly killed: string | null; readonly startMs: number },
+  io: CliIo,
+) {
+  const pool = await tree.pool();
+  const feed = await tree.feed();
+  const tookSeconds = (io.clock.now() - run.startMs) / 1_000;
+  const checked = await check(tree, source, feed.cursor);
+  return {
+    seed: run.seed,
+    seconds: Math.round(tookSeconds * 10) / 10,
+    series: source.series.length,
+    candles: pool.candles,
+    refusedRows: feed.rejected,
+    labels: pool.labels,
+    revised: pool.revised,
+    commits: pool.committedSeq,
+    workers: pool.workers,
+    killed: run.killed,
+    restarts: tree.restarts(),
+    wentBack: pool.failures,
+    checked,
+  };
+}
+
+/** Compares what is committed with a batch run over everything the source has sent. */
+async function check(
+  tree: DemoTree,
+  source: SyntheticFeed,
+  cursor: string | null,
+): Promise<Checked> {
+  const hits: Record<string, number> = {};
+  let rows = 0, different = 0;
+  if (cursor === null) return { rows, different, hits };
+  for (const [series, candles] of source.truth(cursor)) {
+    const expected = batchLabels(candles);
+    const actual = await tree.labels(series, expected.paramHash);
+    different += Math.abs(actual.length - expected.length);
+    const shared = Math.min(actual.length, expected.length);
+    for (let row = 0; row < shared; row++) {
+      // Before a break the horizon stays open in what was emitted: neither side has a value.
+      const closed = expected.fhStatus[row] === LabelStatus.final;
+      const same = closed
+        ? sameRow(actual, row, expected, row)
+        : sameBarrierHalf(actual, row, expected, row);
+      if (!same) different++;
+      const hit = LABEL_HIT_NAMES[expected.hit[row] as number] || "none";
+      hits[hit] = (hits[hit] ?? 0) + 1;
+    }
+    rows += shared;
+  }
+  return { rows, different, hits };
+}
+
+function batchLabels(candles: CandleBlock): LabelBlock {
+  const labeler = new Labeler(DEFAULT_PARAMS, { emit: "rows" });
+  const all = new LabelBuilder(Math.max(1, candles.length));
+  labeler.push(candles, 0, candles.length, all);
+  labeler.finish(all);
+  const final = new LabelBuilder(Math.max(1, candles.length));
+  for (let row = 0; row < all.length; row++) {
+    const { tbStatus, fhStatus } = all.columns;
+    if (tbStatus[row] === LabelStatus.final || fhStatus[row] === LabelStatus.final) {
+      final.append(all.columns, row);
+    }
+  }
+  return final.take(candles.series, paramHash(DEFAULT_PARAMS));
+}
+
+type Summary = Awaited<ReturnType<typeof summaryOf>>;
+
+function textOf(summary: Summary): string {
+  const { checked } = summary;
+  const shares = Object.entries(checked.hits)
+    .map(([hit, rows]) => `${hit} ${Math.round((100 * rows) / Math.max(1, checked.rows))} %`)
+    .join(", ");
+  const verdict = checked.different === 0
+    ? `${count(checked.rows)} labels equal a batch run over the same candles, bit for bit`
+    : `${count(checked.different)} of ${count(checked.rows)} labels differ from a batch run`;
+  const rate = count(summary.candles / summary.seconds);
+  const killed = summary.killed === null
+    ? "nothing was killed"
+    : `${summary.killed} was killed: ${count(summary.restarts)} restart, ` +
+      `${count(summary.wentBack)} times batches went back`;
+  return [
+    `Wick ran ${summary.seconds} s on seed ${summary.seed}`,
+    `  candles   ${count(summary.candles)} committed, ${rate}/s, ` +
+    `${summary.series} series, ${summary.workers} threads`,
+    `  refused   ${count(summary.refusedRows)} bad rows, in the dead letters with their reasons`,
+    `  labels    ${count(summary.labels)} written, ${count(summary.revised)} revised (${shares})`,
+    `  failure   ${killed}`,
+    `  check     ${verdict}`,
+    "",
+  ].join("\n");
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1_000).toFixed(0).padStart(3)} s`;
+}
+
+function count(value: number): string {
+  return Math.round(value).toString().replace(/\B(?=(\d{3})+$)/g, ",");
+}
