@@ -12,6 +12,7 @@ import { type LabelParams, labelParams, paramHash } from "../src/label/params.ts
 import { LabelBuilder } from "../src/label/rows.ts";
 import {
   type CandleBlock,
+  encodeLabelRows,
   encodeLabels,
   type LabelBlock,
   LabelStatus,
@@ -71,7 +72,7 @@ export const labelWorker = actor(LabelWorker, (ctx, args: LabelWorkerArgs) => {
       }
       candles += block.length;
       labels += out.length;
-      const found = encodeLabels(out.take("", hash));
+      const found = encodeLabelRows(out.columns, out.length, "", hash);
       return { labels: found, ends: rowEnds, cold, tookMs: ctx.clock.now() - startMs };
     },
 

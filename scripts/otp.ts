@@ -1,15 +1,16 @@
 /**
- * The command `deno task otp`: the oracle of `scripts/simulate` against the supervisor of a real
- * Erlang/OTP, on random schedules. Exits with 1 when they differ.
+ * The command `deno task otp`: the production runtime, or the oracle of `scripts/simulate`, against
+ * the supervisor of a real Erlang/OTP, on random schedules. Exits with 1 when they differ.
  *
  * @module
  */
 
 import { parseArgs } from "node:util";
-import { compareWithOtp, type Comparison } from "./otp/compare.ts";
+import { compareWithOtp, type Comparison, type RunOurs } from "./otp/compare.ts";
 import { Erlang } from "./otp/erlang.ts";
 import { Oracle } from "./simulate/oracle.ts";
 import { firstDivergence, Outcome, outcomeFor } from "./simulate/outcome.ts";
+import { Runner } from "./simulate/runner.ts";
 import { STEPS_MAX } from "./simulate/schedule.ts";
 import { formatChanges, formatRow, formatStep, parseSchedule } from "./simulate/text.ts";
 import { isInstalled, SERVICES } from "./support/services.ts";
@@ -21,9 +22,10 @@ export {
   type RunOurs,
 } from "./otp/compare.ts";
 
-const HELP = `Compares the supervision oracle with Erlang/OTP on random schedules.
+const HELP = `Compares Wick's supervision with the one of Erlang/OTP on random schedules.
 
 Options:
+  --against WHAT  runtime: the production supervisors (default); oracle: the model of them
   --schedules N   how many schedules (default 10000)
   --seed S        seed of the first one; each next one has one more (default 1)
   --steps N       steps of a schedule (default 40)
@@ -34,8 +36,30 @@ Options:
 Examples:
   deno task otp --schedules 100000 --seed 7
   deno task otp --schedules 1 --seed 4711
-  deno task otp --waiting --schedules 400
+  deno task otp --against oracle --waiting --schedules 400
 `;
+
+/** What is compared with OTP. */
+export type Against = "runtime" | "oracle";
+
+/**
+ * Runs schedules on the runtime or the oracle, restarts counted over the whole supervisor as in OTP.
+ *
+ * - the runtime throws when it lost or repeated a message
+ */
+export function runOurs(against: Against, steps: number): RunOurs {
+  const outcome = new Outcome(steps);
+  if (against === "oracle") {
+    const oracle = new Oracle("supervisor");
+    return (schedule) => oracle.run(schedule, outcome);
+  }
+  const runner = new Runner("supervisor");
+  return (schedule) => {
+    runner.run(schedule, outcome);
+    if (runner.violation === null) return outcome;
+    throw new Error(`seed ${schedule.seed}: ${runner.violation}`);
+  };
+}
 
 async function main(args: string[]): Promise<number> {
   const { values } = parseArgs({
@@ -44,6 +68,7 @@ async function main(args: string[]): Promise<number> {
       schedules: { type: "string", default: "10000" },
       seed: { type: "string", default: "1" },
       steps: { type: "string", default: "40" },
+      against: { type: "string", default: "runtime" },
       waiting: { type: "boolean", default: false },
       file: { type: "string" },
       help: { type: "boolean", default: false },
@@ -58,17 +83,16 @@ async function main(args: string[]): Promise<number> {
     console.error(`Cannot compare with OTP: expected erl, of Debian package ${debian}: none found`);
     return 1;
   }
-  if (values.file !== undefined) return await compareFile(values.file);
+  const against = againstOf(values.against);
+  if (values.file !== undefined) return await compareFile(values.file, against);
   const steps = wholeNumber("steps", values.steps, STEPS_MAX);
-  const oracle = new Oracle("supervisor");
-  const outcome = new Outcome(steps);
   const startMs = performance.now();
-  const comparison = await compareWithOtp((schedule) => oracle.run(schedule, outcome), {
+  const comparison = await compareWithOtp(runOurs(against, steps), {
     schedules: wholeNumber("schedules", values.schedules, 100_000_000),
     seed: wholeNumber("seed", values.seed, 0xffff_ffff),
     steps,
     profile: values.waiting ? "seconds" : "endless",
-    name: "oracle",
+    name: against,
     onProgress: progress,
   });
   report(comparison, (performance.now() - startMs) / 1_000);
@@ -80,6 +104,13 @@ function wholeNumber(name: string, text: string, max: number): number {
   if (/^\d+$/.test(text) && value <= max) return value;
   throw new RangeError(
     `Cannot read --${name}: expected a whole number up to ${max}: current value is ${text}`,
+  );
+}
+
+function againstOf(text: string): Against {
+  if (text === "runtime" || text === "oracle") return text;
+  throw new RangeError(
+    `Cannot read --against: expected runtime or oracle: current value is ${text}`,
   );
 }
 
@@ -100,20 +131,18 @@ function report(comparison: Comparison, seconds: number): void {
   );
 }
 
-/** Prints what OTP does at every step of a schedule, and says where the oracle differs. */
-async function compareFile(path: string): Promise<number> {
+/** Prints what OTP does at every step of a schedule, and says where we differ. */
+async function compareFile(path: string, against: Against): Promise<number> {
   const { schedule, names } = parseSchedule(await Deno.readTextFile(path));
   await using erlang = await Erlang.create();
   const theirs = outcomeFor(schedule);
   (await erlang.run([schedule], "waiting")).read(schedule.nodeCount, theirs);
-  const where = firstDivergence(
-    new Oracle("supervisor").run(schedule, outcomeFor(schedule)),
-    theirs,
-  );
+  const ours = await runOurs(against, schedule.stepCount)(schedule);
+  const where = firstDivergence(ours, theirs);
   for (let row = 0; row < theirs.rows; row++) {
     console.log(row === 0 ? "start" : formatStep(schedule, row - 1, names));
     console.log(`  ${formatChanges(theirs, row, names) || "nothing"}`);
-    if (where?.row === row) console.log(`  the oracle differs: ${where.what}`);
+    if (where?.row === row) console.log(`  the ${against} differs: ${where.what}`);
   }
   console.log(formatRow(theirs, theirs.rows - 1, names));
   return where === null ? 0 : 1;

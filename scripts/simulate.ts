@@ -21,7 +21,8 @@ import { runChaos } from "./simulate/chaos.ts";
 import { STEPS_MAX } from "./simulate/schedule.ts";
 import { runInThreads } from "./simulate/threads.ts";
 
-const HELP = `Runs random supervisor schedules on the production runtime, in virtual time, and compares
+const HELP =
+  `Runs random supervisor schedules on the production runtime, in virtual time, and compares
 restarts, give-ups and their order with an oracle of OTP.
 
 Options:

@@ -22,8 +22,8 @@ import { verify } from "../support/workload.ts";
 
 /** Bounds of the store, which make its memory bounded: 50 MB for candles, labels and log. */
 export const STORE: MemoryStoreOptions = { barsMax: 256, logRowsMax: 50_000 };
-/** Rows of a batch of the file feed: 64 of each series when a file is in the order of time. */
-export const BATCH_ROWS = 65_536;
+/** Rows of a batch of the file feed: 32 of each series when the file is in the order of time. */
+export const BATCH_ROWS = 32_768;
 export const WORKERS = 2;
 
 /** One pass over the file. */

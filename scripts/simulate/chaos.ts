@@ -241,7 +241,9 @@ class Storm implements ChaosWorld {
     const { dice } = this;
     const simulator = this.#simulator;
     for (let left = dice.below(6); left > 0; left--) this.#outside.tell(this.#anyRef(), HOPS_MAX);
-    if (dice.percent(50)) void this.#outside.ask(this.#anyRef(), 10 * dice.between(1, 15), HOPS_MAX);
+    if (dice.percent(50)) {
+      void this.#outside.ask(this.#anyRef(), 10 * dice.between(1, 15), HOPS_MAX);
+    }
     if (dice.percent(10)) void this.#outside.offer(this.#anyRef());
     const what = dice.below(100);
     if (what < 15) this.#kill();

@@ -43,6 +43,8 @@ export const HOPS_MAX = 3;
 /** Keys of conflation; the key -1 is never replaced. */
 const KEYS = 3;
 const STASH_MAX = 6;
+/** Deadlines are looked at no oftener than once a millisecond. */
+const ASK_LATE_MAX_MS = 1;
 const ASK_ERRORS = new Set(["ask_timeout", "actor_stopped", "overflow", "actor_failed"]);
 
 /** What the actors share with the run that they are in. */
@@ -118,7 +120,9 @@ export class Sender {
     } finally {
       ledger.asksOpen--;
       ledger.note(`  ask #${mail.id} is settled`);
-      if (nowMsOf(this.#world) > untilMs) ledger.violate(`ask #${mail.id} was settled too late`);
+      if (nowMsOf(this.#world) > untilMs + ASK_LATE_MAX_MS) {
+        ledger.violate(`ask #${mail.id} was settled ${nowMsOf(this.#world) - untilMs} ms late`);
+      }
     }
   }
 

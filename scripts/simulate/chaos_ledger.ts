@@ -158,8 +158,12 @@ export class Ledger {
 
   #mayHandle(life: Life, what: string): void {
     if (!life.ctx.live) this.violate(`${life.path}: ${what} came to an incarnation that is over`);
-    if (this.#latest.get(life.path) !== life) this.violate(`${life.path}: ${what} came to an old one`);
-    if (life.busy !== 0) this.violate(`${life.path}: ${what} came while #${life.busy} is under way`);
+    if (this.#latest.get(life.path) !== life) {
+      this.violate(`${life.path}: ${what} came to an old one`);
+    }
+    if (life.busy !== 0) {
+      this.violate(`${life.path}: ${what} came while #${life.busy} is under way`);
+    }
   }
 
   /** Its handler came back, if the incarnation is not over meanwhile. */
@@ -228,7 +232,9 @@ export class Ledger {
     }
     for (const [path, count] of missing) {
       const allowed = superseded.get(path) ?? 0;
-      if (count > allowed) this.violate(`${path}: ${count} messages vanished, ${allowed} superseded`);
+      if (count > allowed) {
+        this.violate(`${path}: ${count} messages vanished, ${allowed} superseded`);
+      }
     }
     if (finished !== handled) this.violate(`${finished} were handled, the system says ${handled}`);
     if (this.asksOpen !== 0) this.violate(`${this.asksOpen} asks never settled`);

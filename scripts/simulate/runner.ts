@@ -219,7 +219,9 @@ export class Runner {
   #recordDeaths({ system }: Simulator): void {
     system.deadLetters.subscribe(({ path, payload, reason }) => {
       const { order } = payload as { order: number };
-      this.record?.(`  ${path.slice(path.lastIndexOf("/") + 1)} buries message ${order}: ${reason}`);
+      this.record?.(
+        `  ${path.slice(path.lastIndexOf("/") + 1)} buries message ${order}: ${reason}`,
+      );
     });
   }
 

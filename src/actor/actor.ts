@@ -9,8 +9,13 @@ import type { ExitReason, LogLevel } from "./node.ts";
 import type { Definition, Payload, Protocol, Reply } from "./protocol.ts";
 import type { Priority } from "./protocol.ts";
 
+/** Type of {@linkcode STASHED}. A `unique symbol` would be widened in `() => ctx.stash()`. */
+export interface Stashed {
+  readonly stashed: true;
+}
+
 /** A handler's word that the message was put aside with `ctx.stash()`. */
-export const STASHED: unique symbol = Symbol("stashed");
+export const STASHED: Stashed = Object.freeze({ stashed: true });
 
 /** A reply that is given later, while the actor goes on with other messages. */
 export interface Deferred<R> {

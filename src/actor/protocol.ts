@@ -8,6 +8,7 @@
 
 import { z } from "zod";
 import { InvalidMessage } from "./errors.ts";
+import { numericFields } from "./thread_codec.ts";
 import { type Sizer, sizerOf } from "./bytes.ts";
 
 /** The four lanes of a mailbox, served 8:4:2:1. */
@@ -57,6 +58,8 @@ export interface Entry {
   readonly columns: boolean;
   readonly payload: z.ZodType;
   readonly reply: z.ZodType | null;
+  /** Names of the payload's fields when all are numbers: such payloads travel to threads packed. */
+  readonly fields: readonly string[] | null;
   readonly about: string;
   /** Size of a payload in bytes as accounted by mailboxes; an estimate, not a measurement. */
   readonly bytesOf: Sizer;
@@ -72,6 +75,7 @@ export const NO_ENTRY: Entry = {
   columns: false,
   payload: z.never(),
   reply: null,
+  fields: null,
   about: "",
   bytesOf: () => 64,
 };
@@ -121,6 +125,7 @@ export function protocol<const D extends Definition>(name: string, definition: D
       columns: spec.columns ?? false,
       payload: spec.payload,
       reply: spec.reply ?? null,
+      fields: numericFields(spec.payload),
       about: spec.about ?? "",
       bytesOf: sizerOf(spec.payload),
     };

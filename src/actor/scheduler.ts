@@ -36,6 +36,8 @@ export interface Scheduler {
 export const SLICE_MESSAGES_MAX = 64;
 const SLICE_MAX_MS = 0.5;
 const TURN_MESSAGES_MAX = 1_024;
+/** Then whoever waits for a reply has a turn: their code runs as microtasks, between two runs. */
+const RUN_MAX_MS = 0.5;
 const TURN_MAX_MS = 2;
 /** `nowMs` standing still for longer than this is reported, see {@linkcode LagListener}. */
 const LAG_MS = 2;
@@ -102,9 +104,10 @@ export class TurnScheduler implements Scheduler {
     if (this.#flushing || this.#tail === this.#head) return;
     this.wake();
     this.#flushing = true;
+    const untilMs = this.nowMs + RUN_MAX_MS;
     try {
-      while (this.#tail !== this.#head) {
-        if (this.#turnMessages >= TURN_MESSAGES_MAX) break;
+      while (this.#tail !== this.#head && this.nowMs < untilMs) {
+        if (this.#turnMessages >= TURN_MESSAGES_MAX) return; // the turn marker goes on
         const at = this.#head++ & (this.#queue.length - 1);
         const unit = this.#queue[at] as Runnable;
         this.#queue[at] = null;
@@ -117,6 +120,9 @@ export class TurnScheduler implements Scheduler {
     } finally {
       this.#flushing = false;
     }
+    if (this.#tail === this.#head) return;
+    this.#flushPlanned = true;
+    queueMicrotask(this.#flush);
   }
 
   /** No-op between turns: there nothing is stamped, so nothing lags. */

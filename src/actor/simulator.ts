@@ -9,7 +9,7 @@
  */
 
 import { ActorNode } from "./actor_node.ts";
-import { type Random, seededRandom, VirtualClock } from "./clock.ts";
+import { nextTurn, type Random, seededRandom, VirtualClock } from "./clock.ts";
 import type { FaultHooks } from "./node.ts";
 import type { Runnable, Scheduler } from "./scheduler.ts";
 import { createSystem, type System, type SystemOptions } from "./system.ts";
@@ -112,8 +112,15 @@ export class Simulator {
       inlineThreads: true,
       ...(options.faults === undefined
         ? {}
-        : { faults: hooksOf(options.faults, random, this.clock) }),
+        : { faults: hooksOf(options.faults, random, this.clock, () => this.#isUp) }),
     });
+  }
+
+  /** Faults by chance begin once the tree is up: one that cannot even start shows nothing. */
+  get #isUp(): boolean {
+    // Asked during the construction of the system, too.
+    const system = this.system as System | undefined;
+    return system !== undefined && system.root.state !== "starting";
   }
 
   /**
@@ -131,8 +138,8 @@ export class Simulator {
   async run(): Promise<void> {
     do {
       this.runSync();
-      // A handler's chain of awaits may be longer than one turn of the microtask queue.
-      for (let turn = 0; turn < 16 && this.scheduler.idle; turn++) await Promise.resolve();
+      // However long a chain of promises is, it is over by the next turn of the event loop.
+      await new Promise<void>((resolve) => nextTurn(resolve));
     } while (!this.scheduler.idle);
   }
 
@@ -176,21 +183,22 @@ function hooksOf(
   faults: FaultChances | FaultHooks,
   random: Random,
   clock: VirtualClock,
+  isUp: () => boolean,
 ): FaultHooks {
   if ("beforeInit" in faults) return faults;
   const arrivals = new Map<string, number>();
   const { crash = 0, failInit = 0, drop = 0, delay = 0, delayMaxMs = 100 } = faults;
   return {
     beforeInit(path, incarnation) {
-      // The first init of a tree that cannot even start shows nothing.
-      if (incarnation > 1 && random.next() < failInit) {
+      if (incarnation > 1 && isUp() && random.next() < failInit) {
         throw new Error(`init of ${path} failed by chance`);
       }
     },
     beforeHandle(path, type) {
-      if (random.next() < crash) throw new Error(`${path} crashed by chance on ${type}`);
+      if (isUp() && random.next() < crash) throw new Error(`${path} crashed by chance on ${type}`);
     },
     onTheWay(path) {
+      if (!isUp()) return 0;
       if (random.next() < drop) return -1;
       // What is held up holds up what comes after it: order between two actors is guaranteed.
       const nowMs = clock.now();

@@ -289,9 +289,7 @@ export class SupervisorNode extends Node implements ParentNode, Runnable {
         // Its failed start holds up those that a group restart is to start after it.
         const holdsUp = child.startOwed;
         this.#forgetPlans(child);
-        return holdsUp
-          ? this.#restartGroup(child, 0)
-          : this.#begin("restart", [child], [child]);
+        return holdsUp ? this.#restartGroup(child, 0) : this.#begin("restart", [child], [child]);
       }
       case "stop":
         this.#forgetPlans(child);
@@ -523,7 +521,6 @@ export class SupervisorNode extends Node implements ParentNode, Runnable {
       case "restart": {
         const first = this.state === "starting";
         this.state = "running";
-        for (const child of this.#leftOut.splice(0)) this.#ended(child, "shutdown", null);
         this.#settle();
         if (first) this.#reportStart(false);
         return;
@@ -566,6 +563,17 @@ export class SupervisorNode extends Node implements ParentNode, Runnable {
     else this.#remove(child, "shutdown", null);
     this.#settle();
     done?.();
+    this.#startHeldUp();
+  }
+
+  /** A child whose start was owed is stopped for good: a group restart waited for it to start. */
+  #startHeldUp(): void {
+    if (this.busy || this.state !== "running" || this.options.strategy === "one_for_one") return;
+    const heldUp = this.children.filter((member) =>
+      member.state === "down" && member.incarnation > 0 && !member.retired &&
+      !member.exitQueued && !member.startOwed
+    );
+    if (heldUp.length > 0) this.#begin("restart", [], heldUp);
   }
 
   #reportStart(failed: boolean): void {
@@ -576,6 +584,8 @@ export class SupervisorNode extends Node implements ParentNode, Runnable {
 
   /** The procedure is over; the next event can be taken. */
   #settle(): void {
+    // However it went, those that a group restart left out are stopped by now.
+    for (const child of this.#leftOut.splice(0)) this.#ended(child, "shutdown", null);
     this.#purpose = null;
     this.#waitingFor = null;
     this.#list = [];

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { parentPort } from "node:worker_threads";
+import { workerData } from "node:worker_threads";
 import type { ActorDefinition, AskOptions, Ref, SendOptions, TellResult } from "./actor.ts";
 import { PendingAsk } from "./ask.ts";
 import { transferablesOf } from "./bytes.ts";
@@ -24,7 +24,9 @@ import {
 } from "./protocol.ts";
 import { ASK_TIMEOUT_MS } from "./ref.ts";
 import { createSystem, type System } from "./system.ts";
+import { unpackMessages } from "./thread_codec.ts";
 import {
+  compactReport,
   decodeError,
   emptyTurn,
   type EncodedRef,
@@ -40,13 +42,9 @@ const HEARTBEAT_MS = 100;
 
 /** Serves `definition` in this thread. The entry module's only statement. */
 export function serveThread<D extends Definition, A>(definition: ActorDefinition<D, A>): void {
-  if (parentPort === null) throw new Error("Cannot serve an actor: this is not a thread");
-  new ThreadSide(definition as unknown as ActorDefinition, parentPort);
-}
-
-interface Port {
-  postMessage(message: FromThread, transfer?: ArrayBuffer[]): void;
-  on(event: "message", listener: (message: ToThread) => void): unknown;
+  const port = (workerData as { readonly port?: MessagePort } | null)?.port;
+  if (port === undefined) throw new Error("Cannot serve an actor: this is not a thread of Wick");
+  new ThreadSide(definition as unknown as ActorDefinition, port);
 }
 
 /** Takes the place of an asker: handled, replied and failed messages report their sequence number. */
@@ -101,9 +99,13 @@ class ThreadSide {
   readonly #gone = new Map<number, (path: string, reason: ExitReason) => void>();
   #stopping = false;
 
-  constructor(readonly definition: ActorDefinition, readonly port: Port) {
-    port.on("message", (message) => this.#received(message));
-    port.postMessage({ kind: "hello" });
+  constructor(readonly definition: ActorDefinition, readonly port: MessagePort) {
+    port.onmessage = ({ data }: MessageEvent<ToThread>) => this.#received(data);
+    this.#post({ kind: "hello" });
+  }
+
+  #post(message: FromThread, transfer: ArrayBuffer[] = []): void {
+    this.port.postMessage(message, transfer);
   }
 
   #received(message: ToThread): void {
@@ -156,35 +158,33 @@ class ThreadSide {
         this.#flush();
         if (this.#stopping) return;
         if (!this.#ready) {
-          return this.port.postMessage({ kind: "failed", error: encodeError(error) });
+          return this.#post({ kind: "failed", error: encodeError(error) });
         }
         this.#exit(reason, error);
       });
       while (node.state === "starting") await pause();
       if ((node.state as string) !== "running") return;
       this.#ready = true;
-      this.port.postMessage({ kind: "ready" });
+      this.#post({ kind: "ready" });
     } catch (error) {
       const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-      this.port.postMessage({ kind: "failed", error: encodeError(cause) });
+      this.#post({ kind: "failed", error: encodeError(cause) });
     }
   }
   #ready = false;
 
   #exit(reason: ExitReason, error: unknown): void {
     const encoded = error === null ? null : encodeError(error);
-    this.port.postMessage({ kind: "exited", reason, error: encoded });
+    this.#post({ kind: "exited", reason, error: encoded });
   }
 
   #deliver(message: Extract<ToThread, { kind: "messages" }>): void {
     const node = this.#node as ActorNode;
-    const { first, entries, payloads, causes } = message;
-    for (let i = 0; i < entries.length; i++) {
-      const entry = node.protocol.byIndex[entries[i] as number];
-      if (entry === undefined) continue;
+    const { first, packed } = message;
+    unpackMessages(node.protocol, packed, (i, entry, payload, cause) => {
       const seq = new SequencedMessage(this, first + i, node.path, entry);
-      node.deliver(entry, payloads[i], LANE.normal, seq, causes[i] as number);
-    }
+      node.deliver(entry, payload, LANE.normal, seq, cause);
+    });
   }
 
   async #stop(): Promise<void> {
@@ -225,9 +225,10 @@ class ThreadSide {
     const service = this.#node?.service.recentMs ?? 0;
     turn.serviceMs = service;
     try {
-      this.port.postMessage(turn, transfer === null ? [] : [...transfer]);
+      const report = compactReport(turn);
+      this.#post({ kind: "turn", report }, transfer === null ? [] : [...transfer]);
     } catch {
-      this.port.postMessage(this.#onlyCloneable(turn));
+      this.#post({ kind: "turn", report: compactReport(this.#onlyCloneable(turn)) });
     }
   }
 

@@ -7,6 +7,7 @@
 
 import type { DeadReason } from "./dead_letters.ts";
 import { ActorError, ActorFailed, ActorStopped, AskTimeout, Overflow, textOf } from "./errors.ts";
+import type { PackedMessages } from "./thread_codec.ts";
 import type { ExitReason, LogLevel } from "./node.ts";
 
 /** An error as it crosses a thread border. */
@@ -38,13 +39,7 @@ export type ToThread =
     readonly heartbeat: SharedArrayBuffer;
     readonly causeBase: number;
   }
-  | {
-    readonly kind: "messages";
-    readonly first: number;
-    readonly entries: number[];
-    readonly payloads: unknown[];
-    readonly causes: number[];
-  }
+  | { readonly kind: "messages"; readonly first: number; readonly packed: PackedMessages }
   | { readonly kind: "stop" }
   | {
     readonly kind: "replies";
@@ -82,7 +77,6 @@ export interface LostMessage {
 
 /** Everything of one turn in the thread. */
 export interface TurnReport {
-  readonly kind: "turn";
   /** Sequence numbers handled, as pairs of first and last. */
   handled: number[];
   /** Sequence numbers handled whose reply comes later. */
@@ -110,7 +104,7 @@ export type FromThread =
   | { readonly kind: "ready" }
   | { readonly kind: "failed"; readonly error: ThreadError }
   | { readonly kind: "exited"; readonly reason: ExitReason; readonly error: ThreadError | null }
-  | TurnReport;
+  | { readonly kind: "turn"; readonly report: CompactReport };
 
 /** An error for the way over a border. */
 export function encodeError(error: unknown, withCause = true): ThreadError {
@@ -150,7 +144,6 @@ export function decodeError(error: ThreadError): Error {
 /** An empty report. */
 export function emptyTurn(): TurnReport {
   return {
-    kind: "turn",
     handled: [],
     deferred: [],
     replySeqs: [],
@@ -165,4 +158,24 @@ export function emptyTurn(): TurnReport {
     logs: [],
     serviceMs: 0,
   };
+}
+
+/** A report as it travels: what is empty is left out, and numbers replied with are packed. */
+export type CompactReport =
+  & Partial<TurnReport>
+  & { readonly numberSeqs?: Float64Array; readonly numbers?: Float64Array };
+
+/** A report made small for the way. O(what it holds). */
+export function compactReport(turn: TurnReport): CompactReport {
+  const compact: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(turn)) {
+    if (Array.isArray(value) ? value.length > 0 : value !== 0) compact[name] = value;
+  }
+  if (turn.replies.length > 0 && turn.replies.every((reply) => typeof reply === "number")) {
+    compact.numberSeqs = Float64Array.from(turn.replySeqs);
+    compact.numbers = Float64Array.from(turn.replies as number[]);
+    delete compact.replySeqs;
+    delete compact.replies;
+  }
+  return compact;
 }

@@ -34,8 +34,11 @@ import {
 } from "./node.ts";
 import { type Definition, type Entry, NO_ENTRY, type Protocol } from "./protocol.ts";
 import { LocalRef } from "./ref.ts";
+import { packMessages } from "./thread_codec.ts";
 import {
+  type CompactReport,
   decodeError,
+  emptyTurn,
   encodeError,
   type FromThread,
   GONE,
@@ -78,6 +81,8 @@ const CREDIT_BYTES = 32 * 1024 * 1024;
 const HANG_MIN_MS = 200;
 /** Places of finished messages that stay between unfinished ones before those are set aside. */
 const GAPS_MAX = 4_096;
+/** Messages of one post: small enough that the thread works while the next one is made. */
+const POST_MESSAGES_MAX = 128;
 /** How long an ended thread may take to be gone before it counts as a zombie. */
 const ZOMBIE_AFTER_MS = 2_000;
 const CAUSES_PER_THREAD = 2 ** 36;
@@ -88,7 +93,7 @@ export class ThreadNode extends MailboxNode {
   readonly #options: Options;
   /** Messages moved over and not accounted for. */
   underWay = 0;
-  #worker: Worker | null = null;
+  #thread: Thread | null = null;
   #detach: Cancel = () => {};
   /** Messages that were moved over; their absolute position is their sequence number. */
   #moved = new Lane();
@@ -172,17 +177,16 @@ export class ThreadNode extends MailboxNode {
     return Started.pending;
   }
 
-  #attach(worker: Worker): void {
-    this.#worker = worker;
+  #attach(thread: Thread): void {
+    const { worker, port } = this.#thread = thread;
     this.#heartbeat = new Int32Array(new SharedArrayBuffer(4));
-    const onMessage = (message: FromThread) => this.#received(message);
     const onError = (error: unknown) => this.#died(error);
     const onExit = (code: number) => this.#died(new Error(`the thread exited with code ${code}`));
-    worker.on("message", onMessage);
+    port.onmessage = ({ data }: MessageEvent<FromThread>) => this.#received(data);
     worker.on("error", onError);
     worker.on("exit", onExit);
     this.#detach = () => {
-      worker.off("message", onMessage);
+      port.onmessage = null;
       worker.off("error", onError);
       worker.off("exit", onExit);
     };
@@ -197,7 +201,7 @@ export class ThreadNode extends MailboxNode {
   }
 
   #post(message: ToThread, transfer: ArrayBuffer[] = []): void {
-    this.#worker?.postMessage(message, transfer);
+    this.#thread?.port.postMessage(message, transfer);
   }
 
   #received(message: FromThread): void {
@@ -219,7 +223,7 @@ export class ThreadNode extends MailboxNode {
         if (this.state === "starting") this.#initFailed(decodeError(message.error));
         return;
       case "turn":
-        return this.#turn(message);
+        return this.#turn({ ...emptyTurn(), ...message.report });
       case "exited":
         return this.#exited(
           message.reason,
@@ -308,8 +312,8 @@ export class ThreadNode extends MailboxNode {
     this.#heartbeatTimer?.();
     this.#heartbeatTimer = null;
     for (const unwatch of this.#watches.splice(0)) unwatch();
-    const worker = this.#worker;
-    this.#worker = null;
+    const thread = this.#thread;
+    this.#thread = null;
     this.#replies = null;
     this.#detach();
     const failed = this.state === "starting";
@@ -325,7 +329,7 @@ export class ThreadNode extends MailboxNode {
       );
     }
     this.#deferred.clear();
-    if (worker !== null) endThread(worker, this.path, this.runtime);
+    if (thread !== null) endThread(thread, this.path, this.runtime);
   }
 
   #watchHeart(): void {
@@ -348,18 +352,18 @@ export class ThreadNode extends MailboxNode {
 
   /** For chaos tests: the thread dies, just now and without a word. */
   kill(): void {
-    void this.#worker?.terminate();
+    void this.#thread?.worker.terminate();
   }
 
   // ---- work -----------------------------------------------------------------------------------
 
   runSlice(_messagesMax: number, _untilMs: number): number {
     if (this.state !== "running" || this.#stopSent) return 0;
-    const entries: number[] = [], payloads: unknown[] = [], causes: number[] = [];
+    const entries: Entry[] = [], payloads: unknown[] = [], causes: number[] = [];
     let transfer: Set<ArrayBuffer> | null = null;
     const first = this.#moved.tail;
     let took = 0;
-    while (this.mailbox.size > 0 && this.#credit()) {
+    while (this.mailbox.size > 0 && took < POST_MESSAGES_MAX && this.#credit()) {
       const lane = this.mailbox.nextLane();
       const ring = this.mailbox.lane(lane);
       const slot = ring.headSlot;
@@ -381,7 +385,7 @@ export class ThreadNode extends MailboxNode {
       this.#movedBytes += bytes;
       this.underWay++;
       if (entry.columns) transfer = transferablesOf(payload, transfer ?? new Set());
-      entries.push(entry.index);
+      entries.push(entry);
       payloads.push(payload);
       causes.push(cause);
     }
@@ -397,20 +401,20 @@ export class ThreadNode extends MailboxNode {
   /** A payload that cannot be cloned crashes nobody: its message is dead-lettered. */
   #postMessages(
     first: number,
-    entries: number[],
+    entries: Entry[],
     payloads: unknown[],
     causes: number[],
     transfer: Set<ArrayBuffer> | null,
   ): void {
     try {
       const buffers = transfer === null ? [] : [...transfer];
-      this.#post({ kind: "messages", first, entries, payloads, causes }, buffers);
+      const packed = packMessages(entries, payloads, causes);
+      this.#post({ kind: "messages", first, packed }, buffers);
     } catch (error) {
       if (entries.length > 1) {
         for (let i = 0; i < entries.length; i++) {
-          const entry = entries[i] as number;
-          const columns = this.protocol.byIndex[entry]?.columns === true;
-          const one = columns ? transferablesOf(payloads[i]) : null;
+          const entry = entries[i] as Entry;
+          const one = entry.columns ? transferablesOf(payloads[i]) : null;
           this.#postMessages(first + i, [entry], [payloads[i]], [causes[i] as number], one);
         }
         return;
@@ -437,8 +441,9 @@ export class ThreadNode extends MailboxNode {
     }
   }
 
-  #turn(report: TurnReport): void {
+  #turn(report: TurnReport & CompactReport): void {
     for (const log of report.logs) this.#log(log);
+    report.numberSeqs?.forEach((seq, i) => this.#askOf(seq)?.reply(report.numbers?.[i]));
     report.replySeqs.forEach((seq, i) => this.#askOf(seq)?.reply(report.replies[i]));
     report.refusedSeqs.forEach((seq, i) => {
       const ask = this.#askOf(seq);
@@ -579,9 +584,9 @@ export class ThreadNode extends MailboxNode {
 
   /** An ask whose reply goes to the thread, as long as the incarnation that asked is there. */
   #askBack({ id, path, type }: OutgoingMessage): PendingAsk {
-    const worker = this.#worker;
+    const thread = this.#thread;
     const reply = (value: unknown, error: Error | null) => {
-      if (this.#worker !== worker) return;
+      if (this.#thread !== thread) return;
       const replies = this.#replies ??= this.#newReplies();
       replies.ids.push(id);
       replies.values.push(value);
@@ -647,10 +652,24 @@ function encodeRef(value: unknown): unknown {
 
 // ---- threads ------------------------------------------------------------------------------------
 
-function makeThread(options: ThreadOptions): Worker {
-  return new Worker(options.entry, {
+/**
+ * A thread and the port to it. A port of our own carries the messages: Node's parent port walks
+ * every received value in search of ports, which costs more than the message.
+ */
+interface Thread {
+  readonly worker: Worker;
+  readonly port: MessagePort;
+}
+
+function makeThread(options: ThreadOptions): Thread {
+  const { port1, port2 } = new MessageChannel();
+  const worker = new Worker(options.entry, {
+    workerData: { port: port2 },
+    // Node's types know only its own ports.
+    transferList: [port2 as unknown as ArrayBuffer],
     ...(options.resourceLimits === undefined ? {} : { resourceLimits: options.resourceLimits }),
   });
+  return { worker, port: port1 };
 }
 
 function spareKey(options: ThreadOptions): string {
@@ -659,35 +678,43 @@ function spareKey(options: ThreadOptions): string {
 
 /** Started threads in reserve, one per entry module and limits. */
 export class Spares implements ThreadSpares {
-  readonly #workers = new Map<string, Worker>();
+  readonly #threads = new Map<string, Thread>();
 
   /** A thread for `options`: the reserve one if there is one. */
-  take(options: ThreadOptions): Worker {
+  take(options: ThreadOptions): Thread {
     const key = spareKey(options);
-    const spare = this.#workers.get(key);
+    const spare = this.#threads.get(key);
     if (spare === undefined) return makeThread(options);
-    this.#workers.delete(key);
-    spare.removeAllListeners();
-    spare.ref();
+    this.#threads.delete(key);
+    spare.worker.removeAllListeners();
+    spare.worker.ref();
     return spare;
   }
 
   /** Makes sure that one is in reserve. */
   prewarm(options: ThreadOptions): void {
     const key = spareKey(options);
-    if (this.#workers.has(key)) return;
-    const worker = makeThread(options);
+    if (this.#threads.has(key)) return;
+    const thread = makeThread(options);
+    const { worker } = thread;
+    const gone = () => {
+      this.#threads.delete(key);
+      thread.port.close();
+    };
     worker.unref();
-    worker.on("error", () => this.#workers.delete(key));
-    worker.on("exit", () => this.#workers.delete(key));
-    this.#workers.set(key, worker);
+    worker.on("error", gone);
+    worker.on("exit", gone);
+    this.#threads.set(key, thread);
   }
 
   async end(): Promise<void> {
-    const workers = [...this.#workers.values()];
-    this.#workers.clear();
-    for (const worker of workers) worker.removeAllListeners().on("error", () => {});
-    await Promise.all(workers.map((worker) => worker.terminate()));
+    const threads = [...this.#threads.values()];
+    this.#threads.clear();
+    for (const { worker, port } of threads) {
+      worker.removeAllListeners().on("error", () => {});
+      port.close();
+    }
+    await Promise.all(threads.map(({ worker }) => worker.terminate()));
   }
 }
 
@@ -695,7 +722,8 @@ export class Spares implements ThreadSpares {
  * Ends a thread. One in a synchronous loop cannot be ended: it burns on as a zombie, which is
  * reported, since it takes a core.
  */
-function endThread(worker: Worker, path: string, runtime: Runtime): void {
+function endThread({ worker, port }: Thread, path: string, runtime: Runtime): void {
+  port.close();
   const known = Promise.withResolvers<void>();
   let zombie = false;
   const cancel = runtime.clock.setTimer(ZOMBIE_AFTER_MS, () => {

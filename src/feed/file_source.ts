@@ -5,7 +5,7 @@
  * `1:BYTE:LINE:ROWS:HEAD`: plain bytes, lines and rows read, and a hash of the file's first bytes,
  * by which another file under the same name is refused. Opening at a cursor reads the file from its
  * start up to that byte, because gzip cannot be entered in the middle, but parses only the header:
- * O(bytes before the cursor), some 0.3 s/GB plain and 3 s/GB unpacked from gzip.
+ * O(bytes before the cursor), some 0.3 s/GB plain and 2 s/GB unpacked from gzip.
  *
  * ## Damage
  * A file that is cut short or damaged ends in an error; whole lines unpacked before it are delivered

@@ -28,7 +28,7 @@ import {
 } from "./synthetic_faults.ts";
 import { bitsAt, keyOf, unit } from "./synthetic_noise.ts";
 
-/** Most series of one feed: some 3 kB of state each. */
+/** Most series of one feed: some 6 kB of state each. */
 export const SYNTHETIC_SERIES_MAX = 10_000;
 
 /** Fastest paced speed, in rows a second; beyond it a clock of milliseconds says nothing. */
@@ -62,8 +62,9 @@ export interface SyntheticOptions {
   /** The feed ends with the step that reaches this time; null, the default, for no end. */
   readonly endMs?: number | null;
   /**
-   * Bars of the shortest granularity by which an instrument moves on before the next one does: 1,
-   * the default, is the order of a live feed; 256 makes long blocks of many series.
+   * Bars of the shortest granularity by which an instrument moves on before the next one does. 1,
+   * the default, is the order of a live feed; with thousands of series every block then has one
+   * row, which makes 0.1 M rows a second. 256 makes long blocks, 3 M rows a second and more.
    */
   readonly barsPerStep?: number;
   /** What goes wrong; `SYNTHETIC_FAULTS_DEFAULT` where not said otherwise. */

@@ -39,6 +39,9 @@ const MOVE_MAX = 1.8;
 /** How much of the variance of a path is common to all paths of one market. */
 const COMMON_VARIANCE = 0.4;
 
+/** One page of one part of a path, used within a call: thousands of paths need one. */
+const SCRATCH = new Float64Array(PAGE_STEPS + 1);
+
 /** What a path is like. */
 export interface PathOptions {
   /** Seed of the feed. */
@@ -60,7 +63,6 @@ export class PricePath {
   readonly #basePrice: number;
   readonly #parts: readonly { readonly walk: Walk; readonly weight: number }[];
   readonly #moves = new Float64Array(PAGE_STEPS + 1);
-  readonly #scratch = new Float64Array(PAGE_STEPS + 1);
   #page = NaN;
 
   constructor(options: PathOptions) {
@@ -88,9 +90,9 @@ export class PricePath {
     this.#page = page;
     this.#moves.fill(0);
     for (const { walk, weight } of this.#parts) {
-      walk.page(page, this.#scratch);
+      walk.page(page, SCRATCH);
       for (let i = 0; i <= PAGE_STEPS; i++) {
-        this.#moves[i] = (this.#moves[i] as number) + weight * (this.#scratch[i] as number);
+        this.#moves[i] = (this.#moves[i] as number) + weight * (SCRATCH[i] as number);
       }
     }
     for (let i = 0; i <= PAGE_STEPS; i++) {

@@ -84,7 +84,8 @@ export function copyRow(source: LabelBlock, from: number, target: LabelBlock, to
   target.pf[to] = source.pf[from] as number;
 }
 
-function copyRows(
+/** Copies rows from ≤ row < to of one block to row `at` and on of another. O(rows). */
+export function copyRows(
   source: LabelBlock,
   from: number,
   to: number,

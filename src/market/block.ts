@@ -14,6 +14,7 @@ export {
   decodeCandles,
   decodeLabels,
   encodeCandles,
+  encodeLabelRows,
   encodeLabels,
 } from "./block_codec.ts";
 

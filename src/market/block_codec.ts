@@ -22,7 +22,13 @@
  */
 
 import type { CandleBlock, LabelBlock } from "./block.ts";
-import { CANDLE_COLUMNS, COLUMN_BYTES, type ColumnType, LABEL_COLUMNS } from "./columns.ts";
+import {
+  CANDLE_COLUMNS,
+  COLUMN_BYTES,
+  type ColumnType,
+  LABEL_COLUMNS,
+  type LabelColumn,
+} from "./columns.ts";
 import { MarketError } from "./error.ts";
 
 /** Version written; decoding refuses a newer one. */
@@ -35,6 +41,9 @@ const KIND_LABELS = 2;
 const FLAG_DELETED = 1;
 const TEXT_BYTES_MAX = 0xffff;
 const ENCODED_BYTES_MAX = 0xffffffff;
+const LABEL_TYPES = LABEL_COLUMNS.map(([, type]) => type);
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
 
 type Column = Float64Array | Uint8Array | Int8Array | Uint16Array;
 
@@ -99,13 +108,26 @@ export function decodeCandles(bytes: Uint8Array): CandleBlock {
  * @throws {MarketError} code `encoding` when the series key, hash or whole is too long.
  */
 export function encodeLabels(block: LabelBlock): Uint8Array {
+  return encodeLabelRows(block, block.length, block.series, block.paramHash);
+}
+
+/** As {@linkcode encodeLabels}, of the first `rows` rows of columns that may hold more. */
+export function encodeLabelRows(
+  columns: Pick<LabelBlock, LabelColumn>,
+  rows: number,
+  series: string,
+  paramHash: string,
+): Uint8Array {
   return encode({
     kind: KIND_LABELS,
     flags: 0,
-    rows: block.length,
-    series: block.series,
-    paramHash: block.paramHash,
-    columns: LABEL_COLUMNS.map(([name]) => block[name]),
+    rows,
+    series,
+    paramHash,
+    columns: LABEL_COLUMNS.map(([name]) => {
+      const column = columns[name];
+      return column.length === rows ? column : column.subarray(0, rows);
+    }),
   });
 }
 
@@ -116,14 +138,37 @@ export function encodeLabels(block: LabelBlock): Uint8Array {
  */
 export function decodeLabels(bytes: Uint8Array): LabelBlock {
   const header = readHeader(bytes, KIND_LABELS, "labels");
-  const columns = readColumns(bytes, header, LABEL_COLUMNS.map(([, type]) => type));
-  const named = LABEL_COLUMNS.map(([name], i) => [name, columns[i]]);
+  const columns = readColumns(bytes, header, LABEL_TYPES);
+  // A literal, so that all label blocks have one shape and reading a column costs one load.
   return {
     series: header.series,
     paramHash: header.paramHash,
     length: header.rows,
-    ...Object.fromEntries(named),
-  };
+    ts: columns[0],
+    close: columns[1],
+    atr: columns[2],
+    rv: columns[3],
+    up: columns[4],
+    dn: columns[5],
+    adj: columns[6],
+    tbStatus: columns[7],
+    label: columns[8],
+    hit: columns[9],
+    bars: columns[10],
+    gap: columns[11],
+    amb: columns[12],
+    exit: columns[13],
+    tbRet: columns[14],
+    fhStatus: columns[15],
+    fwdRet: columns[16],
+    vsr: columns[17],
+    zret: columns[18],
+    mfe: columns[19],
+    tMfe: columns[20],
+    mae: columns[21],
+    tMae: columns[22],
+    pf: columns[23],
+  } as LabelBlock;
 }
 
 function padded(bytes: number): number {
@@ -131,7 +176,6 @@ function padded(bytes: number): number {
 }
 
 function encode(layout: Layout): Uint8Array {
-  const encoder = new TextEncoder();
   const series = encoder.encode(layout.series);
   const paramHash = encoder.encode(layout.paramHash);
   const textBytes = Math.max(series.length, paramHash.length);
@@ -204,7 +248,6 @@ function readHeader(bytes: Uint8Array, kind: number, what: string): Header {
   if (columnsAt > total) throw fail("expected the keys inside the bytes", columnsAt);
   // slice, not subarray: TextDecoder refuses shared memory.
   const text = bytes.slice(HEADER_BYTES, HEADER_BYTES + seriesBytes + view.getUint16(18, true));
-  const decoder = new TextDecoder();
   return {
     flags,
     rows: view.getUint32(8, true),

@@ -8,14 +8,16 @@
  */
 
 import { sameBarrierHalf, sameRow } from "../label/correction.ts";
-import { allocateLabels, copyRow, LabelBuilder } from "../label/rows.ts";
+import { allocateLabels, copyRow, copyRows, LabelBuilder } from "../label/rows.ts";
 import {
   type CandleBlock,
   candleBlock,
+  LABEL_COLUMNS,
   type LabelBlock,
   LabelStatus,
   type SeriesKey,
 } from "../market/block.ts";
+import { LabelLog } from "./label_log.ts";
 import type {
   BatchOutcome,
   CommitBatch,
@@ -48,13 +50,8 @@ interface LabelTable {
   columns: LabelBlock;
   revisions: Uint32Array;
   seqs: Float64Array;
-}
-
-/** A log entry while its commit is being made. */
-interface LogDraft {
-  readonly rows: LabelBuilder;
-  readonly revisions: number[];
-  readonly removed: number[];
+  /** Who its rows belong to in the log. */
+  readonly owner: number;
 }
 
 /** Candles and labels of one series. Indices are places in the columns. */
@@ -65,7 +62,7 @@ class SeriesTable {
   dropped = 0;
   readonly labels = new Map<string, LabelTable>();
 
-  constructor(readonly series: SeriesKey) {
+  constructor(readonly series: SeriesKey, readonly log: LabelLog) {
     this.columns = emptyColumns(CAPACITY_MIN);
   }
 
@@ -117,6 +114,7 @@ class SeriesTable {
         columns: emptyLabels(this.series, paramHash, capacity),
         revisions: new Uint32Array(capacity),
         seqs: new Float64Array(capacity),
+        owner: this.log.owner(this.series, paramHash),
       };
       this.labels.set(paramHash, table);
     }
@@ -128,21 +126,35 @@ class SeriesTable {
     if (this.length + added > this.columns.ts.length) this.#makeRoom(added, barsMax);
     for (const name of COLUMNS) {
       if (added === 1) this.columns[name][this.length] = rows[name][from] as number;
+      else if (added === rows.length) this.columns[name].set(rows[name], this.length);
       else this.columns[name].set(rows[name].subarray(from, to), this.length);
     }
     this.length += added;
   }
 
-  /** Doubles, or gives up the oldest candles once the series has its full length. */
+  /** Gives up the oldest candles once the series has its full length, or doubles. */
   #makeRoom(added: number, barsMax: number): void {
-    const excess = Math.max(0, this.length + added - barsMax);
-    const give = Math.min(this.length, excess === 0 ? 0 : Math.max(excess, barsMax >> 2));
-    const keep = this.length - give;
+    const excess = this.length + added - barsMax;
+    if (excess > 0) this.#giveUp(Math.min(this.length, Math.max(excess, barsMax >> 2)));
     let capacity = this.columns.ts.length;
-    while (capacity < keep + added) capacity *= 2;
-    this.#rebuild(capacity, (set) => set(give, this.length, 0));
+    if (this.length + added <= capacity) return;
+    while (capacity < this.length + added) capacity *= 2;
+    this.#rebuild(capacity, (set) => set(0, this.length, 0));
+  }
+
+  /** Moves the candles after the first `count` to the front, in place. */
+  #giveUp(count: number): void {
+    const { length } = this;
+    const keep = length - count;
+    for (const name of COLUMNS) this.columns[name].copyWithin(0, count, length);
+    for (const { columns, revisions, seqs } of this.labels.values()) {
+      for (const [name] of LABEL_COLUMNS) columns[name].copyWithin(0, count, length);
+      columns.tbStatus.fill(NONE, keep, length);
+      revisions.copyWithin(0, count, length).fill(0, keep, length);
+      seqs.copyWithin(0, count, length);
+    }
     this.length = keep;
-    this.dropped += give;
+    this.dropped += count;
   }
 
   /** Puts `candles` in the place of the indices from ≤ i < to; labels of kept times stay. */
@@ -182,9 +194,7 @@ class SeriesTable {
     copy((from, to, at) => {
       for (const name of COLUMNS) columns[name].set(this.columns[name].subarray(from, to), at);
       for (const { table, columns: labels, revisions, seqs } of tables) {
-        for (let i = from; i < to; i++) {
-          if (table.columns.tbStatus[i] !== NONE) copyRow(table.columns, i, labels, at + i - from);
-        }
+        copyRows(table.columns, from, to, labels, at);
         revisions.set(table.revisions.subarray(from, to), at);
         seqs.set(table.seqs.subarray(from, to), at);
       }
@@ -200,18 +210,14 @@ class SeriesTable {
 export class MemoryStore implements Store {
   seq = 0;
   readonly #barsMax: number;
-  readonly #logRowsMax: number;
   readonly #seriesMax: number;
   readonly #series = new Map<SeriesKey, SeriesTable>();
   readonly #cursors = new Map<string, string>();
-  #log: LoggedLabels[] = [];
-  #logRows = 0;
-  /** Seq up to which the log has been given up. */
-  #logFromSeq = 0;
+  readonly #log: LabelLog;
 
   constructor(options: MemoryStoreOptions = {}) {
     this.#barsMax = options.barsMax ?? 100_000;
-    this.#logRowsMax = options.logRowsMax ?? 500_000;
+    this.#log = new LabelLog(options.logRowsMax ?? 500_000);
     this.#seriesMax = options.seriesMax ?? 20_000;
   }
 
@@ -219,9 +225,7 @@ export class MemoryStore implements Store {
     const refusal = this.#check(batches);
     if (refusal !== null) return refusal;
     const seq = ++this.seq;
-    const drafts = new Map<string, LogDraft>();
-    const outcomes = batches.map((batch) => this.#apply(batch, seq, drafts));
-    this.#writeLog(seq, drafts);
+    const outcomes = batches.map((batch) => this.#apply(batch, seq));
     return { state: "committed", seq, batches: outcomes };
   }
 
@@ -234,7 +238,8 @@ export class MemoryStore implements Store {
       if (batch.feed !== null && batch.cursor !== null) {
         const cursor = cursors.get(batch.feed) ?? this.cursor(batch.feed);
         if (cursor !== batch.after) {
-          const message = `feed ${batch.feed} stands at ${cursor}, the batch follows ${batch.after}`;
+          const message =
+            `feed ${batch.feed} stands at ${cursor}, the batch follows ${batch.after}`;
           return refused("stale", message);
         }
         cursors.set(batch.feed, batch.cursor);
@@ -264,7 +269,7 @@ export class MemoryStore implements Store {
     return table.dropped > 0 && (part.replace?.fromTs ?? 0) <= (table.columns.ts[0] as number);
   }
 
-  #apply(batch: CommitBatch, seq: number, drafts: Map<string, LogDraft>): BatchOutcome {
+  #apply(batch: CommitBatch, seq: number): BatchOutcome {
     const outcome = { candles: 0, corrected: 0, labels: 0, revised: 0 };
     for (const part of batch.series) {
       const table = this.#table(part.series);
@@ -274,11 +279,11 @@ export class MemoryStore implements Store {
         table.append(block, from, to, this.#barsMax);
         outcome.candles += to - from;
       }
-      if (part.relabelled !== null) this.#cease(table, part, seq, drafts, outcome);
+      if (part.relabelled !== null) this.#cease(table, part, seq, outcome);
       for (const { block, from, to } of part.labels) {
-        const draft = draftOf(drafts, part.series, block.paramHash);
+        const labels = table.table(block.paramHash);
         for (let row = from; row < to; row++) {
-          this.#putLabel(table, block, row, seq, draft, outcome);
+          this.#putLabel(table, labels, block, row, seq, outcome);
         }
       }
     }
@@ -310,17 +315,16 @@ export class MemoryStore implements Store {
 
   #putLabel(
     table: SeriesTable,
+    labels: LabelTable,
     block: LabelBlock,
     row: number,
     seq: number,
-    draft: LogDraft,
     outcome: { labels: number; revised: number },
   ): void {
     const ts = block.ts[row] as number;
     const at = table.at(ts);
     // Retention may have given up the candle of a long horizon's event.
     if (at >= table.length || table.columns.ts[at] !== ts) return;
-    const labels = table.table(block.paramHash);
     const exists = labels.columns.tbStatus[at] !== NONE;
     if (exists && sameRow(labels.columns, at, block, row)) return;
     const completes = exists && labels.columns.fhStatus[at] === LabelStatus.pending &&
@@ -333,9 +337,7 @@ export class MemoryStore implements Store {
     }
     copyRow(block, row, labels.columns, at);
     labels.seqs[at] = seq;
-    draft.rows.append(block, row);
-    draft.revisions.push(labels.revisions[at] as number);
-    draft.removed.push(0);
+    this.#log.write(seq, labels.owner, block, row, labels.revisions[at] as number, 0);
   }
 
   /** Rows in the relabelled range that the new labels do not name. */
@@ -343,7 +345,6 @@ export class MemoryStore implements Store {
     table: SeriesTable,
     part: SeriesCommit,
     seq: number,
-    drafts: Map<string, LogDraft>,
     outcome: { revised: number },
   ): void {
     const { fromTs, toTs, paramHash } = part.relabelled as NonNullable<SeriesCommit["relabelled"]>;
@@ -352,62 +353,34 @@ export class MemoryStore implements Store {
       for (let row = from; row < to; row++) stays.add(block.ts[row] as number);
     }
     const labels = table.table(paramHash);
-    const draft = draftOf(drafts, part.series, paramHash);
     for (let at = table.at(fromTs); at < table.at(toTs); at++) {
       if (labels.columns.tbStatus[at] === NONE) continue;
       if (stays.has(table.columns.ts[at] as number)) continue;
       outcome.revised++;
-      draft.rows.append(labels.columns, at);
-      draft.revisions.push((labels.revisions[at] as number) + 1);
-      draft.removed.push(1);
+      const revision = (labels.revisions[at] as number) + 1;
+      this.#log.write(seq, labels.owner, labels.columns, at, revision, 1);
       labels.columns.tbStatus[at] = NONE;
-      labels.revisions[at] = (labels.revisions[at] as number) + 1;
+      labels.revisions[at] = revision;
       labels.seqs[at] = seq;
     }
   }
 
-  #writeLog(seq: number, drafts: Map<string, LogDraft>): void {
-    for (const [key, draft] of drafts) {
-      if (draft.rows.length === 0) continue;
-      const at = key.lastIndexOf(" ");
-      this.#logRows += draft.rows.length;
-      this.#log.push({
-        seq,
-        labels: draft.rows.take(key.slice(0, at), key.slice(at + 1)),
-        revisions: Uint32Array.from(draft.revisions),
-        removed: Uint8Array.from(draft.removed),
-      });
-    }
-    if (this.#logRows <= this.#logRowsMax) return;
-    let give = 0;
-    // A quarter at a time, so that the array is not moved at every commit.
-    while (this.#logRows > 0.75 * this.#logRowsMax && give < this.#log.length) {
-      const entry = this.#log[give++] as LoggedLabels;
-      this.#logRows -= entry.labels.length;
-      this.#logFromSeq = entry.seq;
-    }
-    while (give < this.#log.length && this.#log[give]?.seq === this.#logFromSeq) {
-      this.#logRows -= (this.#log[give++] as LoggedLabels).labels.length;
-    }
-    this.#log = this.#log.slice(give);
-  }
-
   #table(series: SeriesKey): SeriesTable {
     let table = this.#series.get(series);
-    if (table === undefined) this.#series.set(series, table = new SeriesTable(series));
+    if (table === undefined) this.#series.set(series, table = new SeriesTable(series, this.#log));
     return table;
   }
 
   tails(series: readonly SeriesKey[], bars: number): Tail[] {
     return series.map((key) => {
-      const table = this.#series.get(key) ?? new SeriesTable(key);
+      const table = this.#series.get(key) ?? new SeriesTable(key, this.#log);
       const from = Math.max(0, table.length - bars);
       return { count: table.count, candles: table.block(from, table.length) };
     });
   }
 
   window(series: SeriesKey, fromTs: number, toTs: number, around: number): Window {
-    const table = this.#series.get(series) ?? new SeriesTable(series);
+    const table = this.#series.get(series) ?? new SeriesTable(series, this.#log);
     const from = Math.max(0, table.at(fromTs) - around);
     const to = Math.min(table.length, table.at(toTs) + around);
     return {
@@ -430,7 +403,7 @@ export class MemoryStore implements Store {
   }
 
   candles(series: SeriesKey, fromTs: number, toTs: number, limit: number): CandleBlock {
-    const table = this.#series.get(series) ?? new SeriesTable(series);
+    const table = this.#series.get(series) ?? new SeriesTable(series, this.#log);
     const from = table.at(fromTs);
     return table.block(from, Math.min(table.at(toTs), from + limit));
   }
@@ -464,22 +437,13 @@ export class MemoryStore implements Store {
 
   /** @throws {RangeError} when the log no longer reaches back to `seq`. */
   labelsAfter(seq: number, limit: number): LoggedLabels[] {
-    if (seq < this.#logFromSeq) {
+    if (seq < this.#log.fromSeq) {
       throw new RangeError(
-        `Cannot read labels after seq ${seq}: expected at least ${this.#logFromSeq}, ` +
-          `since the log keeps ${this.#logRowsMax} rows`,
+        `Cannot read labels after seq ${seq}: expected at least ${this.#log.fromSeq}, ` +
+          "since older rows were given up",
       );
     }
-    const found: LoggedLabels[] = [];
-    let rows = 0;
-    for (const entry of this.#log) {
-      if (entry.seq <= seq) continue;
-      const last = found[found.length - 1];
-      if (rows >= limit && last !== undefined && last.seq !== entry.seq) break;
-      found.push(entry);
-      rows += entry.labels.length;
-    }
-    return found;
+    return this.#log.after(seq, limit);
   }
 
   close(): void {}
@@ -496,15 +460,6 @@ function countChange(table: SeriesTable | undefined, part: SeriesCommit): number
 
 function refused(code: "stale" | "too_old" | "full", message: string): CommitResult {
   return { state: "refused", code, message: `Cannot commit: ${message}` };
-}
-
-function draftOf(drafts: Map<string, LogDraft>, series: SeriesKey, paramHash: string): LogDraft {
-  const key = `${series} ${paramHash}`;
-  let draft = drafts.get(key);
-  if (draft === undefined) {
-    drafts.set(key, draft = { rows: new LabelBuilder(4), revisions: [], removed: [] });
-  }
-  return draft;
 }
 
 function emptyColumns(capacity: number): Record<typeof COLUMNS[number], Float64Array> {

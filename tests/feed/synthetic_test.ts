@@ -123,7 +123,7 @@ for (
     const all = { ...options, faults: MANY_FAULTS, endMs: Date.UTC(2020, 9, 1), rowsMax: 300 };
     const batches = await batchesOf(all);
     const whole = receivedIn(batches);
-    for (let i = 0; i < batches.length; i += Math.ceil(batches.length / 15)) {
+    for (let i = 0; i < batches.length; i += Math.ceil(batches.length / 7)) {
       await using feed = feedOf(all);
       await feed.open((batches[i] as FeedBatch).cursor);
       const rest = await readAll(feed);

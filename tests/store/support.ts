@@ -1,0 +1,384 @@
+/**
+ * What the tests of stores share: blocks from plain rows, plain rows from blocks, and the slow twin
+ * that every backend is compared with.
+ *
+ * @module
+ */
+
+import { allocateLabels } from "../../src/label/rows.ts";
+import {
+  CANDLE_COLUMNS,
+  type CandleBlock,
+  CandleBuilder,
+  LABEL_COLUMNS,
+  type LabelBlock,
+  LabelStatus,
+} from "../../src/market/block.ts";
+import type {
+  CommitBatch,
+  CommitResult,
+  LoggedLabels,
+  SeriesCommit,
+  Store,
+} from "../../src/store/port.ts";
+
+/** One candle: ts, open, high, low, close, volume. */
+export type Candle = readonly number[];
+
+/** A valid candle whose prices tell it apart. */
+export function candle(ts: number, close = 100, volume = 1): Candle {
+  return [ts, close, close + 1, close - 1, close, volume];
+}
+
+/** A block of candles. */
+export function candles(series: string, rows: readonly Candle[]): CandleBlock {
+  const builder = new CandleBuilder(series, 4);
+  for (const [ts = NaN, o = NaN, h = NaN, l = NaN, c = NaN, v = NaN] of rows) {
+    builder.push(ts, o, h, l, c, v);
+  }
+  return builder.finish();
+}
+
+/** The rows of a block. */
+export function candleRows(block: CandleBlock): Candle[] {
+  return Array.from(
+    { length: block.length },
+    (_, i) => CANDLE_COLUMNS.map((name) => block[name][i] as number),
+  );
+}
+
+/** What a test says about a label row; the other columns follow from it. */
+export interface Label {
+  readonly ts: number;
+  /** Tells barrier halves apart. */
+  readonly exit: number;
+  /** The horizon half: its return, or null while it is pending. */
+  readonly fwd: number | null;
+}
+
+/** A block of labels. */
+export function labels(series: string, paramHash: string, rows: readonly Label[]): LabelBlock {
+  const block = allocateLabels(series, paramHash, rows.length);
+  rows.forEach(({ ts, exit, fwd }, i) => {
+    block.ts[i] = ts;
+    block.close[i] = 100;
+    block.rv[i] = NaN;
+    block.tbStatus[i] = LabelStatus.final;
+    block.label[i] = exit < 100 ? -1 : 1;
+    block.hit[i] = exit < 100 ? 2 : 1;
+    block.bars[i] = 3;
+    block.exit[i] = exit;
+    block.tbRet[i] = exit / 100 - 1;
+    block.fhStatus[i] = fwd === null ? LabelStatus.pending : LabelStatus.final;
+    block.fwdRet[i] = block.vsr[i] = fwd ?? NaN;
+    block.tMfe[i] = fwd === null ? 0 : 4;
+    block.zret[i] = block.mfe[i] = block.mae[i] = block.pf[i] = NaN;
+  });
+  return block;
+}
+
+/** Every column of a label row, in their order. */
+export function labelRow(block: LabelBlock, row: number): number[] {
+  return LABEL_COLUMNS.map(([name]) => block[name][row] as number);
+}
+
+/** A commit of one series in which nothing happens but what is given. */
+export function part(
+  series: string,
+  baseSeq: number,
+  given: Partial<Omit<SeriesCommit, "series" | "baseSeq">> = {},
+): SeriesCommit {
+  return { series, baseSeq, append: null, replace: null, labels: [], relabelled: null, ...given };
+}
+
+/** All rows of a block. */
+export function all<B extends { readonly length: number }>(block: B) {
+  return { block, from: 0, to: block.length };
+}
+
+/** A batch of nobody's feed. */
+export function batch(...series: SeriesCommit[]): CommitBatch {
+  return { feed: null, after: null, cursor: null, series };
+}
+
+/** One row of the log: what a commit made of a label in the end. */
+export interface LogRow {
+  readonly seq: number;
+  readonly series: string;
+  readonly paramHash: string;
+  readonly ts: number;
+  readonly revision: number;
+  readonly removed: boolean;
+  readonly values: readonly number[];
+}
+
+/** The rows of log entries. A row that one commit wrote twice counts with its last state. */
+export function logRows(entries: readonly LoggedLabels[]): LogRow[] {
+  const rows = new Map<string, LogRow>();
+  for (const { seq, labels: block, revisions, removed } of entries) {
+    const { series, paramHash } = block;
+    for (let i = 0; i < block.length; i++) {
+      const ts = block.ts[i] as number;
+      const key = `${seq} ${series} ${paramHash} ${ts}`;
+      rows.delete(key);
+      rows.set(key, {
+        seq,
+        series,
+        paramHash,
+        ts,
+        revision: revisions[i] as number,
+        removed: removed[i] === 1,
+        values: labelRow(block, i),
+      });
+    }
+  }
+  return [...rows.values()];
+}
+
+/** Log rows in an order that no backend has to agree on within a commit. */
+export function sortedLog(rows: readonly LogRow[]): LogRow[] {
+  const keyOf = ({ series, paramHash, ts }: LogRow) => `${series} ${paramHash} ${ts}`;
+  return [...rows].sort((a, b) => a.seq - b.seq || (keyOf(a) < keyOf(b) ? -1 : 1));
+}
+
+/** Everything a store says about these series, feeds and parameter hashes. */
+export async function contentsOf(
+  store: Store,
+  series: readonly string[],
+  paramHashes: readonly string[],
+  feeds: readonly string[],
+): Promise<Contents> {
+  const found: Contents = {
+    seq: store.seq,
+    series: await store.series(),
+    candles: {},
+    labels: {},
+    cursors: {},
+    log: sortedLog(logRows(await store.labelsAfter(0, Infinity))),
+  };
+  for (const key of series) {
+    found.candles[key] = candleRows(await store.candles(key, -Infinity, Infinity, Infinity));
+    for (const hash of paramHashes) {
+      const rows = await store.labels(key, hash, -Infinity, Infinity, Infinity);
+      found.labels[`${key} ${hash}`] = Array.from({ length: rows.labels.length }, (_, i) => ({
+        revision: rows.revisions[i] as number,
+        seq: rows.seqs[i] as number,
+        values: labelRow(rows.labels, i),
+      }));
+    }
+  }
+  for (const feed of feeds) found.cursors[feed] = await store.cursor(feed);
+  return found;
+}
+
+/** See {@linkcode contentsOf}. */
+export interface Contents {
+  seq: number;
+  series: { series: string; count: number; lastTs: number }[];
+  candles: Record<string, Candle[]>;
+  labels: Record<string, { revision: number; seq: number; values: number[] }[]>;
+  cursors: Record<string, string | null>;
+  log: LogRow[];
+}
+
+interface SlowLabel {
+  revision: number;
+  seq: number;
+  exists: boolean;
+  values: number[];
+}
+
+interface SlowState {
+  seq: number;
+  candles: Map<string, Map<number, Candle>>;
+  labels: Map<string, Map<number, SlowLabel>>;
+  cursors: Map<string, string>;
+  log: LogRow[];
+}
+
+const NAMES = LABEL_COLUMNS.map(([name]) => name);
+const FH_STATUS = NAMES.indexOf("fhStatus");
+
+function sameValues(a: readonly number[], b: readonly number[], from: number, to: number): boolean {
+  for (let i = from; i < to; i++) if (!Object.is(a[i], b[i])) return false;
+  return true;
+}
+
+/**
+ * What a store has to be, said as simply as possible: maps, copied as a whole before every commit so
+ * that a refused one leaves nothing behind. It never forgets.
+ */
+export class SlowStore {
+  #state: SlowState = {
+    seq: 0,
+    candles: new Map(),
+    labels: new Map(),
+    cursors: new Map(),
+    log: [],
+  };
+
+  commit(batches: readonly CommitBatch[]): CommitResult {
+    const state: SlowState = {
+      ...this.#state,
+      seq: this.#state.seq + 1,
+      candles: copied(this.#state.candles, (row) => row),
+      labels: copied(this.#state.labels, (row) => ({ ...row })),
+      cursors: new Map(this.#state.cursors),
+      log: [...this.#state.log],
+    };
+    const outcomes = [];
+    for (const one of batches) {
+      if (one.feed !== null && one.cursor !== null) {
+        if ((state.cursors.get(one.feed) ?? null) !== one.after) return STALE;
+        state.cursors.set(one.feed, one.cursor);
+      }
+      const outcome = { candles: 0, corrected: 0, labels: 0, revised: 0 };
+      for (const given of one.series) if (!applied(state, given, outcome)) return STALE;
+      outcomes.push(outcome);
+    }
+    this.#state = state;
+    return { state: "committed", seq: state.seq, batches: outcomes };
+  }
+
+  contents(
+    series: readonly string[],
+    paramHashes: readonly string[],
+    feeds: readonly string[],
+  ): Contents {
+    const { seq, candles, labels, cursors, log } = this.#state;
+    const found: Contents = {
+      seq,
+      series: [],
+      candles: {},
+      labels: {},
+      cursors: {},
+      log: sortedLog(log.filter((row, i) =>
+        !log.some((later, j) =>
+          j > i && later.seq === row.seq && later.ts === row.ts &&
+          later.series === row.series && later.paramHash === row.paramHash
+        )
+      )),
+    };
+    for (const key of series) {
+      const rows = inOrder(candles.get(key));
+      found.candles[key] = rows;
+      if (rows.length > 0) {
+        found.series.push({ series: key, count: rows.length, lastTs: rows.at(-1)?.[0] as number });
+      }
+      for (const hash of paramHashes) {
+        const held = [...labels.get(`${key} ${hash}`) ?? []].sort(([a], [b]) => a - b);
+        found.labels[`${key} ${hash}`] = held.filter(([, { exists }]) => exists)
+          .map(([, { revision, seq, values }]) => ({ revision, seq, values }));
+      }
+    }
+    found.series.sort((a, b) => a.series < b.series ? -1 : 1);
+    for (const feed of feeds) found.cursors[feed] = cursors.get(feed) ?? null;
+    return found;
+  }
+
+  /** Candles of a series in order. */
+  rows(series: string): Candle[] {
+    return inOrder(this.#state.candles.get(series));
+  }
+
+  /** Times of the labels that exist. */
+  labelled(series: string, paramHash: string): number[] {
+    return [...this.#state.labels.get(`${series} ${paramHash}`) ?? []]
+      .filter(([, { exists }]) => exists).map(([ts]) => ts).sort((a, b) => a - b);
+  }
+}
+
+const STALE: CommitResult = { state: "refused", code: "stale", message: "" };
+
+function copied<V>(maps: Map<string, Map<number, V>>, copy: (value: V) => V) {
+  return new Map([...maps].map(([key, map]) =>
+    [key, new Map([...map].map(([ts, value]) => [ts, copy(value)]))] as const
+  ));
+}
+
+function inOrder(rows: Map<number, Candle> | undefined): Candle[] {
+  return [...rows?.values() ?? []].sort((a, b) => (a[0] as number) - (b[0] as number));
+}
+
+type Outcome = { candles: number; corrected: number; labels: number; revised: number };
+
+function applied(state: SlowState, given: SeriesCommit, outcome: Outcome): boolean {
+  const { series, baseSeq, append, replace, relabelled } = given;
+  const rows = state.candles.get(series) ?? new Map<number, Candle>();
+  state.candles.set(series, rows);
+  if (rows.size !== baseSeq) return false;
+  if (relabelled !== null) cease(state, given, outcome);
+  if (replace !== null) {
+    const { fromTs, toTs } = replace;
+    const before = new Map([...rows].filter(([ts]) => ts >= fromTs && ts < toTs));
+    for (const ts of before.keys()) rows.delete(ts);
+    for (const row of candleRows(replace.candles)) {
+      const ts = row[0] as number;
+      const was = before.get(ts);
+      rows.set(ts, row);
+      if (was === undefined) outcome.candles++;
+      else if (!sameValues(was, row, 0, row.length)) outcome.corrected++;
+      before.delete(ts);
+    }
+    outcome.corrected += before.size;
+  }
+  if (append !== null) {
+    const added = candleRows(append.block).slice(append.from, append.to);
+    for (const row of added) rows.set(row[0] as number, row);
+    outcome.candles += added.length;
+  }
+  for (const { block, from, to } of given.labels) {
+    for (let i = from; i < to; i++) {
+      put(state, series, block.paramHash, labelRow(block, i), outcome);
+    }
+  }
+  return true;
+}
+
+function tableOf(state: SlowState, series: string, paramHash: string): Map<number, SlowLabel> {
+  const key = `${series} ${paramHash}`;
+  const table = state.labels.get(key) ?? new Map<number, SlowLabel>();
+  state.labels.set(key, table);
+  return table;
+}
+
+function cease(state: SlowState, given: SeriesCommit, outcome: Outcome): void {
+  const { fromTs, toTs, paramHash } = given.relabelled as NonNullable<SeriesCommit["relabelled"]>;
+  const named = new Set(
+    given.labels.flatMap(({ block, from, to }) => [...block.ts.subarray(from, to)]),
+  );
+  for (const [ts, row] of tableOf(state, given.series, paramHash)) {
+    if (ts < fromTs || ts >= toTs || named.has(ts) || !row.exists) continue;
+    row.exists = false;
+    row.revision++;
+    outcome.revised++;
+    const { seq } = state;
+    const { revision, values } = row;
+    state.log.push({ seq, series: given.series, paramHash, ts, revision, removed: true, values });
+  }
+}
+
+function put(
+  state: SlowState,
+  series: string,
+  paramHash: string,
+  values: number[],
+  outcome: Outcome,
+): void {
+  const ts = values[0] as number;
+  const table = tableOf(state, series, paramHash);
+  const was = table.get(ts);
+  let revision = 0;
+  if (was !== undefined) {
+    if (was.exists && sameValues(was.values, values, 0, values.length)) return;
+    const completes = was.exists && was.values[FH_STATUS] === LabelStatus.pending &&
+      sameValues(was.values, values, 0, FH_STATUS);
+    revision = completes ? was.revision : was.revision + 1;
+    if (completes) outcome.labels++;
+    else outcome.revised++;
+  } else {
+    outcome.labels++;
+  }
+  table.set(ts, { revision, seq: state.seq, exists: true, values });
+  state.log.push({ seq: state.seq, series, paramHash, ts, revision, removed: false, values });
+}
