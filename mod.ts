@@ -58,10 +58,11 @@ export * from "./src/label/levels.ts";
 export * from "./src/label/params.ts";
 export * from "./src/label/rows.ts";
 
-/** The entry of a thread: TypeScript in the source tree, JavaScript beside a bundle. */
+/** The entry of a thread: TypeScript in the source tree, JavaScript of that name beside a bundle. */
 function entryOf(source: URL): URL {
-  const isBundle = !import.meta.url.endsWith(".ts");
-  return isBundle ? new URL(source.href.replace(/\.ts$/, ".js")) : source;
+  if (import.meta.url.endsWith(".ts")) return source;
+  const name = source.pathname.replace(/^.*\//, "").replace(/\.ts$/, ".js");
+  return new URL(`./${name}`, import.meta.url);
 }
 
 /** The tree as the demo sees it. */
@@ -73,7 +74,12 @@ const startDemoTree: StartDemoTree = async (source) => {
   const restartsOf = (node: TreeNode): number =>
     (node.supervisor?.restarts ?? 0) +
     node.children.reduce((sum, part) => sum + restartsOf(part), 0);
+  let gaveUp: Error | null = null;
+  void system.done.then((error) => {
+    if (error !== null) gaveUp = error instanceof Error ? error : new Error(String(error));
+  });
   const tree: DemoTree = {
+    gaveUp: () => gaveUp,
     pool: () => pool.ask("status", {}),
     feed: () => feed.ask("status", {}),
     settle: async () => void await feed.ask("pause", {}, { timeoutMs: 60_000 }),

@@ -197,9 +197,8 @@ class Pool {
   /** Cursor of the last batch taken from each feed; forgotten when batches go back. */
   readonly #taken = new Map<string, string>();
   readonly #requests = new Map<number, { outbox: Outbox; parts: Part[] }>();
-  /** Batches in the order of their arrival, from `#head` on. */
+  /** Batches under way in the order of their arrival. */
   #batches: Batch[] = [];
-  #head = 0;
   #rows = 0;
   #toWarm: SeriesState[] = [];
   #committing: Batch[] | null = null;
@@ -265,13 +264,13 @@ class Pool {
 
   /** What arrives now waits as long as the oldest one under way has, and as it did itself so far. */
   #expectedDelayMs(waitedMs: number): number {
-    const oldest = this.#batches[this.#head];
+    const oldest = this.#batches[0];
     const age = oldest === undefined ? 0 : this.#clock.now() - oldest.arrivedMs;
     return this.#delayMs = waitedMs + age;
   }
 
   get #underWay(): number {
-    return this.#batches.length - this.#head;
+    return this.#batches.length;
   }
 
   take(ingest: Ingest, reply: Deferred<IngestReply>): void {
@@ -520,11 +519,11 @@ class Pool {
     if (this.#committing !== null) return;
     const ready: Batch[] = [];
     while (ready.length < COMMIT_BATCHES_MAX) {
-      const batch = this.#batches[this.#head + ready.length];
+      const batch = this.#batches[ready.length];
       if (batch === undefined || batch.left > 0) break;
       ready.push(batch);
     }
-    const head = this.#batches[this.#head];
+    const head = this.#batches[0];
     if (ready.length === 0) {
       if (head !== undefined && head.rewriting && this.#onlyRewritesLeft(head)) this.#rewrite(head);
       return;
@@ -550,11 +549,8 @@ class Pool {
     }
     const done = this.#committing as Batch[];
     this.#committing = null;
-    this.#head += done.length;
-    if (this.#head > 1_024 && this.#head * 2 > this.#batches.length) {
-      this.#batches = this.#batches.slice(this.#head);
-      this.#head = 0;
-    }
+    // Taken out at once: a done batch must not keep its columns alive.
+    this.#batches.splice(0, done.length);
     this.#seq = result.seq;
     done.forEach((batch, i) => {
       const outcome = result.batches[i] as (typeof result.batches)[number];
@@ -612,9 +608,8 @@ class Pool {
     if (epoch !== this.#epoch) return false;
     this.#epoch++;
     this.#counts.failures++;
-    const lost = this.#batches.slice(this.#head);
+    const lost = this.#batches;
     this.#batches = [];
-    this.#head = 0;
     this.#rows = 0;
     this.#committing = null;
     this.#toWarm = [];

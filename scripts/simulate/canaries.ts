@@ -113,6 +113,31 @@ export const CANARIES: readonly Canary[] = [
     replace: `if (heldUp.length < 0) this.#begin(`,
   },
   {
+    bug: "a restart on request forgets those that wait for the failed child",
+    file: "supervisor.ts",
+    find: `const holdsUp = child.startOwed;`,
+    replace: `const holdsUp = false;`,
+  },
+  {
+    bug: "a restart on request revives a child that was removed meanwhile",
+    file: "supervisor.ts",
+    find: `if (!this.children.includes(child)) return;`,
+    replace: ``,
+  },
+  {
+    bug: "a late start request starts a child that is tried again anyway",
+    file: "supervisor.ts",
+    find: `if (child.alive || child.retired || child.exitQueued || child.startOwed) return;`,
+    replace: `if (child.alive || child.retired) return;`,
+  },
+  {
+    bug: "retires a left-out sibling that runs again",
+    file: "supervisor.ts",
+    find: `for (const child of this.#leftOut.splice(0)) this.#ended(`,
+    replace: `const owed = this.#at < this.#list.length;
+    for (const child of owed ? [] : this.#leftOut.splice(0)) this.#ended(`,
+  },
+  {
     bug: "loses the mailbox on restart",
     file: "actor_node.ts",
     find: `    this.#terminating = false;

@@ -125,7 +125,7 @@ export class ActorNode extends MailboxNode {
     this.#stopAfter = null;
     this.#untilSample = 1;
     this.state = "starting";
-    const context = new IncarnationContext(this, this.incarnation);
+    const context = new IncarnationContext(this, this.runtime.incarnationBase + this.incarnation);
     this.#context = context;
     const outerCause = this.runtime.cause;
     try {

@@ -66,6 +66,8 @@ export interface Runtime {
   readonly deadLetters: DeadLetters;
   /** Null when nobody listens: then call sites need not even make the line. */
   readonly log: LogSink | null;
+  /** Incarnations of its actors that came before it. */
+  readonly incarnationBase: number;
   /** Causation id of what runs right now; 0 when nothing does. */
   cause: number;
   nextCause(): number;

@@ -116,6 +116,8 @@ export interface SystemOptions extends Omit<SupervisorSpec, "kind" | "restart" |
   readonly log?: LogSink | null;
   /** First causation id; threads count from ids of their own. */
   readonly causeBase?: number;
+  /** Incarnations that were counted elsewhere, before; only for threads. */
+  readonly incarnationBase?: number;
   /** Told of every start and end in the tree. */
   readonly lifecycle?: LifecycleListener;
   /** Only for the simulator. */
@@ -147,6 +149,7 @@ export class System implements Runtime, AsyncDisposable {
   readonly asks: AskDeadlines;
   readonly deadLetters: DeadLetters;
   readonly log: LogSink | null;
+  readonly incarnationBase: number;
   readonly lifecycle: LifecycleListener | null;
   readonly faults: FaultHooks | null;
   readonly inlineThreads: boolean;
@@ -185,6 +188,7 @@ export class System implements Runtime, AsyncDisposable {
     this.lifecycle = options.lifecycle ?? null;
     this.faults = options.faults ?? null;
     this.#causes = options.causeBase ?? 0;
+    this.incarnationBase = options.incarnationBase ?? 0;
     this.#onGaveUp = options.onGaveUp;
     this.inlineThreads = options.inlineThreads ?? false;
     this.done = new Promise((resolve) => this.#settleDone = resolve);

@@ -132,6 +132,7 @@ class ThreadSide {
     const system = this.#system = createSystem({
       name: message.path.slice(1, at),
       causeBase: message.causeBase,
+      incarnationBase: message.incarnation - 1,
       // The bodies stay with the node in the main isolate, which also counts.
       deadLetters: { keepMax: 0 },
       log: (level, path, text, fields) => {

@@ -35,6 +35,7 @@ export type ToThread =
     readonly kind: "init";
     readonly path: string;
     readonly name: string;
+    readonly incarnation: number;
     readonly args: unknown;
     readonly heartbeat: SharedArrayBuffer;
     readonly causeBase: number;

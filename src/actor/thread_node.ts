@@ -194,6 +194,7 @@ export class ThreadNode extends MailboxNode {
       kind: "init",
       path: this.path,
       name: this.name,
+      incarnation: this.incarnation,
       args: encodeArgs(this.args),
       heartbeat: this.#heartbeat.buffer as SharedArrayBuffer,
       causeBase: ++threadsMade * CAUSES_PER_THREAD,

@@ -41,6 +41,8 @@ export interface DemoTree {
   labels(series: string, paramHash: string): Promise<LabelBlock>;
   /** Ends the thread of one label worker; its name. */
   killWorker(): string;
+  /** Why the tree gave up; null while it runs. */
+  gaveUp(): Error | null;
   /** Restarts of anything so far. */
   restarts(): number;
   stop(): Promise<void>;
@@ -82,6 +84,11 @@ export async function runDemoTree(
   const tree = await start(sourceOf);
   try {
     const killed = await watch(tree, options, io, startMs);
+    const failure = tree.gaveUp();
+    if (failure !== null) {
+      io.err(`wick demo: the tree gave up: ${failure.message}\n`);
+      return Exit.gaveUp;
+    }
     await tree.settle();
     const summary = await summaryOf(tree, sourceOf(), { seed, killed, startMs }, io);
     io.out(options.json ? `${JSON.stringify(summary)}\n` : textOf(summary));
@@ -106,7 +113,7 @@ async function watch(
   let killed: string | null = null;
   let plainMs = startMs + PLAIN_PROGRESS_MS;
   try {
-    while (io.clock.now() < endMs && !io.interrupted.aborted) {
+    while (io.clock.now() < endMs && !io.interrupted.aborted && tree.gaveUp() === null) {
       await new Promise<void>((resolve) => io.clock.setTimer(STEP_MS, resolve));
       const nowMs = io.clock.now();
       if (killed === null && nowMs >= killAtMs) {

@@ -32,6 +32,7 @@ export function sharedOptions(values: OptionValues): SharedOptions {
 }
 
 function paramsOf(values: OptionValues): LabelParams {
+  // What is undefined takes its default, and labelParams checks the rest.
   const given: Record<string, unknown> = {
     horizon: values.number("horizon"),
     up: values.number("up"),

@@ -129,7 +129,7 @@ class FileBytes implements ByteSource {
 
   async #read(file: Pick<Deno.FsFile, "read">, into: Uint8Array): Promise<number | null> {
     try {
-      return await unlessAborted(file.read(into), this.signal);
+      return await unlessAborted(() => file.read(into), this.signal);
     } catch (error) {
       this.signal.throwIfAborted();
       throw new FileError("read", `Cannot read ${pathText(this.path)}: ${reasonOf(error)}`, {
@@ -175,7 +175,7 @@ async function* gunzipped(
 }
 
 /** The result of `work`, or the signal's reason as soon as it is aborted. */
-async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+async function unlessAborted<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted();
   let abort = () => {};
   const aborted = new Promise<never>((_, reject) => {
@@ -183,7 +183,7 @@ async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<
     signal.addEventListener("abort", abort, { once: true });
   });
   try {
-    return await Promise.race([work, aborted]);
+    return await Promise.race([work(), aborted]);
   } finally {
     signal.removeEventListener("abort", abort);
   }

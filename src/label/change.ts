@@ -4,12 +4,7 @@
  * @module
  */
 
-import {
-  type CandleBlock,
-  CandleBuilder,
-  concatCandles,
-  emptyCandles,
-} from "../market/block.ts";
+import { type CandleBlock, CandleBuilder, concatCandles, emptyCandles } from "../market/block.ts";
 import { canonicalOf } from "../market/canonical.ts";
 import type { TsRange } from "./correction.ts";
 

@@ -52,6 +52,8 @@ interface LabelTable {
   seqs: Float64Array;
   /** Who its rows belong to in the log. */
   readonly owner: number;
+  /** Last revision of rows that ceased to be, by time: one that comes back goes on counting. */
+  readonly ceased: Map<number, number>;
 }
 
 /** Candles and labels of one series. Indices are places in the columns. */
@@ -115,6 +117,7 @@ class SeriesTable {
         revisions: new Uint32Array(capacity),
         seqs: new Float64Array(capacity),
         owner: this.log.owner(this.series, paramHash),
+        ceased: new Map(),
       };
       this.labels.set(paramHash, table);
     }
@@ -155,6 +158,10 @@ class SeriesTable {
     }
     this.length = keep;
     this.dropped += count;
+    const firstTs = keep === 0 ? Infinity : this.columns.ts[0] as number;
+    for (const { ceased } of this.labels.values()) {
+      for (const ts of ceased.keys()) if (ts < firstTs) ceased.delete(ts);
+    }
   }
 
   /** Puts `candles` in the place of the indices from ≤ i < to; labels of kept times stay. */
@@ -247,7 +254,7 @@ export class MemoryStore implements Store {
       for (const part of batch.series) {
         const table = this.#series.get(part.series);
         const count = counts.get(part.series) ?? table?.count ?? 0;
-        if (table === undefined && !counts.has(part.series)) added++;
+        if (table === undefined && !counts.has(part.series) && !isEmpty(part)) added++;
         if (count !== part.baseSeq) {
           return refused(
             "stale",
@@ -257,7 +264,7 @@ export class MemoryStore implements Store {
         if (part.replace !== null && table !== undefined && this.#isTooOld(table, part)) {
           return refused("too_old", `${part.series} no longer holds what came before`);
         }
-        counts.set(part.series, count + countChange(table, part));
+        if (!isEmpty(part)) counts.set(part.series, count + countChange(table, part, batches));
       }
     }
     return this.#series.size + added > this.#seriesMax
@@ -272,14 +279,16 @@ export class MemoryStore implements Store {
   #apply(batch: CommitBatch, seq: number): BatchOutcome {
     const outcome = { candles: 0, corrected: 0, labels: 0, revised: 0 };
     for (const part of batch.series) {
+      if (isEmpty(part)) continue;
       const table = this.#table(part.series);
+      // First, while the rows of candles that go are still there to be named in the log.
+      if (part.relabelled !== null) this.#cease(table, part, seq, outcome);
       if (part.replace !== null) this.#replace(table, part.replace, outcome);
       if (part.append !== null) {
         const { block, from, to } = part.append;
         table.append(block, from, to, this.#barsMax);
         outcome.candles += to - from;
       }
-      if (part.relabelled !== null) this.#cease(table, part, seq, outcome);
       for (const { block, from, to } of part.labels) {
         const labels = table.table(block.paramHash);
         for (let row = from; row < to; row++) {
@@ -329,7 +338,12 @@ export class MemoryStore implements Store {
     if (exists && sameRow(labels.columns, at, block, row)) return;
     const completes = exists && labels.columns.fhStatus[at] === LabelStatus.pending &&
       sameBarrierHalf(labels.columns, at, block, row);
-    if (exists && !completes) {
+    const ceasedAt = exists || labels.ceased.size === 0 ? undefined : labels.ceased.get(ts);
+    if (ceasedAt !== undefined) {
+      labels.ceased.delete(ts);
+      labels.revisions[at] = ceasedAt + 1;
+      outcome.revised++;
+    } else if (exists && !completes) {
       labels.revisions[at] = (labels.revisions[at] as number) + 1;
       outcome.revised++;
     } else {
@@ -360,8 +374,8 @@ export class MemoryStore implements Store {
       const revision = (labels.revisions[at] as number) + 1;
       this.#log.write(seq, labels.owner, labels.columns, at, revision, 1);
       labels.columns.tbStatus[at] = NONE;
-      labels.revisions[at] = revision;
-      labels.seqs[at] = seq;
+      labels.revisions[at] = 0;
+      labels.ceased.set(table.columns.ts[at] as number, revision);
     }
   }
 
@@ -398,6 +412,7 @@ export class MemoryStore implements Store {
 
   series(): { series: SeriesKey; count: number; lastTs: number }[] {
     return [...this.#series.values()]
+      .filter(({ length }) => length > 0)
       .map(({ series, count, lastTs }) => ({ series, count, lastTs }))
       .sort((a, b) => a.series < b.series ? -1 : 1);
   }
@@ -449,13 +464,44 @@ export class MemoryStore implements Store {
   close(): void {}
 }
 
-function countChange(table: SeriesTable | undefined, part: SeriesCommit): number {
+/** Whether a part leaves its series as it is. */
+function isEmpty({ append, replace, labels, relabelled }: SeriesCommit): boolean {
+  return append === null && replace === null && labels.length === 0 && relabelled === null;
+}
+
+function countChange(
+  table: SeriesTable | undefined,
+  part: SeriesCommit,
+  batches: readonly CommitBatch[],
+): number {
   const appended = part.append === null ? 0 : part.append.to - part.append.from;
   if (part.replace === null) return appended;
-  const replaced = table === undefined
-    ? 0
-    : table.at(part.replace.toTs) - table.at(part.replace.fromTs);
-  return appended + part.replace.candles.length - replaced;
+  const earlier = batches.flatMap((batch) => batch.series)
+    .filter(({ series }) => series === part.series);
+  earlier.length = earlier.indexOf(part);
+  return appended + part.replace.candles.length - heldIn(table, earlier, part.replace);
+}
+
+/** Candles in a range once earlier parts of the same commit are made. O(their rows), and rare. */
+function heldIn(
+  table: SeriesTable | undefined,
+  earlier: readonly SeriesCommit[],
+  { fromTs, toTs }: { readonly fromTs: number; readonly toTs: number },
+): number {
+  const from = table?.at(fromTs) ?? 0, to = table?.at(toTs) ?? 0;
+  if (earlier.length === 0) return to - from;
+  let times = [...table?.columns.ts.subarray(from, to) ?? []];
+  const add = (ts: Float64Array) => {
+    for (const at of ts) if (at >= fromTs && at < toTs) times.push(at);
+  };
+  for (const { replace, append } of earlier) {
+    if (replace !== null) {
+      times = times.filter((at) => at < replace.fromTs || at >= replace.toTs);
+      add(replace.candles.ts);
+    }
+    if (append !== null) add(append.block.ts.subarray(append.from, append.to));
+  }
+  return times.length;
 }
 
 function refused(code: "stale" | "too_old" | "full", message: string): CommitResult {

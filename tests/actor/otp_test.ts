@@ -21,13 +21,3 @@ Deno.test("the runtime restarts and gives up as OTP does in 10^4 schedules", ERL
   assertGreater(comparison.restartsMean, 4);
   assertGreater(comparison.escalationsMean, 0.3);
 });
-
-Deno.test("the runtime restarts and gives up as OTP does while seconds pass", ERLANG, async () => {
-  console.log(`WICK_SEED=${SEED}`);
-  const comparison = await compareWithOtp(
-    runOurs("runtime", 40),
-    { schedules: 400, seed: SEED, name: "runtime", profile: "seconds" },
-  );
-  assertEquals(comparison.first?.trace, undefined);
-  assertGreater(comparison.compared, 200, "too many schedules were late");
-});

@@ -69,9 +69,10 @@ Deno.test("check: real files have the published quality", { ignore: shared.ignor
   assertEquals(code, 0);
   for (const [i, line] of linesOf(out).entries()) {
     const report = JSON.parse(line);
-    const expected = quality[names[i] ?? ""] ?? quality[`${names[i]}.csv.gz`];
+    const expected = quality[names[i] ?? ""];
     assertEquals(report.rows, expected.rows, names[i]);
-    assertEquals(report.invalid, expected.invalid, names[i]);
-    assertEquals(report.duplicates, expected.duplicates, names[i]);
+    assertEquals(report.invalid, expected.invalid_ohlc, names[i]);
+    assertEquals(report.duplicates, expected.dup_ts, names[i]);
+    assertEquals(report.jumpCount, expected.n_jumps, names[i]);
   }
 });

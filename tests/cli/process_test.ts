@@ -15,6 +15,8 @@ function rows(count: number): string {
   }).join("");
 }
 
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
 Deno.test("wick --version is that of deno.json", async () => {
   const { version } = JSON.parse(Deno.readTextFileSync(`${ROOT}deno.json`));
   assertEquals(await wick(["--version"]), { code: 0, out: `wick ${version}\n`, err: "" });
@@ -80,7 +82,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
         listed(folder).includes("o") && listed(`${folder}/o`).includes("a.labels.csv") &&
         listed(`${folder}/o`).some((name) => name.startsWith("b.labels.csv.")) &&
         listed(`${folder}/o`).length === 2;
-      while (!isUnderWay()) await new Promise((resolve) => setTimeout(resolve, 5));
+      for (let i = 0; i < 4_000 && !isUnderWay(); i++) await pause(5);
       child.kill(signal);
       const { code, stderr } = await child.output();
       assertEquals(code, 130);
@@ -96,7 +98,7 @@ Deno.test("wick label that waits for standard input ends at SIGINT", async () =>
   const child = start(["label", "-"], {}, "piped");
   const writer = child.stdin.getWriter();
   await writer.write(bytesOf(HEADER));
-  await new Promise((resolve) => setTimeout(resolve, 600));
+  await pause(800);
   child.kill("SIGINT");
   const err = await new Response(child.stderr).text();
   assertEquals(err, "wick label: interrupted; no unfinished file is left\n");

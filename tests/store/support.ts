@@ -72,7 +72,11 @@ export function labels(series: string, paramHash: string, rows: readonly Label[]
     block.fhStatus[i] = fwd === null ? LabelStatus.pending : LabelStatus.final;
     block.fwdRet[i] = block.vsr[i] = fwd ?? NaN;
     block.tMfe[i] = fwd === null ? 0 : 4;
-    block.zret[i] = block.mfe[i] = block.mae[i] = block.pf[i] = NaN;
+    block.zret[i] =
+      block.mfe[i] =
+      block.mae[i] =
+      block.pf[i] =
+        NaN;
   });
   return block;
 }
@@ -252,12 +256,14 @@ export class SlowStore {
       candles: {},
       labels: {},
       cursors: {},
-      log: sortedLog(log.filter((row, i) =>
-        !log.some((later, j) =>
-          j > i && later.seq === row.seq && later.ts === row.ts &&
-          later.series === row.series && later.paramHash === row.paramHash
-        )
-      )),
+      log: sortedLog(
+        log.filter((row, i) =>
+          !log.some((later, j) =>
+            j > i && later.seq === row.seq && later.ts === row.ts &&
+            later.series === row.series && later.paramHash === row.paramHash
+          )
+        ),
+      ),
     };
     for (const key of series) {
       const rows = inOrder(candles.get(key));
@@ -291,9 +297,11 @@ export class SlowStore {
 const STALE: CommitResult = { state: "refused", code: "stale", message: "" };
 
 function copied<V>(maps: Map<string, Map<number, V>>, copy: (value: V) => V) {
-  return new Map([...maps].map(([key, map]) =>
-    [key, new Map([...map].map(([ts, value]) => [ts, copy(value)]))] as const
-  ));
+  return new Map(
+    [...maps].map(([key, map]) =>
+      [key, new Map([...map].map(([ts, value]) => [ts, copy(value)]))] as const
+    ),
+  );
 }
 
 function inOrder(rows: Map<number, Candle> | undefined): Candle[] {
