@@ -66,8 +66,8 @@ function entryOf(source: URL): URL {
 }
 
 /** The tree as the demo sees it. */
-const startDemoTree: StartDemoTree = async (source) => {
-  const wick = await startWick({ feeds: [{ name: "synthetic", source }] });
+const startDemoTree: StartDemoTree = async (source, log) => {
+  const wick = await startWick({ feeds: [{ name: "synthetic", source }], system: { log } });
   const { system, store, pool } = wick;
   const feed = wick.feed("synthetic");
   const worker = `${PATHS.workers}/worker-0`;

@@ -7,7 +7,7 @@
 
 import { actor } from "../src/actor/mod.ts";
 import { MemoryStore, type MemoryStoreOptions } from "../src/store/memory.ts";
-import type { Store as StorePort } from "../src/store/port.ts";
+import type { LoggedLabels, Store as StorePort } from "../src/store/port.ts";
 import { Store } from "./protocols.ts";
 
 /** Which backend, or one that is open already (it survives restarts of the actor). */
@@ -26,7 +26,15 @@ export const store = actor(Store, (ctx, args: StoreArgs) => {
     candleBlock: ({ series, fromTs, toTs, limit }) => backend.candles(series, fromTs, toTs, limit),
     labelBlock: ({ series, paramHash, fromTs, toTs, limit }) =>
       backend.labels(series, paramHash, fromTs, toTs, limit),
-    labelsAfter: ({ seq, limit }) => backend.labelsAfter(seq, limit),
+    labelsAfter: ({ seq, limit }) => {
+      // A log that no longer reaches back fails its asker, not the store and all it holds.
+      const reply = ctx.defer<LoggedLabels[]>();
+      Promise.try(() => backend.labelsAfter(seq, limit)).then(
+        (found) => reply.resolve(found),
+        (error) => reply.reject(error),
+      );
+      return reply;
+    },
     cursor: ({ feed }) => backend.cursor(feed),
     series: () => backend.series(),
     seq: () => backend.seq,

@@ -12,7 +12,6 @@ import {
   type ChildSpec,
   type Clock,
   type DeadLetter,
-  type FaultHooks,
   type MailboxOptions,
   type RestartType,
   Simulator,
@@ -22,6 +21,7 @@ import {
   type TreeNode,
 } from "../../src/actor/mod.ts";
 import { MailboxNode } from "../../src/actor/mailbox_node.ts";
+import type { FaultChances } from "../../src/actor/simulator.ts";
 import type { DeclaredOptions, TreeRefs } from "../../src/actor/system.ts";
 import { hashOf } from "./campaign.ts";
 import {
@@ -88,6 +88,7 @@ class Storm implements ChaosWorld {
   readonly #definition = chaosActor(this);
   readonly #outside = new Sender(this, "outside", () => true);
   readonly #simulator: Simulator;
+  readonly #faults: { -readonly [K in keyof FaultChances]: FaultChances[K] } = {};
   #spawned = 0;
   #rootGaveUp = false;
 
@@ -96,7 +97,7 @@ class Storm implements ChaosWorld {
     this.ledger = new Ledger(record);
     this.#simulator = new Simulator({
       seed,
-      faults: this.#faults(),
+      faults: this.#faults,
       system: {
         ...this.#supervisor("/wick", "wick", 0),
         intensity: this.dice.between(3, 60),
@@ -186,30 +187,6 @@ class Storm implements ChaosWorld {
     return this.#system.ref(Chaos, path);
   }
 
-  // ---- faults ---------------------------------------------------------------------------------------
-
-  #faults(): FaultHooks {
-    const { dice } = this;
-    return {
-      beforeInit: (_path, incarnation) => {
-        if (this.calm || incarnation === 1 || !dice.percent(10)) return;
-        throw new Error("init fails by chance");
-      },
-      beforeHandle: () => {
-        if (!this.calm && dice.percent(2)) throw new Error("crash by chance");
-      },
-      onTheWay: () => {
-        const mail = this.ledger.onTheWay;
-        if (this.calm || mail === null) return 0;
-        const fate = dice.below(100);
-        if (fate < 2) return -1;
-        if (fate >= 6) return 0;
-        mail.held = true;
-        return dice.between(1, 60);
-      },
-    };
-  }
-
   #died({ path, type, payload, reason }: DeadLetter): void {
     if (type === "tick" || type === "gone") return this.ledger.note(`  ${type} is dead: ${reason}`);
     const node = this.#system.nodeAt(path);
@@ -229,8 +206,19 @@ class Storm implements ChaosWorld {
     await this.#stop();
   }
 
+  /** Between calm, where everything must work, and whatever may happen. */
+  #setCalm(calm: boolean): void {
+    this.calm = calm;
+    Object.assign(
+      this.#faults,
+      calm
+        ? { crash: 0, failInit: 0, drop: 0, delay: 0 }
+        : { crash: 0.02, failInit: 0.1, drop: 0.02, delay: 0.04, delayMaxMs: 60 },
+    );
+  }
+
   async #rage(steps: number): Promise<void> {
-    this.calm = false;
+    this.#setCalm(false);
     for (let step = 0; step < steps; step++) {
       await this.#step();
       this.#checkAccount();
@@ -309,7 +297,7 @@ class Storm implements ChaosWorld {
   // ---- calm: everything works again -----------------------------------------------------------------
 
   async #calmDown(): Promise<void> {
-    this.calm = true;
+    this.#setCalm(true);
     this.ledger.note("all is calm");
     await this.#simulator.advance(CALM_MS);
     this.#checkAccount();
@@ -351,7 +339,7 @@ class Storm implements ChaosWorld {
     if (!over) this.ledger.violate(`the stop was not over after ${deadlineMs} ms`);
     this.#checkAccount();
     // What comes too late must do no harm.
-    this.calm = true;
+    this.#setCalm(true);
     await this.#simulator.advance(1_000);
     this.#checkAccount();
     this.#checkEnd();

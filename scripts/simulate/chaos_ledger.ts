@@ -26,8 +26,6 @@ export interface Mail {
   readonly to: string;
   /** False for what its sender's context refused. */
   sent: boolean;
-  /** Held up on its way by a fault, so later ones may overtake it. */
-  held: boolean;
   begun: number;
   stashes: number;
   finished: boolean;
@@ -113,7 +111,6 @@ export class Ledger {
       stream,
       to,
       sent: false,
-      held: false,
       begun: 0,
       stashes: 0,
       finished: false,
@@ -148,7 +145,7 @@ export class Ledger {
     if (mail.finished || ++mail.begun > 1 + mail.stashes) {
       this.violate(`#${id} was handled more than once`);
     }
-    if (!mail.held && mail.stashes === 0) {
+    if (mail.stashes === 0) {
       const last = this.#lastBegun.get(mail.stream) ?? 0;
       if (last > id) this.violate(`${mail.stream}: #${id} came after #${last}`);
       this.#lastBegun.set(mail.stream, id);

@@ -65,7 +65,10 @@ export class SeededScheduler implements Scheduler {
   }
 }
 
-/** Chances of faults, each per occasion, 0 to 1. */
+/** Between the arrivals of two messages that were held up. */
+const ARRIVALS_APART_MS = 0.001;
+
+/** Chances of faults, each per occasion, 0 to 1. They may be changed while the tree runs. */
 export interface FaultChances {
   /** An actor crashes on a message. */
   readonly crash?: number;
@@ -187,24 +190,27 @@ function hooksOf(
 ): FaultHooks {
   if ("beforeInit" in faults) return faults;
   const arrivals = new Map<string, number>();
-  const { crash = 0, failInit = 0, drop = 0, delay = 0, delayMaxMs = 100 } = faults;
+  const happens = (chance: number | undefined) => chance !== undefined && random.next() < chance;
   return {
     beforeInit(path, incarnation) {
-      if (incarnation > 1 && isUp() && random.next() < failInit) {
+      if (incarnation > 1 && isUp() && happens(faults.failInit)) {
         throw new Error(`init of ${path} failed by chance`);
       }
     },
     beforeHandle(path, type) {
-      if (isUp() && random.next() < crash) throw new Error(`${path} crashed by chance on ${type}`);
+      if (isUp() && happens(faults.crash)) throw new Error(`${path} crashed by chance on ${type}`);
     },
     onTheWay(path) {
       if (!isUp()) return 0;
-      if (random.next() < drop) return -1;
+      if (happens(faults.drop)) return -1;
       // What is held up holds up what comes after it: order between two actors is guaranteed.
       const nowMs = clock.now();
-      const held = random.next() < delay ? nowMs + 1 + random.next() * (delayMaxMs - 1) : nowMs;
-      const arrivesMs = Math.max(held, arrivals.get(path) ?? 0);
-      arrivals.set(path, arrivesMs);
+      const delayMaxMs = faults.delayMaxMs ?? 100;
+      const held = happens(faults.delay) ? nowMs + 1 + random.next() * (delayMaxMs - 1) : nowMs;
+      const lastMs = arrivals.get(path) ?? -Infinity;
+      // Apart, so that neither rounding nor a send at the very moment of an arrival turns them round.
+      const arrivesMs = lastMs < nowMs ? held : Math.max(held, lastMs + ARRIVALS_APART_MS);
+      if (arrivesMs > nowMs) arrivals.set(path, arrivesMs);
       return arrivesMs - nowMs;
     },
   };

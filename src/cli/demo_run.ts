@@ -6,6 +6,7 @@
  */
 
 import type { Random } from "../actor/clock.ts";
+import type { LogSink } from "../actor/mod.ts";
 import { type SyntheticFeed, syntheticFeed } from "../feed/synthetic.ts";
 import { sameBarrierHalf, sameRow } from "../label/correction.ts";
 import { Labeler } from "../label/labeler.ts";
@@ -49,7 +50,7 @@ export interface DemoTree {
 }
 
 /** Starts the tree on one source. */
-export type StartDemoTree = (source: () => FeedSource) => Promise<DemoTree>;
+export type StartDemoTree = (source: () => FeedSource, log: LogSink) => Promise<DemoTree>;
 
 /** Candles a second: brisk enough to see, slow enough to read. */
 const RATE_PER_SECOND = 4_000;
@@ -81,9 +82,10 @@ export async function runDemoTree(
       `corrections and bad rows\n` +
       (options.seconds === 0 ? "until Ctrl-C\n" : `for ${options.seconds} s; Ctrl-C ends it\n`),
   );
-  const tree = await start(sourceOf);
+  const lines: Lines = { above: (text) => io.err(text) };
+  const tree = await start(sourceOf, logTo(lines));
   try {
-    const killed = await watch(tree, options, io, startMs);
+    const killed = await watch(tree, options, io, startMs, lines);
     const failure = tree.gaveUp();
     if (failure !== null) {
       io.err(`wick demo: the tree gave up: ${failure.message}\n`);
@@ -104,12 +106,14 @@ async function watch(
   options: DemoOptions,
   io: CliIo,
   startMs: number,
+  lines: Lines,
 ): Promise<string | null> {
   const endMs = options.seconds === 0 ? Infinity : startMs + options.seconds * 1_000;
   const killAtMs = startMs + (options.seconds || 60) * 1_000 * KILL_AT_SHARE;
   const line = io.isTerminal.stderr
     ? new ProgressLine(io, () => progress(tree, io, startMs))
     : null;
+  if (line !== null) lines.above = (text) => line.above(text);
   let killed: string | null = null;
   let plainMs = startMs + PLAIN_PROGRESS_MS;
   try {
@@ -118,9 +122,7 @@ async function watch(
       const nowMs = io.clock.now();
       if (killed === null && nowMs >= killAtMs) {
         killed = tree.killWorker();
-        const said = `${seconds(nowMs - startMs)} ${killed} is killed, on purpose\n`;
-        if (line === null) io.err(said);
-        else line.above(said);
+        lines.above(`${seconds(nowMs - startMs)}  ${killed} is killed, on purpose\n`);
       }
       if (line === null && nowMs >= plainMs) {
         plainMs += PLAIN_PROGRESS_MS;
@@ -129,6 +131,7 @@ async function watch(
     }
   } finally {
     await line?.[Symbol.asyncDispose]();
+    lines.above = (text) => io.err(text);
   }
   return killed;
 }
@@ -144,7 +147,7 @@ async function progress(tree: DemoTree, io: CliIo, startMs: number): Promise<str
     `${count(pool.labels)} labels`,
     `${count(pool.revised)} revised`,
     `${count(feed.rejected)} refused`,
-    `${count(tree.restarts())} restarts`,
+    plural(tree.restarts(), "restart"),
   ].join("  ");
 }
 
@@ -232,8 +235,8 @@ function textOf(summary: Summary): string {
   const rate = count(summary.candles / summary.seconds);
   const killed = summary.killed === null
     ? "nothing was killed"
-    : `${summary.killed} was killed: ${count(summary.restarts)} restart, ` +
-      `${count(summary.wentBack)} times batches went back`;
+    : `${summary.killed} was killed: ${plural(summary.restarts, "restart")}, ` +
+      `batches went back ${plural(summary.wentBack, "time")}, nothing lost`;
   return [
     `Wick ran ${summary.seconds} s on seed ${summary.seed}`,
     `  candles   ${count(summary.candles)} committed, ${rate}/s, ` +
@@ -244,6 +247,23 @@ function textOf(summary: Summary): string {
     `  check     ${verdict}`,
     "",
   ].join("\n");
+}
+
+/** Where lines for people go: above the progress line while there is one. */
+interface Lines {
+  above: (text: string) => void;
+}
+
+function logTo(lines: Lines): LogSink {
+  return (level, path, message, fields) => {
+    if (level === "debug" || level === "info") return;
+    const why = fields?.error ?? fields?.message;
+    lines.above(`       ${path} ${message}${why === undefined ? "" : `: ${why}`}\n`);
+  };
+}
+
+function plural(value: number, noun: string): string {
+  return `${count(value)} ${noun}${value === 1 ? "" : "s"}`;
 }
 
 function seconds(ms: number): string {

@@ -105,7 +105,7 @@ export const LABEL: Command = {
   examples: [
     { line: "wick label EURUSD_H1.csv.gz > labels.csv", about: "two ATR either way, six bars" },
     { line: "wick label --horizon 24 --up 3 --down 1 --out labels.csv H4.csv", about: "" },
-    { line: "zcat *.csv.gz | wick label - --format ndjson | head", about: "from a pipe" },
+    { line: "zcat H1.csv.gz | wick label - --format ndjson | head", about: "from a pipe" },
     {
       line: "wick label H1.csv --finer M1.csv --bar-ms 3600000",
       about: "minutes decide what hours leave open",

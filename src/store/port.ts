@@ -32,7 +32,10 @@ export interface SeriesCommit {
   } | null;
   /** Rows with a final half. */
   readonly labels: readonly Rows<LabelBlock>[];
-  /** Rows in this range that are not among `labels` cease to be. */
+  /**
+   * Rows in this range that are not among `labels` cease to be, with revision + 1, those of candles
+   * that `replace` takes out too. One that comes back goes on counting.
+   */
   readonly relabelled: {
     readonly fromTs: number;
     readonly toTs: number;

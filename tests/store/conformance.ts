@@ -7,7 +7,7 @@
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import type { CandleBlock } from "../../src/market/block.ts";
 import type { CommitBatch, CommitResult, SeriesCommit, Store } from "../../src/store/port.ts";
-import { Chance } from "../label/support.ts";
+import { Chance, SEED } from "../label/support.ts";
 import {
   all,
   batch,
@@ -25,7 +25,6 @@ import {
   sortedLog,
 } from "./support.ts";
 
-const SEED = Number(Deno.env.get("WICK_SEED") ?? Math.floor(Math.random() * 2 ** 31));
 const S = "EUR_USD:M1", OTHER = "GBP_USD:M1";
 const HASH = "0123456789abcdef", HASH_2 = "fedcba9876543210";
 
@@ -33,7 +32,6 @@ type Open = () => Store | Promise<Store>;
 
 /** Registers the tests of one backend. `open` gives an empty store each time; the tests close it. */
 export function storeConformance(name: string, open: Open): void {
-  console.log(`${name} conformance seed ${SEED} (WICK_SEED=${SEED} repeats it)`);
   const test = (what: string, run: (store: Store) => Promise<void>) =>
     Deno.test(`${name}: ${what}`, async () => {
       const store = await open();
