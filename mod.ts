@@ -25,6 +25,7 @@ import { labelFile } from "./actors/label_file.ts";
 import { PATHS, startWick } from "./actors/tree.ts";
 import config from "./deno.json" with { type: "json" };
 import { systemRandom } from "./src/actor/clock.ts";
+import { threadEntry } from "./src/actor/thread_url.ts";
 import { ThreadNode } from "./src/actor/thread_node.ts";
 import { type DemoTree, runDemoTree, type StartDemoTree } from "./src/cli/demo_run.ts";
 import { processIo } from "./src/cli/io.ts";
@@ -57,13 +58,6 @@ export * from "./src/label/labeler.ts";
 export * from "./src/label/levels.ts";
 export * from "./src/label/params.ts";
 export * from "./src/label/rows.ts";
-
-/** The entry of a thread: TypeScript in the source tree, JavaScript of that name beside a bundle. */
-function entryOf(source: URL): URL {
-  if (import.meta.url.endsWith(".ts")) return source;
-  const name = source.pathname.replace(/^.*\//, "").replace(/\.ts$/, ".js");
-  return new URL(`./${name}`, import.meta.url);
-}
 
 /** The tree as the demo sees it. */
 const startDemoTree: StartDemoTree = async (source, log) => {
@@ -103,7 +97,7 @@ if (import.meta.main) {
     version: config.version,
     labelFile: {
       actor: labelFile,
-      entry: entryOf(new URL("./actors/threads/label_file.ts", import.meta.url)),
+      entry: threadEntry(new URL("./actors/threads/label_file.ts", import.meta.url)),
     },
     runDemo: (options, io) => runDemoTree(startDemoTree, systemRandom, options, io),
   };

@@ -42,6 +42,7 @@ import {
 } from "../src/actor/mod.ts";
 import { Admission, ADMISSION_DEFAULTS, type AdmissionOptions } from "../src/label/admission.ts";
 import { applyChanges, candlesIn } from "../src/label/change.ts";
+import { compareLabels } from "../src/label/correction.ts";
 import { rowObject } from "../src/label/row_object.ts";
 import { historyBars, type LabelParams, labelParams, paramHash } from "../src/label/params.ts";
 import {
@@ -49,7 +50,9 @@ import {
   type CandleBlock,
   concatCandles,
   decodeLabels,
+  emptyCandles,
   type LabelBlock,
+  sliceCandles,
 } from "../src/market/block.ts";
 import { partitionOf } from "../src/market/partition.ts";
 import type { CommitBatch, CommitResult, Rows, SeriesCommit, Tail } from "../src/store/port.ts";
@@ -120,6 +123,8 @@ interface Part {
   labels: Rows<LabelBlock> | null;
   /** Set for a part with late, corrected or deleted candles once it was worked out. */
   rewrite: SeriesCommit | null;
+  /** Rows that a rewrite changed or added: what it computed anew and found the same is no news. */
+  news: readonly Rows<LabelBlock>[] | null;
   rewrites: boolean;
 }
 
@@ -139,6 +144,9 @@ interface Outbox {
   parts: Part[];
   rows: number;
   requests: number;
+  /** Memory of earlier requests that came back: columns lie outside the heap, so a thread's garbage
+   * collector would let hundreds of megabytes of them gather. */
+  spares: Float64Array[];
 }
 
 /** See {@linkcode LabelPool}. */
@@ -159,7 +167,7 @@ export const labelPool = actor(LabelPool, (ctx, args: LabelPoolArgs) => {
       const refusal = pool.computeRefusal(request.priority, ctx.waitedMs);
       if (refusal !== null) return refusal;
       const reply = ctx.defer<ComputeReply>();
-      pool.compute(request).then(reply.resolve, reply.reject);
+      pool.compute(request).then((rows) => reply.resolve(rows), (error) => reply.reject(error));
       return reply;
     },
     status: () => pool.status(),
@@ -224,7 +232,7 @@ class Pool {
     this.#hash = paramHash(this.#params);
     this.#history = Math.min(TAIL_BARS_MAX, historyBars(this.#params));
     this.#admission = new Admission(args.admission ?? ADMISSION_DEFAULTS);
-    this.#outboxes = args.workers.map((ref) => ({ ref, parts: [], rows: 0, requests: 0 }));
+    this.#outboxes = args.workers.map((ref) => ({ ref, parts: [], rows: 0, requests: 0, spares: [] }));
   }
 
   // ---- in -----------------------------------------------------------------------------------------
@@ -295,6 +303,7 @@ class Pool {
         tail: null,
         labels: null,
         rewrite: null,
+        news: null,
         rewrites: false,
       });
     }
@@ -418,11 +427,11 @@ class Pool {
       const id = ++this.#requestId;
       const epoch = this.#epoch;
       this.#requests.set(id, { outbox, parts });
-      outbox.ref.ask("label", requestOf(parts, rows), ANSWER).then(
+      outbox.ref.ask("label", requestOf(parts, rows, outbox.spares.pop()), ANSWER).then(
         (reply) => this.#self.tell("labelled", { id, reply }),
         (error) => {
-          this.#requests.delete(id);
-          outbox.requests--;
+          // Given up already, and counted, when the pool has failed since.
+          if (this.#requests.delete(id)) outbox.requests--;
           this.#fail(epoch, "worker", error);
         },
       );
@@ -434,6 +443,7 @@ class Pool {
     if (request === undefined) return;
     this.#requests.delete(id);
     request.outbox.requests--;
+    request.outbox.spares.push(new Float64Array(reply.data.buffer));
     if (reply.cold.length > 0) {
       this.failed(this.#epoch, "worker", "a worker lost its state");
       return;
@@ -465,8 +475,8 @@ class Pool {
     }
   }
 
-  async #rewriteOf(part: Part): Promise<SeriesCommit> {
-    const { block, series } = part;
+  async #rewriteOf(part: Part, block: CandleBlock = part.block): Promise<SeriesCommit> {
+    const { series } = part;
     const { store } = this.#args;
     const fromTs = block.ts.reduce((least, ts) => Math.min(least, ts), Infinity);
     const toTs = block.ts.reduce((most, ts) => Math.max(most, ts), -Infinity) + 1;
@@ -483,8 +493,8 @@ class Pool {
     const { candles, range } = applyChanges(before.candles, block);
     if (range === null) return empty;
     if (before.truncated) {
-      this.#tooOld(part);
-      return empty;
+      const rest = this.#withoutTooOld(block, before.candles.ts[around + 1] ?? Infinity);
+      return rest.length === 0 ? empty : this.#rewriteOf(part, rest);
     }
     // Taken out first: the window's columns go to the worker.
     const replace = { ...range, candles: candlesIn(candles, range) };
@@ -492,6 +502,11 @@ class Pool {
     const request = { window: { ...before, candles }, changed: range };
     const { labels, range: relabelled } = await worker.ask("rewrite", request, ANSWER);
     const rows = decodeLabels(labels);
+    const held = { series: series.key, paramHash: this.#hash, ...relabelled, limit: TAIL_BARS_MAX };
+    const was = await store.ask("labelBlock", held, ANSWER);
+    const { changed, added } = compareLabels(was.labels, rows);
+    part.news = [...changed, ...added].sort((a, b) => a - b)
+      .map((row) => ({ block: rows, from: row, to: row + 1 }));
     return {
       ...empty,
       replace,
@@ -500,9 +515,17 @@ class Pool {
     };
   }
 
-  /** Late candles from before what the store keeps: their labels cannot be computed any more. */
-  #tooOld(part: Part): void {
-    this.#bury(part.series.key, part.block);
+  /**
+   * Buries late candles from before what the store keeps, since their labels cannot be computed any
+   * more; gives those from `fromTs` on, which can.
+   */
+  #withoutTooOld(block: CandleBlock, fromTs: number): CandleBlock {
+    const late = rowsWhere(block, (ts) => ts < fromTs);
+    const kept = late.length === 0
+      ? emptyCandles(block.series)
+      : rowsWhere(block, (ts) => ts >= fromTs);
+    this.#bury(block.series, late.length === 0 ? block : late);
+    return kept;
   }
 
   rewritten({ epoch, part, commit }: Rewritten): void {
@@ -571,7 +594,7 @@ class Pool {
     const runs = new Map<LabelBlock, LabelRun[]>();
     for (const batch of done) {
       for (const part of batch.parts) {
-        for (const { block, from, to } of labelsOf(part)) {
+        for (const { block, from, to } of part.news ?? labelsOf(part)) {
           const run = { series: part.series.key, from, to };
           const known = runs.get(block);
           if (known === undefined) runs.set(block, [run]);
@@ -641,9 +664,17 @@ class Pool {
 
   async compute(request: ComputeRequest): Promise<ComputeReply> {
     const params = labelParams(request.params as Partial<LabelParams>);
-    const { series, fromTs, toTs } = request;
+    const { series, fromTs, limit } = request;
     const around = Math.min(COMPUTE_BARS_MAX, historyBars(params));
-    const window = await this.#args.store.ask("window", { series, fromTs, toTs, around }, ANSWER);
+    const { store } = this.#args;
+    // One row a candle: what lies beyond the limit need not be read.
+    const wanted = await store.ask(
+      "candleBlock",
+      { series, fromTs, toTs: request.toTs, limit },
+      ANSWER,
+    );
+    const toTs = wanted.length === 0 ? fromTs : (wanted.ts[wanted.length - 1] as number) + 1;
+    const window = await store.ask("window", { series, fromTs, toTs, around }, ANSWER);
     const outbox = this.#outboxes.reduce((a, b) => b.rows < a.rows ? b : a);
     const reply = await outbox.ref.ask(
       "compute",
@@ -693,6 +724,15 @@ function mergedBySeries(blocks: readonly CandleBlock[]): readonly CandleBlock[] 
   );
 }
 
+/** Some rows of a block, deletions too, in their order. */
+function rowsWhere(block: CandleBlock, keep: (ts: number) => boolean): CandleBlock {
+  const rows = [...block.ts.keys()].filter((row) => keep(block.ts[row] as number));
+  return concatCandles([
+    emptyCandles(block.series),
+    ...rows.map((row) => sliceCandles(block, row, row + 1)),
+  ]);
+}
+
 /** Strictly ascending, after `lastTs`, nothing deleted. */
 function isAppend(block: CandleBlock, lastTs: number): boolean {
   if (block.deleted !== null) return false;
@@ -705,9 +745,11 @@ function isAppend(block: CandleBlock, lastTs: number): boolean {
   return true;
 }
 
-/** The parts' rows in one buffer, column by column. */
-function requestOf(parts: readonly Part[], rows: number) {
-  const data = new Float64Array(rows * CANDLE_COLUMNS.length);
+/** The parts' rows in one buffer, column by column; `spare` is used if they fit. */
+function requestOf(parts: readonly Part[], rows: number, spare: Float64Array | undefined) {
+  const numbers = rows * CANDLE_COLUMNS.length;
+  const fits = spare !== undefined && spare.length >= numbers;
+  const data = fits ? spare.subarray(0, numbers) : new Float64Array(numbers);
   const bases = new Float64Array(parts.length);
   const ends = new Int32Array(parts.length);
   const series: string[] = [];

@@ -73,7 +73,7 @@ export const labelWorker = actor(LabelWorker, (ctx, args: LabelWorkerArgs) => {
       candles += block.length;
       labels += out.length;
       const found = encodeLabelRows(out.columns, out.length, "", hash);
-      return { labels: found, ends: rowEnds, cold, tookMs: ctx.clock.now() - startMs };
+      return { labels: found, ends: rowEnds, cold, tookMs: ctx.clock.now() - startMs, data };
     },
 
     rewrite: ({ window, changed }) => {

@@ -98,6 +98,8 @@ export interface LabelReply {
   readonly cold: number[];
   /** Time the labelling took, ms. */
   readonly tookMs: number;
+  /** The memory of the request's columns, given back for the next one. */
+  readonly data: Float64Array;
 }
 
 const labelParams = z.strictObject({

@@ -14,6 +14,7 @@ import {
   type System,
   type SystemOptions,
 } from "../src/actor/mod.ts";
+import { threadEntry } from "../src/actor/thread_url.ts";
 import type { AdmissionOptions } from "../src/label/admission.ts";
 import type { LabelParams } from "../src/label/params.ts";
 import { DEFAULT_PARAMS } from "../src/label/params.ts";
@@ -31,7 +32,6 @@ import {
   Store,
 } from "./protocols.ts";
 import { store, type StoreArgs } from "./store.ts";
-import { threadUrl } from "./threads/url.ts";
 
 /** A feed of the tree. */
 export interface FeedSpec {
@@ -105,7 +105,10 @@ export function wickTree(options: WickOptions = {}): SystemOptions {
                     name: worker,
                     args: { params },
                     mailbox: BLOCKS_MAILBOX,
-                    thread: { entry: threadUrl("label_worker"), prewarm: true },
+                    thread: {
+                      entry: threadEntry(new URL("./threads/label_worker.ts", import.meta.url)),
+                      prewarm: true,
+                    },
                   })
                 ),
               },

@@ -5,10 +5,7 @@
  * @module
  */
 
-import { Labeler } from "../../src/label/labeler.ts";
-import type { LabelParams } from "../../src/label/params.ts";
-import { LabelBuilder } from "../../src/label/rows.ts";
-import { type CandleBlock, LABEL_COLUMNS, type LabelBlock } from "../../src/market/block.ts";
+import { LABEL_COLUMNS, type LabelBlock } from "../../src/market/block.ts";
 import { SERIES_COUNT, seriesKey } from "./market.ts";
 
 const FLOATS = LABEL_COLUMNS.filter(([, type]) => type === "f64").map(([name]) => name);
@@ -60,22 +57,4 @@ export class Checksums {
       );
     }
   }
-}
-
-/** What the pure labeler says about each series; `blockOf` yields its candles. */
-export function expectedLabels(
-  params: LabelParams,
-  blockOf: (series: number) => CandleBlock,
-): Checksums {
-  const expected = new Checksums();
-  const out = new LabelBuilder(1_024);
-  const labeler = new Labeler(params, { emit: "final" });
-  for (let series = 0; series < SERIES_COUNT; series++) {
-    const block = blockOf(series);
-    out.clear();
-    labeler.reset();
-    labeler.push(block, 0, block.length, out);
-    expected.add(series, out.columns, 0, out.length);
-  }
-  return expected;
 }

@@ -5,31 +5,19 @@
  * @module
  */
 
-import { systemClock } from "../../src/actor/mod.ts";
-import { fileSource } from "../../src/feed/file_source.ts";
-import type { FeedSource } from "../../src/feed/port.ts";
-import { sameRow } from "../../src/label/correction.ts";
+import { fileURLToPath } from "node:url";
 import { Labeler } from "../../src/label/labeler.ts";
-import { DEFAULT_PARAMS, paramHash } from "../../src/label/params.ts";
+import { DEFAULT_PARAMS } from "../../src/label/params.ts";
 import { LabelBuilder } from "../../src/label/rows.ts";
-import { MemoryStore, type MemoryStoreOptions } from "../../src/store/memory.ts";
-import type { PublishedLabels } from "../../actors/protocols.ts";
-import { startWick } from "../../actors/tree.ts";
-import { Checksums, expectedLabels } from "./checksum.ts";
-import { type Market, SERIES_COUNT, seriesKey, seriesOf } from "./market.ts";
-import { RssPeak } from "./rss.ts";
 import { verify } from "../support/workload.ts";
-
-/** Bounds of the store, which make its memory bounded: 50 MB for candles, labels and log. */
-export const STORE: MemoryStoreOptions = { barsMax: 256, logRowsMax: 50_000 };
-/** Rows of a batch of the file feed: 32 of each series when the file is in the order of time. */
-export const BATCH_ROWS = 32_768;
-export const WORKERS = 2;
+import { Checksums } from "./checksum.ts";
+import { type Market, SERIES_COUNT } from "./market.ts";
+import type { PassReport } from "./pass.ts";
 
 /** One pass over the file. */
 export interface Pass {
   readonly candlesPerSecond: number;
-  /** Highest resident memory of the process, MB, the bench in it. */
+  /** Highest resident memory of the process, MB. */
   readonly rssMb: number;
 }
 
@@ -39,6 +27,7 @@ export class LabelFile implements Disposable {
   readonly #directory = Deno.makeTempDirSync({ prefix: "wick-bench-" });
   readonly #path = `${this.#directory}/candles.csv`;
   readonly #bars: number;
+  /** All rows that come out. */
   readonly #expected: Checksums;
   readonly bytes: number;
 
@@ -46,7 +35,7 @@ export class LabelFile implements Disposable {
     this.#market = market;
     this.#bars = bars;
     this.bytes = market.writeCsv(this.#path, bars);
-    this.#expected = expectedLabels(DEFAULT_PARAMS, (series) => market.block(series, 0, bars));
+    this.#expected = this.#labels(() => 0);
   }
 
   get candles(): number {
@@ -59,64 +48,46 @@ export class LabelFile implements Disposable {
   }
 
   /**
-   * Runs the file through a fresh tree. `every-label` has each published row hashed and compared,
-   * which takes time; `counts` compares counts, and bit for bit what the store holds in the end.
+   * Runs the file through a fresh tree in a fresh process. `every-label` has each published row
+   * hashed and compared, which takes time; `counts` compares the number of all rows, and every bit
+   * of those that the store holds in the end.
    *
    * @throws {Error} when a label is missing or differs from the pure labeler's.
    */
   async pass(check: "every-label" | "counts"): Promise<Pass> {
-    const backend = new MemoryStore(STORE);
-    const found = new Checksums();
-    const source = new TimedSource(fileSource(systemClock, {
-      path: this.#path,
-      rowsMax: BATCH_ROWS,
-    }));
-    const onLabels = ({ labels }: PublishedLabels) => {
-      for (const { block, runs } of labels) {
-        for (const { series, from, to } of runs) found.add(seriesOf(series), block, from, to);
-      }
-    };
-    const rss = new RssPeak();
-    const wick = await startWick({
-      workers: WORKERS,
-      store: { kind: "open", backend },
-      feeds: [{ name: "file", source: () => source }],
-      ...(check === "every-label" ? { onLabels } : {}),
+    const child = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", fileURLToPath(new URL("pass.ts", import.meta.url)), this.#path, check],
+      stdout: "piped",
+      stderr: "inherit",
     });
-    await wick.feed("file").ask("ended", {}, { timeoutMs: 600_000 });
-    const tookMs = performance.now() - source.openedMs;
-    const rssMb = rss.stop();
-    const { candles, labels } = await wick.pool.ask("status", {});
-    await wick.system.stop();
-    verify("candles committed", candles, this.candles);
-    verify("labels committed", labels, this.#expected.rows);
-    if (check === "every-label") found.verify(this.#expected);
-    this.#verifyStore(backend);
-    return { candlesPerSecond: this.candles / tookMs * 1_000, rssMb };
+    const { success, stdout } = await child.output();
+    if (!success) throw new Error("Cannot measure throughput: the pass failed, see above");
+    const report = JSON.parse(new TextDecoder().decode(stdout)) as PassReport;
+    verify("candles committed", report.candles, this.candles);
+    verify("labels committed", report.labels, this.#expected.rows);
+    if (report.published !== null) checksumsOf(report.published).verify(this.#expected);
+    const { counts } = report.stored;
+    checksumsOf(report.stored).verify(this.#labels((series) => counts[series] as number));
+    return { candlesPerSecond: this.candles / report.tookMs * 1_000, rssMb: report.rssMb };
   }
 
-  /** Every label row that the store kept is, bit for bit, the last word of the pure labeler. */
-  #verifyStore(store: MemoryStore): void {
-    const hash = paramHash(DEFAULT_PARAMS);
+  /**
+   * What the pure labeler says: all rows of each series in the order in which they come out, or
+   * the last `lastOf` events as they are in the end.
+   */
+  #labels(lastOf: (series: number) => number): Checksums {
+    const expected = new Checksums();
     const out = new LabelBuilder(this.#bars);
     const labeler = new Labeler(DEFAULT_PARAMS, { emit: "final" });
     for (let series = 0; series < SERIES_COUNT; series++) {
       out.clear();
       labeler.reset();
       labeler.push(this.#market.block(series, 0, this.#bars), 0, this.#bars, out);
-      const rowAt = new Map<number, number>();
-      for (let row = 0; row < out.length; row++) rowAt.set(out.columns.ts[row] as number, row);
-      const kept = store.labels(seriesKey(series), hash, -Infinity, Infinity, Infinity).labels;
-      let same = 0;
-      for (let row = 0; row < kept.length; row++) {
-        const expected = rowAt.get(kept.ts[row] as number);
-        if (expected !== undefined && sameRow(kept, row, out.columns, expected)) same++;
-      }
-      verify(`labels of ${seriesKey(series)} in the store`, same, kept.length);
-      if (kept.length < Math.min(this.#bars, LEAST_KEPT) - WARM_AND_OPEN) {
-        throw new Error(`Cannot trust this run: the store holds ${kept.length} labels of a series`);
-      }
+      const last = lastOf(series);
+      if (last === 0) expected.add(series, out.columns, 0, out.length);
+      else for (const row of lastRows(out, last)) expected.add(series, out.columns, row, row + 1);
     }
+    return expected;
   }
 
   [Symbol.dispose](): void {
@@ -124,31 +95,16 @@ export class LabelFile implements Disposable {
   }
 }
 
-/** Rows that a series keeps at least once it was full, and those without a label at its ends. */
-const LEAST_KEPT = 128;
-const WARM_AND_OPEN = 20;
+/** Last row of each of the last `count` events. */
+function lastRows(out: LabelBuilder, count: number): number[] {
+  const rowAt = new Map<number, number>();
+  for (let row = 0; row < out.length; row++) rowAt.set(out.columns.ts[row] as number, row);
+  return [...rowAt].sort(([a], [b]) => a - b).slice(-count).map(([, row]) => row);
+}
 
-/** A source that remembers when it was opened: the threads are up by then. */
-class TimedSource implements FeedSource {
-  openedMs = NaN;
-  readonly name: string;
-  constructor(readonly inner: FeedSource) {
-    this.name = inner.name;
-  }
-  open(cursor: string | null): Promise<void> {
-    this.openedMs = performance.now();
-    return this.inner.open(cursor);
-  }
-  read(signal: AbortSignal) {
-    return this.inner.read(signal);
-  }
-  ack(cursor: string): Promise<void> {
-    return this.inner.ack(cursor);
-  }
-  close(): Promise<void> {
-    return this.inner.close();
-  }
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.inner.close();
-  }
+function checksumsOf({ counts, sums }: PassReport["stored"]): Checksums {
+  const checksums = new Checksums();
+  checksums.counts.set(counts);
+  checksums.sums.set(sums);
+  return checksums;
 }

@@ -170,7 +170,9 @@ export class SupervisorNode extends Node implements ParentNode, Runnable {
 
   /** Requests that this life will not see to are settled; exits and the like are void. */
   #clearInbox(): void {
-    for (const event of this.#inbox.splice(0)) if (event.kind === "stop") event.done();
+    if (this.#inbox.length > 0) {
+      for (const event of this.#inbox.splice(0)) if (event.kind === "stop") event.done();
+    }
     this.#stopDone?.();
     this.#stopDone = null;
   }
@@ -585,7 +587,9 @@ export class SupervisorNode extends Node implements ParentNode, Runnable {
   /** The procedure is over; the next event can be taken. */
   #settle(): void {
     // However it went, those that a group restart left out are stopped by now.
-    for (const child of this.#leftOut.splice(0)) this.#ended(child, "shutdown", null);
+    if (this.#leftOut.length > 0) {
+      for (const child of this.#leftOut.splice(0)) this.#ended(child, "shutdown", null);
+    }
     this.#purpose = null;
     this.#waitingFor = null;
     this.#list = [];

@@ -173,6 +173,7 @@ export class System implements Runtime, AsyncDisposable {
   /** Resolves once the declared tree is up; rejects with {@linkcode StartFailed}. */
   readonly started: Promise<void>;
   #startError: unknown = null;
+  #isUp = false;
   readonly #notStarted: (error: unknown) => void;
 
   constructor(options: SystemOptions) {
@@ -200,6 +201,7 @@ export class System implements Runtime, AsyncDisposable {
     this.#notStarted = started.reject;
     this.root = this.#supervisor({ ...options, name }, null, `/${name}`, {
       started: (failed, error) => {
+        this.#isUp = !failed;
         if (!failed) return started.resolve();
         this.#startError = error;
         this.#close(error);
@@ -469,7 +471,7 @@ export class System implements Runtime, AsyncDisposable {
 
   #close(error: unknown): void {
     if (this.root.state === "stopped") return;
-    this.#notStarted(error ?? new ActorStopped(this.root.path, "start"));
+    if (!this.#isUp) this.#notStarted(error ?? new ActorStopped(this.root.path, "start"));
     this.root.retire(error === null ? "shutdown" : "crash", error);
     this.asks.clear((ask) => new ActorStopped(ask.path, ask.type));
     this.scheduler.dispose();

@@ -34,12 +34,18 @@ Deno.test("a bundle of mod.ts and its thread entries labels as the source does",
     await Deno.writeTextFile(`${folder}/in.csv`, HEADER + rows.join(""));
     const words = ["label", `${folder}/in.csv`, "--horizon", "12"];
     const deno = ["run", "--quiet", "--no-config", "--allow-read", "--allow-write", "--allow-env"];
-    const [source, bundled, version] = await Promise.all([
+    const inBundle = { deno: [...deno, `${folder}/wick.js`], cwd: folder };
+    const [source, bundled, version, demo] = await Promise.all([
       wick(words),
-      wick(words, { deno: [...deno, `${folder}/wick.js`], cwd: folder }),
-      wick(["--version"], { deno: [...deno, `${folder}/wick.js`], cwd: folder }),
+      wick(words, inBundle),
+      wick(["--version"], inBundle),
+      wick(["demo", "--seconds", "2", "--seed", "7", "--json"], inBundle),
     ]);
     assertEquals(bundled, source);
     assert(bundled.out.length > 100_000);
     assertEquals(version.out, `wick ${JSON.parse(readText(`${ROOT}deno.json`)).version}\n`);
+    // The label workers of the demo run in threads, too.
+    const summary = JSON.parse(demo.out);
+    assertEquals([summary.killed, summary.checked.different], ["worker-0", 0]);
+    assert(summary.checked.rows > 1_000);
   }));
