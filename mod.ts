@@ -1,10 +1,33 @@
 /**
  * Wick keeps market data fresh, warm and labelled.
  *
- * As a library: the actor runtime, market data and labels. Run as the main module: the `wick`
- * command.
+ * As a library: the running tree ({@linkcode startWick}), and what it is made of: the actor
+ * runtime, market data, labels, feeds and the store. Run as the main module: the `wick` command.
  *
- * @example
+ * @example The whole tree on a synthetic feed: labels as they are committed
+ * ```ts
+ * import { rowObject, startWick, syntheticFeed, systemClock } from "./mod.ts";
+ *
+ * const endMs = Date.UTC(2020, 1, 1);
+ * const wick = await startWick({
+ *   workers: 1,
+ *   feeds: [{ name: "synthetic", source: () => syntheticFeed(systemClock, { seed: 7, endMs }) }],
+ *   onLabels({ labels }) {
+ *     for (const { block, runs } of labels) {
+ *       for (const { series, from, to } of runs) {
+ *         for (let row = from; row < to; row++) {
+ *           const { ts, label, hit, tb_ret } = rowObject(block, row);
+ *           console.log(series, ts, label, hit, tb_ret); // EUR_USD:H1 1578319200000 0 vertical …
+ *         }
+ *       }
+ *     }
+ *   },
+ * });
+ * await wick.feed("synthetic").ask("ended", {});
+ * await wick.system.stop();
+ * ```
+ *
+ * @example Labels of a file, without actors
  * ```ts
  * import { csvReader, Labeler, LabelBuilder, labelParams } from "./mod.ts";
  *
@@ -51,13 +74,41 @@ export * from "./src/market/segment.ts";
 export * from "./src/market/series.ts";
 export * from "./src/market/split.ts";
 
+export * from "./src/label/admission.ts";
 export * from "./src/label/correction.ts";
 export * from "./src/label/finer.ts";
 export * from "./src/label/format.ts";
 export * from "./src/label/labeler.ts";
 export * from "./src/label/levels.ts";
 export * from "./src/label/params.ts";
+export * from "./src/label/row_object.ts";
 export * from "./src/label/rows.ts";
+
+export * from "./src/feed/file_source.ts";
+export * from "./src/feed/port.ts";
+export * from "./src/feed/synthetic.ts";
+
+export { MemoryStore, type MemoryStoreOptions } from "./src/store/memory.ts";
+export type * from "./src/store/port.ts";
+
+// The port has a `Store` of its own.
+export {
+  Feed,
+  LabelPool,
+  type LabelRun,
+  LabelSink,
+  type PublishedLabels,
+  Store as StoreProtocol,
+} from "./actors/protocols.ts";
+export type { StoreArgs } from "./actors/store.ts";
+export {
+  type FeedSpec,
+  startWick,
+  type Wick,
+  type WickOptions,
+  wickRefs,
+  wickTree,
+} from "./actors/tree.ts";
 
 /** The tree as the demo sees it. */
 const startDemoTree: StartDemoTree = async (source, log) => {

@@ -181,7 +181,8 @@ export const feed = actor(Feed, async (ctx, args: FeedArgs) => {
 
     go: async () => {
       if (!goingBack) {
-        for (const one of sent) send(one);
+        // One that was read meanwhile is under way already.
+        for (const one of sent) if (one.state === "refused") send(one);
         return;
       }
       // A failure here crashes the feed: its supervisor starts it again from the store's cursor.
@@ -203,6 +204,8 @@ export const feed = actor(Feed, async (ctx, args: FeedArgs) => {
     },
     resume: () => {
       paused = false;
+      // It may never be quiet now; who asked for the pause must not wait for ever.
+      for (const waiter of pausing.splice(0)) waiter.resolve(null);
       readNext();
     },
     ended: () => {

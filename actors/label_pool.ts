@@ -23,8 +23,9 @@
  * what was given up from answers that count.
  *
  * ## Coalescing
- * Parts for one worker gather until it has room for another request and then travel as one, columns
- * of many series in one buffer. The busier the pool, the larger the requests.
+ * Parts for one worker travel as one request, columns of many series in one buffer. While a worker
+ * is at work, parts gather until it answers or a large request is full (J. Nagle, RFC 896): the
+ * busier the pool, the larger the requests.
  *
  * @module
  */
@@ -89,6 +90,8 @@ const BATCHES_UNDER_WAY_MAX = 10_000;
 const REQUEST_ROWS_MAX = 8_192;
 /** Requests a worker has at a time: one it works on, one that waits for it. */
 const REQUESTS_PER_WORKER = 2;
+/** Rows that are worth a second request: labelling them takes as long as sending them. */
+const SECOND_REQUEST_ROWS = 256;
 /** Batches of one commit. */
 const COMMIT_BATCHES_MAX = 1_024;
 /** Series the pool knows the state of; more are a setting away, and 20,000 cost 3 MB. */
@@ -139,11 +142,19 @@ interface Batch {
   rewriting: boolean;
 }
 
+/** Parts that travel together. */
+interface Request {
+  readonly id: number;
+  readonly outbox: Outbox;
+  readonly parts: Part[];
+}
+
 interface Outbox {
   readonly ref: WorkerRef;
   parts: Part[];
   rows: number;
-  requests: number;
+  /** Requests that are not answered yet. */
+  sent: Request[];
   /** Memory of earlier requests that came back: columns lie outside the heap, so a thread's garbage
    * collector would let hundreds of megabytes of them gather. */
   spares: Float64Array[];
@@ -204,7 +215,6 @@ class Pool {
   readonly #outboxes: Outbox[];
   /** Cursor of the last batch taken from each feed; forgotten when batches go back. */
   readonly #taken = new Map<string, string>();
-  readonly #requests = new Map<number, { outbox: Outbox; parts: Part[] }>();
   /** Batches under way in the order of their arrival. */
   #batches: Batch[] = [];
   #rows = 0;
@@ -232,7 +242,7 @@ class Pool {
     this.#hash = paramHash(this.#params);
     this.#history = Math.min(TAIL_BARS_MAX, historyBars(this.#params));
     this.#admission = new Admission(args.admission ?? ADMISSION_DEFAULTS);
-    this.#outboxes = args.workers.map((ref) => ({ ref, parts: [], rows: 0, requests: 0, spares: [] }));
+    this.#outboxes = args.workers.map((ref) => ({ ref, parts: [], rows: 0, sent: [], spares: [] }));
   }
 
   // ---- in -----------------------------------------------------------------------------------------
@@ -292,6 +302,8 @@ class Pool {
       left: 0,
       rewriting: false,
     };
+    // First, so that making room for a new series forgets none of this batch.
+    this.#batches.push(batch);
     for (const block of mergedBySeries(ingest.blocks)) {
       if (block.length === 0) continue;
       const series = this.#stateOf(block.series);
@@ -309,7 +321,6 @@ class Pool {
     }
     batch.left = parts.length;
     if (ingest.feed !== null && ingest.cursor !== null) this.#taken.set(ingest.feed, ingest.cursor);
-    this.#batches.push(batch);
     this.#rows += batch.rows;
     for (const part of parts) this.#place(part);
     this.#askFlush();
@@ -416,33 +427,43 @@ class Pool {
   }
 
   #send(outbox: Outbox): void {
-    while (outbox.parts.length > 0 && outbox.requests < REQUESTS_PER_WORKER) {
+    while (mayBeSent(outbox)) {
       let rows = 0, count = 0;
       while (count < outbox.parts.length && (count === 0 || rows < REQUEST_ROWS_MAX)) {
         rows += (outbox.parts[count++] as Part).block.length;
       }
       const parts = outbox.parts.splice(0, count);
       outbox.rows -= rows;
-      outbox.requests++;
       const id = ++this.#requestId;
       const epoch = this.#epoch;
-      this.#requests.set(id, { outbox, parts });
+      outbox.sent.push({ id, outbox, parts });
       outbox.ref.ask("label", requestOf(parts, rows, outbox.spares.pop()), ANSWER).then(
         (reply) => this.#self.tell("labelled", { id, reply }),
         (error) => {
           // Given up already, and counted, when the pool has failed since.
-          if (this.#requests.delete(id)) outbox.requests--;
+          this.#takeSent(id);
           this.#fail(epoch, "worker", error);
         },
       );
     }
   }
 
+  /**
+   * Takes out the request with this id; null when it was given up. Lists and no map: a small map
+   * that is always written to is made anew all the time, and those that reached the old generation
+   * keep what came after them alive until it is collected.
+   */
+  #takeSent(id: number): Request | null {
+    for (const { sent } of this.#outboxes) {
+      const at = sent.findIndex((request) => request.id === id);
+      if (at >= 0) return sent.splice(at, 1)[0] as Request;
+    }
+    return null;
+  }
+
   labelled(id: number, reply: LabelReply): void {
-    const request = this.#requests.get(id);
-    if (request === undefined) return;
-    this.#requests.delete(id);
-    request.outbox.requests--;
+    const request = this.#takeSent(id);
+    if (request === null) return;
     request.outbox.spares.push(new Float64Array(reply.data.buffer));
     if (reply.cold.length > 0) {
       this.failed(this.#epoch, "worker", "a worker lost its state");
@@ -651,11 +672,10 @@ class Pool {
     this.#outboxes.forEach((outbox, i) => {
       outbox.parts = [];
       outbox.rows = 0;
+      outbox.sent = [];
       const series = resets[i] as string[];
       if (series.length > 0) outbox.ref.tell("reset", { series });
     });
-    for (const { outbox } of this.#requests.values()) outbox.requests--;
-    this.#requests.clear();
     for (const batch of lost) batch.reply.resolve({ state: "failed", code, message });
     return true;
   }
@@ -743,6 +763,11 @@ function isAppend(block: CandleBlock, lastTs: number): boolean {
     before = ts;
   }
   return true;
+}
+
+function mayBeSent({ parts, rows, sent }: Outbox): boolean {
+  if (sent.length === 0) return parts.length > 0;
+  return sent.length < REQUESTS_PER_WORKER && rows >= SECOND_REQUEST_ROWS;
 }
 
 /** The parts' rows in one buffer, column by column; `spare` is used if they fit. */

@@ -154,13 +154,17 @@ export const LabelWorker = protocol("label_worker", {
 
 /** Rows from ≤ row < to of a block, all of one series. */
 export interface LabelRun {
+  /** Series key of the rows. */
   readonly series: string;
+  /** First row of the run. */
   readonly from: number;
+  /** Row after the last one. */
   readonly to: number;
 }
 
 /** Labels of one commit, published after it. */
 export interface PublishedLabels {
+  /** Seq of the commit in the store; ascending from one call to the next. */
   readonly seq: number;
   /** Each block once, with the rows in it that are meant; it may hold others. */
   readonly labels: readonly { readonly block: LabelBlock; readonly runs: readonly LabelRun[] }[];

@@ -35,20 +35,38 @@ import { store, type StoreArgs } from "./store.ts";
 
 /** A feed of the tree. */
 export interface FeedSpec {
+  /** Name of its actor; unique among the feeds. */
   readonly name: string;
+  /** Makes the source; called anew at every restart of the feed. */
   readonly source: () => FeedSource;
+  /**
+   * 0 to 10, default 5; under overload the lowest is refused first. Counts only when `bulk` is
+   * false.
+   */
   readonly priority?: number;
+  /**
+   * Whether the source can wait, as a file can; default true. Then only the bound on queued rows
+   * refuses it.
+   */
   readonly bulk?: boolean;
 }
 
 /** What the tree is made of. */
 export interface WickOptions {
+  /** Name of the root; default `wick`. */
   readonly name?: string;
+  /** Where candles, labels and cursors go; default: memory. */
   readonly store?: StoreArgs;
+  /** What a label is; default {@linkcode DEFAULT_PARAMS}. */
   readonly params?: LabelParams;
   /** Threads that label; default: the cores. */
   readonly workers?: number;
+  /**
+   * Expected delays at which requests, and batches of feeds that are not `bulk`, are refused;
+   * default {@linkcode ADMISSION_DEFAULTS}.
+   */
   readonly admission?: AdmissionOptions;
+  /** Started after everything else, in this order; default: none. */
   readonly feeds?: readonly FeedSpec[];
   /** Called with the labels of every commit, after it, in the order of commits. */
   readonly onLabels?: (published: PublishedLabels) => void;
@@ -60,9 +78,13 @@ export interface WickOptions {
 
 /** Refs into a running tree. */
 export interface Wick {
+  /** The whole tree: its nodes, dead letters and counts, and how to stop it. */
   readonly system: System;
+  /** Candles, labels and cursors as committed. */
   readonly store: Ref<typeof Store.definition>;
+  /** Takes candles and requests for labels. */
   readonly pool: Ref<typeof LabelPool.definition>;
+  /** The feed of that name; asking one that was not declared rejects with `ActorStopped`. */
   feed(name: string): Ref<typeof Feed.definition>;
 }
 
@@ -127,7 +149,10 @@ export function wickTree(options: WickOptions = {}): SystemOptions {
               }),
               {
                 name: "feeds",
-                intensity: 5,
+                // The pause grows with the restarts within the period: 60 s are reached in one of 5 min,
+                // and a source that cannot be opened stays below this intensity for ever.
+                intensity: 20,
+                periodMs: 300_000,
                 backoff: { minMs: 1_000, maxMs: 60_000 },
                 children: (options.feeds ?? []).map((spec) =>
                   child(feed, {

@@ -5,13 +5,16 @@
  *
  * @module
  */
-import { runDeno } from "./support/deno.ts";
+import { stripVTControlCharacters } from "node:util";
+import { type Finished, runDeno } from "./support/deno.ts";
 import { writeExampleConfig } from "./support/example_config.ts";
 import { ROOT } from "./support/root.ts";
 
 interface Step {
   readonly name: string;
   readonly args: readonly string[];
+  /** Judges what the command left; unless given, its exit code does. */
+  readonly judge?: (finished: Finished) => Finished;
 }
 
 const present = (path: string) => {
@@ -22,6 +25,47 @@ const present = (path: string) => {
     throw error;
   }
 };
+
+/** Every line of the modules in a folder. */
+function* ownLines(folder: string): Generator<string> {
+  for (const { name, isDirectory } of Deno.readDirSync(ROOT + folder)) {
+    const path = `${folder}/${name}`;
+    if (isDirectory) yield* ownLines(path);
+    else if (name.endsWith(".ts")) yield* Deno.readTextFileSync(ROOT + path).split("\n");
+  }
+}
+
+/**
+ * `deno doc --lint` without what nobody can put right:
+ *
+ * - a private type whose declaration is no line of `src` or `actors`: it belongs to a package (zod's
+ *   `ZodType`), and exporting it here would not make it ours;
+ * - the missing type of `const X = protocol(…)`: its type is the declaration itself, which an
+ *   annotation would repeat schema by schema.
+ *
+ * Internals that public types refer to are no case for this list: their declarations say
+ * `@internal`, which the lint honours. Passes only if every problem that deno counted is one of
+ * these two, so output of another shape fails.
+ */
+function judgeDocs({ success, output }: Finished): Finished {
+  if (success) return { success, output };
+  const own = new Set([...ownLines("src"), ...ownLines("actors")]);
+  const parts = stripVTControlCharacters(output).split(/^(?=error)/m);
+  const problems = parts.filter((part) => part.startsWith("error["));
+  const left = problems.filter((problem) => {
+    const [at = "", referenced] = [...problem.matchAll(/^ *\d+ \| (.*)$/gm)].map(([, code]) =>
+      code
+    );
+    const isOfPackage = problem.startsWith("error[private-type-ref]") &&
+      referenced !== undefined && !own.has(referenced);
+    const isProtocol = problem.startsWith("error[missing-explicit-type]") &&
+      /^export const \w+ = protocol\(/.test(at);
+    return !isOfPackage && !isProtocol;
+  });
+  const counted = Number(/Found (\d+) documentation lint error/.exec(parts.at(-1) ?? "")?.[1]);
+  if (problems.length !== counted) return { success, output };
+  return { success: left.length === 0, output: left.join("").trim() };
+}
 
 const face = ["mod.ts"].filter(present);
 const code = [...face, ...["src", "actors", "tests", "bench", "scripts"].filter(present)];
@@ -37,15 +81,16 @@ const steps: Step[] = [
   },
 ];
 if (face.length > 0) {
-  steps.push({ name: "docs", args: ["doc", "--lint", ...Deno.args, ...face] });
+  steps.push({ name: "docs", args: ["doc", "--lint", ...Deno.args, ...face], judge: judgeDocs });
 } else {
   console.log("docs      not checked: there is no mod.ts yet");
 }
 
 let failed = 0;
-for (const { name, args } of steps) {
+for (const { name, args, judge } of steps) {
   const startMs = performance.now();
-  const { success, output } = await runDeno(args);
+  const finished = await runDeno(args);
+  const { success, output } = judge?.(finished) ?? finished;
   const seconds = ((performance.now() - startMs) / 1000).toFixed(1);
   console.log(`${name.padEnd(9)} ${success ? "ok    " : "FAILED"} ${seconds.padStart(5)} s`);
   if (success) continue;

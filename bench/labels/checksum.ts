@@ -5,7 +5,10 @@
  * @module
  */
 
-import { LABEL_COLUMNS, type LabelBlock } from "../../src/market/block.ts";
+import { Labeler } from "../../src/label/labeler.ts";
+import type { LabelParams } from "../../src/label/params.ts";
+import { LabelBuilder } from "../../src/label/rows.ts";
+import { type CandleBlock, LABEL_COLUMNS, type LabelBlock } from "../../src/market/block.ts";
 import { SERIES_COUNT, seriesKey } from "./market.ts";
 
 const FLOATS = LABEL_COLUMNS.filter(([, type]) => type === "f64").map(([name]) => name);
@@ -57,4 +60,22 @@ export class Checksums {
       );
     }
   }
+}
+
+/** What the pure labeler says about the candles of each series: all rows as they come out. */
+export function labelsOf(
+  params: LabelParams,
+  blockOf: (series: number) => CandleBlock,
+): Checksums {
+  const checksums = new Checksums();
+  const out = new LabelBuilder(1_024);
+  const labeler = new Labeler(params, { emit: "final" });
+  for (let series = 0; series < SERIES_COUNT; series++) {
+    const block = blockOf(series);
+    out.clear();
+    labeler.reset();
+    labeler.push(block, 0, block.length, out);
+    checksums.add(series, out.columns, 0, out.length);
+  }
+  return checksums;
 }

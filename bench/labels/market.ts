@@ -48,7 +48,6 @@ export class Market {
 
   /** Candles from ≤ index < to of a series, in fresh columns. */
   block(series: number, from: number, to: number): CandleBlock {
-    if (to - from === 1) return this.#single(series, from);
     const rows = new CandleBuilder(seriesKey(series), to - from);
     const row = new Float64Array(6);
     for (let index = from; index < to; index++) {
@@ -62,25 +61,17 @@ export class Market {
     return rows.finish();
   }
 
-  #single(series: number, index: number): CandleBlock {
+  /** Makes `block`, which has one row, candle `index` of a series. */
+  put(block: SingleCandle, series: number, index: number): void {
     const at = place(series, index);
-    const column = (value: number) => {
-      const values = new Float64Array(1);
-      values[0] = value;
-      return values;
-    };
     const walk = this.#walk;
-    return {
-      series: KEYS[series] as string,
-      length: 1,
-      ts: column(START_TS + index * BAR_MS),
-      open: column(walk[at] as number),
-      high: column(walk[at + 1] as number),
-      low: column(walk[at + 2] as number),
-      close: column(walk[at + 3] as number),
-      volume: column(walk[at + 4] as number),
-      deleted: null,
-    };
+    block.series = KEYS[series] as string;
+    block.ts[0] = START_TS + index * BAR_MS;
+    block.open[0] = walk[at] as number;
+    block.high[0] = walk[at + 1] as number;
+    block.low[0] = walk[at + 2] as number;
+    block.close[0] = walk[at + 3] as number;
+    block.volume[0] = walk[at + 4] as number;
   }
 
   /** One CSV file of all series, in the order of time; its bytes. */
@@ -108,6 +99,25 @@ export class Market {
     }
     return bytes;
   }
+}
+
+/** A block of one row that is used again and again. */
+export type SingleCandle = { -readonly [Name in keyof CandleBlock]: CandleBlock[Name] };
+
+/** A block for {@linkcode Market.put}. */
+export function singleCandle(): SingleCandle {
+  const column = () => new Float64Array(1);
+  return {
+    series: "",
+    length: 1,
+    ts: column(),
+    open: column(),
+    high: column(),
+    low: column(),
+    close: column(),
+    volume: column(),
+    deleted: null,
+  };
 }
 
 const KEYS = Array.from({ length: SERIES_COUNT }, (_, series) => seriesKey(series));

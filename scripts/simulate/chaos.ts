@@ -213,7 +213,7 @@ class Storm implements ChaosWorld {
       this.#faults,
       calm
         ? { crash: 0, failInit: 0, drop: 0, delay: 0 }
-        : { crash: 0.02, failInit: 0.1, drop: 0.02, delay: 0.04, delayMaxMs: 60 },
+        : { crash: 0.02, failInit: 0.2, drop: 0.02, delay: 0.04, delayMaxMs: 60 },
     );
   }
 
@@ -237,7 +237,7 @@ class Storm implements ChaosWorld {
     if (what < 15) this.#kill();
     else if (what < 20) this.#onNode("restart", (path) => this.#system.restart(path));
     else if (what < 23) this.#onNode("stop", (path) => void this.#system.stopAt(path));
-    else if (what < 28) this.#spawn();
+    else if (what < 35) this.#spawn();
     const pace = dice.below(3);
     if (pace === 0) await simulator.run();
     else if (pace === 1) await simulator.advance(dice.between(1, 80));

@@ -11,6 +11,7 @@ import type { Priority } from "./protocol.ts";
 
 /** Type of {@linkcode STASHED}. A `unique symbol` would be widened in `() => ctx.stash()`. */
 export interface Stashed {
+  /** Marks the type; there is one value of it. */
   readonly stashed: true;
 }
 
@@ -62,7 +63,9 @@ export interface AskOptions extends SendOptions {
 
 /** A ref that can only tell. */
 export interface TellRef<D extends Definition = Definition> {
+  /** Absolute path of the actor, as `/wick/core/store`; it need not live now. */
   readonly path: string;
+  /** What it can be sent, as the holder of the ref declared it. */
   readonly protocol: Protocol<D>;
   /** Sends and goes on. Never throws, never blocks. */
   tell<T extends keyof D & string>(
@@ -100,7 +103,9 @@ export interface Ref<D extends Definition = Definition> extends TellRef<D> {
 
 /** What an incarnation can do besides handling. Inert once the incarnation is over. */
 export interface Context<D extends Definition = Definition> {
+  /** Absolute path of this actor; the same in every incarnation. */
   readonly path: string;
+  /** Last part of the path. */
   readonly name: string;
   /** 1 for the first. */
   readonly incarnation: number;
@@ -108,7 +113,9 @@ export interface Context<D extends Definition = Definition> {
   readonly live: boolean;
   /** Itself. */
   readonly self: Ref<D>;
+  /** Time of the system; virtual in a simulation. */
   readonly clock: Clock;
+  /** Chance of the system; seeded in a simulation. */
   readonly random: Random;
   /** Causation id of the message under way; 0 outside of one. */
   readonly cause: number;
@@ -119,6 +126,7 @@ export interface Context<D extends Definition = Definition> {
    * breaks the rules, say. It counts as a message sent here.
    */
   bury(type: string, payload: unknown, error: Error): void;
+  /** Writes a line with this actor's path to the system's log. */
   log(level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>): void;
   /** In the handler of an ask: the reply comes later; return the result to the runtime. */
   defer<R>(): Deferred<R>;
@@ -148,7 +156,9 @@ export interface Context<D extends Definition = Definition> {
 
 /** An actor that can be spawned: its protocol and its factory. */
 export interface ActorDefinition<D extends Definition = Definition, A = unknown> {
+  /** The messages it handles. */
   readonly protocol: Protocol<D>;
+  /** Makes the handlers of one incarnation. What it throws, or rejects with, fails the init. */
   create(ctx: Context<D>, args: A): Handlers<D> | Promise<Handlers<D>>;
 }
 

@@ -116,7 +116,11 @@ const TIMEOUT_CLASSES_MAX = 64;
 /** Longest wait for a reply: a day. Whoever waits longer should be told instead. */
 export const ASK_TIMEOUT_MAX_MS = 86_400_000;
 
-/** Every ask under way in one system. */
+/**
+ * Every ask under way in one system.
+ *
+ * @internal
+ */
 export class AskDeadlines {
   readonly #lists = new Map<number, DeadlineList>();
   #last: DeadlineList | null = null;

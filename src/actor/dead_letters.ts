@@ -24,24 +24,33 @@ export const DEAD_REASONS: readonly DeadReason[] = [
 
 /** One message that was not handled. */
 export interface DeadLetter {
+  /** Number of the letter in its system; a later one has a higher number. */
   readonly id: number;
   /** Epoch ms UTC. */
   readonly at: number;
+  /** Absolute path that the message was sent to. */
   readonly path: string;
+  /** Name of the message in the protocol of its receiver. */
   readonly type: string;
+  /** The payload as sent; columns that had moved to a thread are gone. */
   readonly payload: unknown;
+  /** Why it was not handled. */
   readonly reason: DeadReason;
   /** What was thrown, for `crashed`. */
   readonly error: string | null;
   /** Causation id of the message. */
   readonly cause: number;
+  /** Size as accounted by the mailbox, an estimate. */
   readonly bytes: number;
 }
 
 /** Which letters; every given part must match. */
 export interface DeadLetterFilter {
+  /** Exactly this absolute path. */
   readonly path?: string;
+  /** Messages of this name. */
   readonly type?: string;
+  /** Letters with this reason. */
   readonly reason?: DeadReason;
 }
 
@@ -58,6 +67,7 @@ export type DeadLetterListener = (letter: DeadLetter) => void;
 
 /** The dead letters of one system. */
 export class DeadLetters {
+  /** Letters ever, by reason, kept or not. */
   readonly counts: Record<DeadReason, number> = {
     overflow: 0,
     stopped: 0,
@@ -75,6 +85,7 @@ export class DeadLetters {
   #nextId = 1;
   readonly #listeners = new Set<DeadLetterListener>();
 
+  /** Empty; with the defaults at most 10,000 letters and 16 MiB are kept. */
   constructor(options: DeadLetterOptions = {}) {
     this.#keepMax = options.keepMax ?? 10_000;
     this.#keepBytesMax = options.keepBytesMax ?? 16 * 1024 * 1024;

@@ -8,6 +8,7 @@
 export class ActorError extends Error {
   /** Stable name of the kind of error. */
   readonly code: string;
+  /** `code` is the stable name, `options.cause` what led to it. */
   constructor(code: string, message: string, options?: ErrorOptions) {
     super(message, options);
     this.name = "ActorError";
@@ -17,6 +18,7 @@ export class ActorError extends Error {
 
 /** No reply within the time given. The message may still be handled later, or expire unread. */
 export class AskTimeout extends ActorError {
+  /** Code `ask_timeout`: `type` was asked of `path`, `timeoutMs` ago. */
   constructor(path: string, type: string, timeoutMs: number) {
     super(
       "ask_timeout",
@@ -28,6 +30,7 @@ export class AskTimeout extends ActorError {
 
 /** The actor has stopped for good, or does not exist. */
 export class ActorStopped extends ActorError {
+  /** Code `actor_stopped`: `type` was meant for `path`. */
   constructor(path: string, type: string) {
     super("actor_stopped", `Cannot deliver "${type}" to ${path}: the actor is stopped`);
     this.name = "ActorStopped";
@@ -36,6 +39,7 @@ export class ActorStopped extends ActorError {
 
 /** The mailbox was full, or a newer message with the same key took the place. */
 export class Overflow extends ActorError {
+  /** Code `overflow`: `type` was meant for `path`; `why` ends the message. */
   constructor(path: string, type: string, why: string) {
     super("overflow", `Cannot deliver "${type}" to ${path}: ${why}`);
     this.name = "Overflow";
@@ -44,6 +48,7 @@ export class Overflow extends ActorError {
 
 /** The actor crashed on this message; `cause` is what it threw. */
 export class ActorFailed extends ActorError {
+  /** Code `actor_failed`: the handler of `type` at `path` threw `cause`. */
   constructor(path: string, type: string, cause: unknown) {
     super("actor_failed", `Cannot get a reply of "${type}" from ${path}: ${textOf(cause)}`, {
       cause,
@@ -54,6 +59,7 @@ export class ActorFailed extends ActorError {
 
 /** A first init failed, so the start of everything above it failed. */
 export class StartFailed extends ActorError {
+  /** Code `start_failed`: the init at `path` threw `cause`. */
   constructor(path: string, cause: unknown) {
     super("start_failed", `Cannot start ${path}: ${textOf(cause)}`, { cause });
     this.name = "StartFailed";
@@ -62,6 +68,10 @@ export class StartFailed extends ActorError {
 
 /** A supervisor saw more restarts than its intensity allows. */
 export class IntensityReached extends ActorError {
+  /**
+   * Code `intensity_reached`: the supervisor at `path` restarted `child` more than `intensity`
+   * times in `periodMs`; `cause` is the last error.
+   */
   constructor(path: string, child: string, intensity: number, periodMs: number, cause: unknown) {
     super(
       "intensity_reached",
@@ -77,6 +87,7 @@ export class IntensityReached extends ActorError {
 export class InvalidMessage extends ActorError {
   /** What is wrong where: `path` is dotted. */
   readonly issues: ReadonlyArray<{ path: string; message: string }>;
+  /** Code `invalid_message`; no `issues` when the message itself is unknown. */
   constructor(message: string, issues: ReadonlyArray<{ path: string; message: string }> = []) {
     super("invalid_message", message);
     this.name = "InvalidMessage";
@@ -90,6 +101,7 @@ export class InvalidMessage extends ActorError {
  */
 export class LateError {
   readonly #make: () => Error;
+  /** Keeps `make`, which each look calls. */
   constructor(make: () => Error) {
     this.#make = make;
   }

@@ -11,6 +11,7 @@ export {
   DEAD_REASONS,
   type DeadLetter,
   type DeadLetterFilter,
+  type DeadLetterListener,
   type DeadLetterOptions,
   DeadLetters,
   type DeadReason,
@@ -39,13 +40,21 @@ export {
   type Priority,
   type Protocol,
   protocol,
+  type ProtocolDescription,
   type Reply,
 } from "./protocol.ts";
-export { SeededScheduler, Simulator, type SimulatorOptions } from "./simulator.ts";
+export type { Runnable, Scheduler } from "./scheduler.ts";
+export {
+  type FaultChances,
+  SeededScheduler,
+  Simulator,
+  type SimulatorOptions,
+} from "./simulator.ts";
 export type { Backoff, Strategy } from "./supervisor.ts";
 export {
   type ActorSpec,
   child,
+  type ChildBase,
   type ChildSpec,
   createSystem,
   type DeclaredOptions,

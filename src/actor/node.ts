@@ -57,7 +57,11 @@ export interface ParentNode {
   childExited(child: Node, reason: ExitReason, error: unknown): void;
 }
 
-/** The system, as its nodes see it. */
+/**
+ * The system, as its nodes see it.
+ *
+ * @internal
+ */
 export interface Runtime {
   readonly clock: Clock;
   readonly random: Random;
@@ -130,7 +134,11 @@ export interface ThreadSpares {
 /** Someone who wants to know when a node stops for good. */
 export type Watcher = (path: string, reason: ExitReason, error: unknown) => void;
 
-/** A member of the tree. */
+/**
+ * A member of the tree.
+ *
+ * @internal Users read the tree as {@linkcode TreeNode}.
+ */
 export abstract class Node {
   state: NodeState = "down";
   /** Successful and failed starts so far. */

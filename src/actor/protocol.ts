@@ -48,7 +48,11 @@ export type AskType<D extends Definition> = {
   [T in keyof D]: D[T] extends { readonly reply: z.ZodType } ? T : never;
 }[keyof D];
 
-/** One message, ready for the hot path: `index` stands for it between threads. */
+/**
+ * One message, ready for the hot path: `index` stands for it between threads.
+ *
+ * @internal
+ */
 export interface Entry {
   readonly protocol: string;
   readonly type: string;
@@ -82,7 +86,9 @@ export const NO_ENTRY: Entry = {
 
 /** A declared set of messages. */
 export interface Protocol<D extends Definition = Definition> {
+  /** Name of the kind of actor, in messages of errors and descriptions. */
   readonly name: string;
+  /** The messages as declared; static types are taken from it. */
   readonly definition: D;
   /** Entries by their name; it has no prototype. */
   readonly entries: { readonly [T in keyof D]: Entry };
@@ -176,7 +182,12 @@ export function parseMessage(
 
 /** JSON Schemas of a protocol's messages that can be sent from outside. */
 export interface ProtocolDescription {
+  /** Name of the protocol. */
   readonly name: string;
+  /**
+   * Messages in the order of their declaration; `payload` and `reply` are JSON Schemas, `reply`
+   * null for those that can only be told.
+   */
   readonly messages: ReadonlyArray<{
     readonly type: string;
     readonly about: string;

@@ -22,6 +22,7 @@ export class SeededScheduler implements Scheduler {
   /** Steps taken. */
   steps = 0;
 
+  /** `random` picks who runs next; `clock` says when it is. */
   constructor(random: Random, clock: VirtualClock) {
     this.#random = random;
     this.#clock = clock;
@@ -91,6 +92,7 @@ export interface SimulatorOptions {
     SystemOptions,
     "clock" | "random" | "scheduler" | "faults" | "inlineThreads"
   >;
+  /** Chances of faults, once the tree is up, or hooks of your own; default: no faults. */
   readonly faults?: FaultChances | FaultHooks;
 }
 
@@ -99,10 +101,18 @@ export const STEPS_MAX = 10_000_000;
 
 /** A tree in virtual time. */
 export class Simulator {
+  /** Time of the tree; moves only when the simulator moves it. */
   readonly clock: VirtualClock;
+  /** Who runs next; `steps` counts the messages so far. */
   readonly scheduler: SeededScheduler;
+  /** The tree under test. */
   readonly system: System;
 
+  /**
+   * Makes the tree and begins its start, which asynchronous inits finish later.
+   *
+   * @throws {StartFailed} when a first init fails synchronously.
+   */
   constructor(options: SimulatorOptions) {
     const random = seededRandom(options.seed);
     this.clock = new VirtualClock();

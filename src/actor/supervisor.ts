@@ -86,7 +86,11 @@ export const CHILDREN_MAX = 65_536;
 
 const EXIT_TERMINATION: Termination = { drain: false, deadlineMs: Infinity };
 
-/** A supervisor in the tree. */
+/**
+ * A supervisor in the tree.
+ *
+ * @internal
+ */
 export class SupervisorNode extends Node implements ParentNode, Runnable {
   scheduled = false;
   readonly children: Node[] = [];

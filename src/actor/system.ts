@@ -34,7 +34,7 @@ import { Spares, ThreadNode, type ThreadOptions } from "./thread_node.ts";
 import { describeTree, type TreeNode } from "./tree.ts";
 
 /** What every kind of child specification has. */
-interface ChildBase {
+export interface ChildBase {
   /** Unique among its siblings; letters, digits, `_`, `-`, `.`, `:`. */
   readonly name: string;
   /** Default `permanent`. */
@@ -45,6 +45,7 @@ interface ChildBase {
 export interface SpawnOptions<A = unknown> extends ChildBase {
   /** Given to the factory; refs among its own properties are bound to each incarnation. */
   readonly args: A;
+  /** Bounds of its mailbox and what happens there; default 8,192 messages, 64 MiB, `reject`. */
   readonly mailbox?: MailboxOptions;
   /** Time to drain and clean up, ms; default 5,000. `brutal` = none, Infinity = no own limit. */
   readonly shutdownMs?: number | "brutal";
@@ -69,17 +70,21 @@ export interface TreeRefs {
 
 /** As {@linkcode SpawnOptions}, with arguments that are made from refs into the tree. */
 export interface DeclaredOptions<A> extends Omit<SpawnOptions<A>, "args"> {
+  /** The arguments, or what makes them; called once, when the child is added to the tree. */
   readonly args: A | ((refs: TreeRefs) => A);
 }
 
 /** An actor as a declared child; made by {@linkcode child}. */
 export interface ActorSpec extends SpawnOptions {
+  /** Tells it from a supervisor. */
   readonly kind: "actor";
+  /** What runs here; its type was checked against `args` by {@linkcode child}. */
   readonly actor: ActorDefinition;
 }
 
 /** A supervisor as a declared child. */
 export interface SupervisorSpec extends ChildBase {
+  /** May be left out: a child that is no actor is a supervisor. */
   readonly kind?: "supervisor";
   /** Default `one_for_one`. */
   readonly strategy?: Strategy;
@@ -89,7 +94,9 @@ export interface SupervisorSpec extends ChildBase {
   readonly periodMs?: number;
   /** Default `child`. */
   readonly intensityScope?: "child" | "supervisor";
+  /** Pause before a restart; default: none. */
   readonly backoff?: Backoff;
+  /** In the order of their start; stopped in reverse. */
   readonly children?: readonly ChildSpec[];
 }
 
@@ -108,9 +115,13 @@ export function child<D extends Definition, A>(
 export interface SystemOptions extends Omit<SupervisorSpec, "kind" | "restart" | "name"> {
   /** Name of the root; default `wick`. */
   readonly name?: string;
+  /** Default {@linkcode systemClock}. */
   readonly clock?: Clock;
+  /** Default {@linkcode systemRandom}. */
   readonly random?: Random;
+  /** Who runs next; default: first in, first out, in slices that let the event loop breathe. */
   readonly scheduler?: Scheduler;
+  /** Bounds of the kept dead letters; default 10,000 letters and 16 MiB. */
   readonly deadLetters?: DeadLetterOptions;
   /** Default: warnings and errors as readable lines on standard error. Null = none. */
   readonly log?: LogSink | null;
@@ -134,25 +145,49 @@ export const STOP_DEADLINE_MS = 30_000;
 
 /** The account over all paths of a system. */
 export interface SystemCounts {
+  /** Messages sent to any path, also to one where nobody ever lived. */
   readonly sent: number;
+  /** Messages that a handler took to its end. */
   readonly handled: number;
+  /** Messages in mailboxes, stashed, in a handler or on their way through a thread. */
   readonly queued: number;
+  /** Messages in the dead letters, kept or not. */
   readonly deadLettered: number;
+  /** Messages that a newer one with the same key replaced. */
   readonly superseded: number;
 }
 
 /** A running tree. Use {@linkcode createSystem}. */
 export class System implements Runtime, AsyncDisposable {
+  /** Where all of its time comes from. */
   readonly clock: Clock;
+  /** Where all of its chance comes from. */
   readonly random: Random;
+  /** Who runs next. */
   readonly scheduler: Scheduler;
+  /**
+   * Asks that wait for their reply.
+   *
+   * @internal
+   */
   readonly asks: AskDeadlines;
+  /** Every message that ended without being handled. */
   readonly deadLetters: DeadLetters;
   readonly log: LogSink | null;
   readonly incarnationBase: number;
   readonly lifecycle: LifecycleListener | null;
   readonly faults: FaultHooks | null;
+  /**
+   * Whether actors with `thread` run in this isolate.
+   *
+   * @internal
+   */
   readonly inlineThreads: boolean;
+  /**
+   * The topmost supervisor.
+   *
+   * @internal
+   */
   readonly root: SupervisorNode;
   readonly #rootPath: string;
   /** Causation id of what runs right now. */
@@ -176,6 +211,10 @@ export class System implements Runtime, AsyncDisposable {
   #isUp = false;
   readonly #notStarted: (error: unknown) => void;
 
+  /**
+   * Makes the tree and begins its start. Use {@linkcode createSystem}, which throws what the start
+   * fails with.
+   */
   constructor(options: SystemOptions) {
     this.clock = options.clock ?? systemClock;
     this.random = options.random ?? systemRandom;
@@ -221,6 +260,11 @@ export class System implements Runtime, AsyncDisposable {
     if (this.#startError !== null) throw this.#startError;
   }
 
+  /**
+   * A causation id that was not given out before.
+   *
+   * @internal
+   */
   nextCause(): number {
     return ++this.#causes;
   }
@@ -259,6 +303,11 @@ export class System implements Runtime, AsyncDisposable {
     this.log?.("warn", path, "its thread has ended after all", { zombies: this.#zombies });
   }
 
+  /**
+   * The node at an absolute path, or null. O(1).
+   *
+   * @internal
+   */
   nodeAt(path: string): Node | null {
     return this.#nodes.get(path) ?? null;
   }
@@ -334,6 +383,11 @@ export class System implements Runtime, AsyncDisposable {
 
   // ---- dead letters ---------------------------------------------------------------------------------
 
+  /**
+   * Records a message that will not be handled, and accounts for it where nobody ever lived.
+   *
+   * @internal
+   */
   deadLetter(
     path: string,
     entry: Entry,
@@ -385,6 +439,7 @@ export class System implements Runtime, AsyncDisposable {
     return { accepted, refused };
   }
 
+  /** False when it was refused, and is a dead letter anew. */
   private replayDeadLetter(path: string, type: string, payload: unknown): boolean {
     const node = this.nodeAt(path);
     const entry = node instanceof MailboxNode ? node.protocol.entries[type] : undefined;
@@ -438,8 +493,11 @@ export class System implements Runtime, AsyncDisposable {
     return { node, parent: node.parent };
   }
 
-  /** Calls `watcher` once when the node at `path` has stopped for good. */
-  watch(path: string, watcher: (path: string, reason: ExitReason, error: unknown) => void) {
+  /** Calls `watcher` once when the node at `path` has stopped for good; returns what ends that. */
+  watch(
+    path: string,
+    watcher: (path: string, reason: ExitReason, error: unknown) => void,
+  ): () => void {
     const node = this.nodeAt(path);
     if (node === null || node.state === "stopped") {
       watcher(path, node?.lastExit ?? "normal", node?.lastError ?? null);
@@ -478,6 +536,7 @@ export class System implements Runtime, AsyncDisposable {
     this.#settleDone(error);
   }
 
+  /** Stops it with the defaults of {@linkcode System.stop}. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }

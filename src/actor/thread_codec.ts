@@ -55,7 +55,7 @@ export function packMessages(
       cloned.push(payload);
     }
   }
-  return { codes, causes: Float64Array.from(causes), numbers: Float64Array.from(numbers), cloned };
+  return { codes, causes: new Float64Array(causes), numbers: new Float64Array(numbers), cloned };
 }
 
 /** False, and nothing pushed, when the payload is not exactly what its schema says. */

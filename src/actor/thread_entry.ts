@@ -6,6 +6,7 @@
  * @module
  */
 
+import { getHeapStatistics } from "node:v8";
 import { workerData } from "node:worker_threads";
 import type { ActorDefinition, AskOptions, Ref, SendOptions, TellResult } from "./actor.ts";
 import { PendingAsk } from "./ask.ts";
@@ -92,6 +93,8 @@ class ThreadSide {
   #turn: TurnReport | null = null;
   #transfer: Set<ArrayBuffer> | null = null;
   #askId = 0;
+  /** Kept from being collected: it closes with this isolate, and the other side hears of that. */
+  readonly lifeline: unknown = (workerData as { readonly lifeline?: unknown }).lifeline;
   readonly #asks = new Map<
     number,
     { resolve: (value: unknown) => void; reject: (e: Error) => void }
@@ -126,8 +129,7 @@ class ThreadSide {
   }
 
   async #init(message: Extract<ToThread, { kind: "init" }>): Promise<void> {
-    const heartbeat = new Int32Array(message.heartbeat);
-    setInterval(() => Atomics.add(heartbeat, 0, 1), HEARTBEAT_MS);
+    this.#beat(new Int32Array(message.heartbeat));
     const at = message.path.lastIndexOf("/");
     const system = this.#system = createSystem({
       name: message.path.slice(1, at),
@@ -173,6 +175,21 @@ class ThreadSide {
     }
   }
   #ready = false;
+
+  /**
+   * V8 ends what runs out of memory in a microtask without a word, raises the limit a little, and
+   * the thread lives on with half of its work undone: the raised limit is how one can tell.
+   */
+  #beat(heartbeat: Int32Array): void {
+    const limitBytes = getHeapStatistics().heap_size_limit;
+    setInterval(() => {
+      if (getHeapStatistics().heap_size_limit > limitBytes) {
+        const error = encodeError(new Error("the thread ran out of memory"));
+        return this.#post({ kind: "broken", error });
+      }
+      Atomics.add(heartbeat, 0, 1);
+    }, HEARTBEAT_MS);
+  }
 
   #exit(reason: ExitReason, error: unknown): void {
     const encoded = error === null ? null : encodeError(error);

@@ -104,6 +104,8 @@ export type FromThread =
   | { readonly kind: "hello" }
   | { readonly kind: "ready" }
   | { readonly kind: "failed"; readonly error: ThreadError }
+  /** The thread can go on no more, and does not know what it has handled. */
+  | { readonly kind: "broken"; readonly error: ThreadError }
   | { readonly kind: "exited"; readonly reason: ExitReason; readonly error: ThreadError | null }
   | { readonly kind: "turn"; readonly report: CompactReport };
 
@@ -173,8 +175,8 @@ export function compactReport(turn: TurnReport): CompactReport {
     if (Array.isArray(value) ? value.length > 0 : value !== 0) compact[name] = value;
   }
   if (turn.replies.length > 0 && turn.replies.every((reply) => typeof reply === "number")) {
-    compact.numberSeqs = Float64Array.from(turn.replySeqs);
-    compact.numbers = Float64Array.from(turn.replies as number[]);
+    compact.numberSeqs = new Float64Array(turn.replySeqs);
+    compact.numbers = new Float64Array(turn.replies as number[]);
     delete compact.replySeqs;
     delete compact.replies;
   }

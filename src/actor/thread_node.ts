@@ -14,7 +14,7 @@
  * @module
  */
 
-import { Worker } from "node:worker_threads";
+import { MessageChannel as NodeChannel, Worker } from "node:worker_threads";
 import { PendingAsk } from "./ask.ts";
 import { transferablesOf } from "./bytes.ts";
 import type { Cancel } from "./clock.ts";
@@ -225,6 +225,8 @@ export class ThreadNode extends MailboxNode {
         return;
       case "turn":
         return this.#turn({ ...emptyTurn(), ...message.report });
+      case "broken":
+        return this.#died(decodeError(message.error));
       case "exited":
         return this.#exited(
           message.reason,
@@ -660,17 +662,26 @@ function encodeRef(value: unknown): unknown {
 interface Thread {
   readonly worker: Worker;
   readonly port: MessagePort;
+  /** Resolves when its isolate is gone; `terminate()` resolves while a loop in it burns on. */
+  readonly gone: Promise<void>;
+  /** Keeps the event loop alive until then. */
+  readonly holdOn: () => void;
 }
 
 function makeThread(options: ThreadOptions): Thread {
   const { port1, port2 } = new MessageChannel();
+  // A port that the thread holds closes with its isolate, whatever that was doing.
+  const { port1: listener, port2: lifeline } = new NodeChannel();
+  const gone = new Promise<void>((resolve) => listener.once("close", () => resolve()));
+  listener.on("message", () => {}); // only a started port hears of its close
+  listener.unref();
   const worker = new Worker(options.entry, {
-    workerData: { port: port2 },
+    workerData: { port: port2, lifeline },
     // Node's types know only its own ports.
-    transferList: [port2 as unknown as ArrayBuffer],
+    transferList: [port2 as unknown as ArrayBuffer, lifeline],
     ...(options.resourceLimits === undefined ? {} : { resourceLimits: options.resourceLimits }),
   });
-  return { worker, port: port1 };
+  return { worker, port: port1, gone, holdOn: () => listener.ref() };
 }
 
 function spareKey(options: ThreadOptions): string {
@@ -715,7 +726,11 @@ export class Spares implements ThreadSpares {
       worker.removeAllListeners().on("error", () => {});
       port.close();
     }
-    await Promise.all(threads.map(({ worker }) => worker.terminate()));
+    await Promise.all(threads.map(async ({ worker, gone, holdOn }) => {
+      holdOn();
+      await worker.terminate();
+      await gone;
+    }));
   }
 }
 
@@ -723,7 +738,7 @@ export class Spares implements ThreadSpares {
  * Ends a thread. One in a synchronous loop cannot be ended: it burns on as a zombie, which is
  * reported, since it takes a core.
  */
-function endThread({ worker, port }: Thread, path: string, runtime: Runtime): void {
+function endThread({ worker, port, gone }: Thread, path: string, runtime: Runtime): void {
   port.close();
   const known = Promise.withResolvers<void>();
   let zombie = false;
@@ -732,15 +747,14 @@ function endThread({ worker, port }: Thread, path: string, runtime: Runtime): vo
     runtime.zombie(path);
     known.resolve();
   });
-  const ended = () => {
+  void gone.then(() => {
     cancel();
     if (zombie) runtime.zombieEnded(path);
     known.resolve();
-  };
+  });
   worker.on("error", () => {});
-  worker.terminate().then(ended, (error: unknown) => {
+  worker.terminate().catch((error: unknown) => {
     runtime.log?.("error", path, "its thread could not be ended", { error: textOf(error) });
-    ended();
   });
   // A thread that cannot be ended must not hold up the end of everything else.
   runtime.awaitAtStop(known.promise);

@@ -11,14 +11,21 @@ import { SupervisorNode } from "./supervisor.ts";
 
 /** One node of the tree at one moment. */
 export interface TreeNode {
+  /** Last part of the path. */
   readonly name: string;
+  /** Absolute path, as `/wick/core/store`. */
   readonly path: string;
+  /** `thread`: an actor in a thread of its own. */
   readonly kind: "actor" | "thread" | "supervisor";
+  /** Where it is in its life. */
   readonly state: NodeState;
+  /** Successful and failed starts so far. */
   readonly incarnation: number;
+  /** When its supervisor restarts it. */
   readonly restart: RestartType;
   /** Restarts within the period. */
   readonly restartsInPeriod: number;
+  /** What it failed with last, as text; null = it never failed. */
   readonly lastError: string | null;
   /** Only supervisors. */
   readonly supervisor: {
@@ -44,6 +51,7 @@ export interface TreeNode {
     readonly oldestMs: number;
     readonly expectedWaitMs: number;
   } | null;
+  /** Children of a supervisor in the order of their start; none of an actor. */
   readonly children: readonly TreeNode[];
 }
 

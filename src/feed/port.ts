@@ -106,9 +106,12 @@ export type FeedErrorCode =
 
 /** A source that cannot go on: `Cannot <verb> <thing>: <expected>: current value is <x>`. */
 export class FeedError extends Error {
+  /** Name of the class, for logs. */
   override readonly name = "FeedError";
+  /** What kind of problem it is. */
   readonly code: FeedErrorCode;
 
+  /** An error of that code; `options.cause` is what the source ran into. */
   constructor(code: FeedErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;

@@ -92,6 +92,7 @@ export class SyntheticFeed implements FeedSource {
   #batch: BatchBuilder;
   #step = 0;
 
+  /** Use {@linkcode syntheticFeed}, which makes the plan. */
   constructor(clock: Clock, plan: SyntheticPlan) {
     this.name = plan.name;
     this.series = plan.instruments.flatMap((instrument) => instrument.series);
@@ -131,6 +132,7 @@ export class SyntheticFeed implements FeedSource {
     this.#market = new Market(this.#plan);
   }
 
+  /** Closes it. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

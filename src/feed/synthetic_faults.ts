@@ -30,11 +30,17 @@ export type FateCode = (typeof Fate)[keyof typeof Fate];
 
 /** Shares of bars by fate, each in [0, 1], together at most 1; and how often an instrument rests. */
 export interface SyntheticFaults {
+  /** Never sent. */
   readonly missing: number;
+  /** Sent only after later bars. */
   readonly late: number;
+  /** Sent, and again later, the same. */
   readonly duplicate: number;
+  /** Sent, and again later with other values. */
   readonly corrected: number;
+  /** Sent, and deleted later. */
   readonly deleted: number;
+  /** Sent as a row that is no candle, every other time followed by the right one later. */
   readonly bad: number;
   /** Chance that an instrument is silent for 11 to 20 days in a stretch of 180 days. */
   readonly silent: number;

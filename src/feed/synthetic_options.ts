@@ -36,6 +36,7 @@ export const SYNTHETIC_RATE_MAX = 10_000_000;
 
 /** One instrument; what is left out is guessed from the symbol. */
 export interface SyntheticInstrument {
+  /** Its symbol; asset class, session and price are guessed from it. */
   readonly symbol: string;
   /** Sessions; that of the symbol's asset class unless said otherwise. */
   readonly calendar?: CalendarName;

@@ -23,7 +23,9 @@ export const PRIORITY_MAX = 10;
 
 /** Counts of one {@linkcode Admission}. */
 export interface AdmissionCounts {
+  /** Requests let in so far. */
   readonly accepted: number;
+  /** Requests refused so far. */
   readonly refused: number;
 }
 
@@ -36,12 +38,19 @@ export interface AdmissionCounts {
  * - Priority 10 is always let in.
  */
 export class Admission {
+  /** Whether the delay reached `onMs` and has not fallen to `offMs` since. */
   refusing = false;
+  /** Requests let in so far. */
   accepted = 0;
+  /** Requests refused so far. */
   refused = 0;
   readonly #options: AdmissionOptions;
 
-  /** @throws {RangeError} unless offMs < onMs ≤ hardMs. */
+  /**
+   * Lets everything in until the first delay of `onMs`.
+   *
+   * @throws {RangeError} unless 0 ≤ offMs < onMs ≤ hardMs.
+   */
   constructor(options: AdmissionOptions = ADMISSION_DEFAULTS) {
     const { onMs, offMs, hardMs } = options;
     if (!(offMs >= 0 && offMs < onMs && onMs <= hardMs)) {

@@ -36,12 +36,15 @@ import { LabelBuilder } from "./rows.ts";
 
 /** A range of candle open times, from ≤ ts < to, epoch milliseconds UTC. */
 export interface TsRange {
+  /** First open time, inclusive. */
   readonly fromTs: number;
+  /** End, exclusive. */
   readonly toTs: number;
 }
 
 /** Consecutive candles of a canonical series, after a change. */
 export interface SeriesWindow {
+  /** Strictly ascending, nothing deleted. */
   readonly candles: CandleBlock;
   /** Whether the first candle is the first of the series. */
   readonly startsSeries: boolean;
@@ -51,9 +54,11 @@ export interface SeriesWindow {
 
 /** Rows of a window that a change may have changed. Indices are half-open. */
 export interface Reach {
+  /** Index of the first row in reach. */
   readonly from: number;
   /** Rows from here on differ in `rv` and `zret` at most. */
   readonly barrierTo: number;
+  /** Index after the last row in reach. */
   readonly to: number;
   /** All label rows to replace, by ts; it spans deleted candles, whose rows are to go. */
   readonly ts: TsRange;

@@ -12,8 +12,11 @@ import { Touch, touch } from "./barriers.ts";
  * [ts, ts + barMs): all of them are complete when the coarse candle is, so nothing looks ahead.
  */
 export class FinerCandles {
+  /** Opens of the finer candles, ascending in time. */
   readonly open: Float64Array;
+  /** Their highs. */
   readonly high: Float64Array;
+  /** Their lows. */
   readonly low: Float64Array;
   /** Duration of a coarse candle, milliseconds. */
   readonly barMs: number;

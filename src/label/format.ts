@@ -95,11 +95,13 @@ const SPELLINGS: Readonly<Record<LabelFormat, Spelling>> = {
  * ```
  */
 export class LabelFormatter {
+  /** What it writes. */
   readonly format: LabelFormat;
   readonly #spelling: Spelling;
   #bytes = new Uint8Array(64 * ROW_BYTES_MAX);
   #at = 0;
 
+  /** Starts with a buffer of 64 rows. */
   constructor(format: LabelFormat) {
     this.format = format;
     this.#spelling = SPELLINGS[format];

@@ -94,7 +94,9 @@ export interface LabelerOptions {
  * ```
  */
 export class Labeler {
+  /** The parameters, complete. */
   readonly params: LabelParams;
+  /** When rows are given out. */
   readonly emit: "rows" | "final";
 
   readonly #horizon: number;
@@ -117,7 +119,11 @@ export class Labeler {
   #lastTs = -Infinity;
   #muted = false;
 
-  /** @throws {RangeError} when a parameter is out of range. Memory: about 150 bytes per H. */
+  /**
+   * At the beginning of a series. Memory: about 150 bytes per bar of the horizon.
+   *
+   * @throws {RangeError} when a parameter is out of range.
+   */
   constructor(params: LabelParams, options: LabelerOptions) {
     this.params = labelParams(params);
     this.emit = options.emit;

@@ -11,6 +11,7 @@
 
 /** One price level, active for from ≤ t < to. */
 export interface Level {
+  /** Which barrier it pulls in: `resistance` the upper, `support` the lower. */
   readonly kind: "support" | "resistance";
   /** Price units. */
   readonly price: number;
@@ -67,15 +68,22 @@ export function parseLevels(data: unknown): Level[] {
 export class LevelSet {
   /** Levels ever active; those with an empty time range are left out. */
   readonly length: number;
+  /** Beginnings, epoch milliseconds UTC, ascending. */
   readonly fromTs: Float64Array;
+  /** Prices, in the same order. */
   readonly price: Float64Array;
   /** 1 for resistance. */
   readonly resistance: Uint8Array;
+  /** Ends, exclusive, in the same order. */
   readonly toTs: Float64Array;
   /** Indices of the levels in the order they end. */
   readonly byEnd: Uint32Array;
 
-  /** @throws {RangeError} when there are more than {@linkcode LEVELS_MAX}. O(n log n). */
+  /**
+   * Sorts the levels. O(n log n).
+   *
+   * @throws {RangeError} when there are more than {@linkcode LEVELS_MAX}.
+   */
   constructor(levels: readonly Level[]) {
     if (levels.length > LEVELS_MAX) {
       throw new RangeError(
@@ -107,6 +115,7 @@ export class LevelSweep {
   #started = 0;
   #ended = 0;
 
+  /** Before the first level. O(1). */
   constructor(set: LevelSet) {
     this.#set = set;
     this.#resistances = new SortedPrices();

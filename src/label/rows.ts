@@ -11,7 +11,7 @@ const SHORT_COLUMNS = 3;
 const BYTE_COLUMNS = 7;
 
 /** Memory of one label row in a block, bytes. */
-export const LABEL_ROW_BYTES = 8 * FLOAT_COLUMNS + 2 * SHORT_COLUMNS + BYTE_COLUMNS;
+export const LABEL_ROW_BYTES: number = 8 * FLOAT_COLUMNS + 2 * SHORT_COLUMNS + BYTE_COLUMNS;
 
 /**
  * A zeroed LabelBlock of `rows` rows, all of whose columns are views of **one** ArrayBuffer: to
@@ -139,7 +139,11 @@ export class LabelBuilder {
   /** The columns; rows from `length` on are leftovers. Replaced when the builder grows. */
   columns: LabelBlock;
 
-  /** @throws {RangeError} when the capacity is not a whole number above 0. */
+  /**
+   * Empty, with room for `capacity` rows of {@linkcode LABEL_ROW_BYTES}.
+   *
+   * @throws {RangeError} when the capacity is not a whole number above 0.
+   */
   constructor(capacity = 16) {
     if (!Number.isSafeInteger(capacity) || capacity < 1) {
       throw new RangeError(

@@ -23,14 +23,21 @@ export type SeriesKey = string;
 
 /** Candles of one series as columns, in the order they were received (not necessarily sorted). */
 export interface CandleBlock {
+  /** Series that all rows belong to. */
   readonly series: SeriesKey;
+  /** Rows; every column has as many. */
   readonly length: number;
   /** Open time, epoch milliseconds UTC. */
   readonly ts: Float64Array;
+  /** First price of the bar; NaN, as the other prices, in a row that deletes. */
   readonly open: Float64Array;
+  /** Highest price. */
   readonly high: Float64Array;
+  /** Lowest price. */
   readonly low: Float64Array;
+  /** Last price. */
   readonly close: Float64Array;
+  /** Volume of the bar in the unit of its source, 0 or more; NaN in a row that deletes. */
   readonly volume: Float64Array;
   /** 1 where the row deletes the candle at its `ts`; null where no row does. */
   readonly deleted: Uint8Array | null;
@@ -53,15 +60,23 @@ export const LABEL_HIT_NAMES = ["", "upper", "lower", "vertical"] as const;
  * column; an integer column means something only where its status is `final`.
  */
 export interface LabelBlock {
+  /** Series that all rows belong to. */
   readonly series: SeriesKey;
   /** First 16 hex digits of SHA-256 over the parameters as JSON with sorted keys. */
   readonly paramHash: string;
+  /** Rows; every column has as many. */
   readonly length: number;
+  /** Open time of the event's candle, epoch milliseconds UTC. */
   readonly ts: Float64Array;
+  /** Close P of that candle, at which the event opens. */
   readonly close: Float64Array;
+  /** ATR: mean of the last 14 true ranges, price units (R4), or the estimator asked for. */
   readonly atr: Float64Array;
+  /** RV: root mean square of the last 20 log returns (R4). */
   readonly rv: Float64Array;
+  /** Upper barrier U, price (R5). */
   readonly up: Float64Array;
+  /** Lower barrier D, price (R5). */
   readonly dn: Float64Array;
   /** 1 where a level moved a barrier (R6). */
   readonly adj: Uint8Array;
@@ -73,19 +88,31 @@ export interface LabelBlock {
   readonly hit: Uint8Array;
   /** Bars from the event to its exit, 1 to H. */
   readonly bars: Uint16Array;
+  /** 1 where the exit is the open of a bar that began beyond the barrier. */
   readonly gap: Uint8Array;
+  /** 1 where one bar touched both barriers. */
   readonly amb: Uint8Array;
+  /** Price of the exit: the barrier, the open of a gap, or the close of bar H. */
   readonly exit: Float64Array;
+  /** exit / P − 1 (R8). */
   readonly tbRet: Float64Array;
   /** {@linkcode LabelStatus} of the fixed-horizon half. */
   readonly fhStatus: Uint8Array;
+  /** Close after H bars / P − 1 (R9). */
   readonly fwdRet: Float64Array;
+  /** (close after H bars − P) / ATR (R9). */
   readonly vsr: Float64Array;
+  /** ln(close after H bars / P) / (RV · √H) (R9). */
   readonly zret: Float64Array;
+  /** Furthest in favour within H bars: max(0, highest high / P − 1). */
   readonly mfe: Float64Array;
+  /** First bar that attains `mfe`, 1 to H; 0 if it is 0. */
   readonly tMfe: Uint16Array;
+  /** Furthest against within H bars: min(0, lowest low / P − 1). */
   readonly mae: Float64Array;
+  /** First bar that attains `mae`, 1 to H; 0 if it is 0. */
   readonly tMae: Uint16Array;
+  /** Profit factor: mfe / −mae; NaN if `mae` is 0. */
   readonly pf: Float64Array;
 }
 
@@ -190,6 +217,7 @@ export function concatCandles(blocks: readonly CandleBlock[]): CandleBlock {
  *   they can be transferred to a thread; the builder is then empty and can be used again
  */
 export class CandleBuilder {
+  /** Series of the blocks it finishes. */
   readonly series: SeriesKey;
   #length = 0;
   #ts: Float64Array;
@@ -200,6 +228,7 @@ export class CandleBuilder {
   #volume: Float64Array;
   #deleted: Uint8Array | null = null;
 
+  /** `capacityRows` is the room at first; 48 bytes a row. */
   constructor(series: SeriesKey, capacityRows = 256) {
     this.series = series;
     this.#ts = new Float64Array(capacityRows);

@@ -25,6 +25,7 @@ export interface CanonicalCounts {
 export interface Canonical {
   /** Strictly ascending, without `deleted`. The input itself when it was that already. */
   readonly block: CandleBlock;
+  /** What was wrong with the rows as received. */
   readonly counts: CanonicalCounts;
 }
 

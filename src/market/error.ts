@@ -19,9 +19,12 @@ export type MarketErrorCode =
 
 /** A broken promise: `Cannot <verb> <thing>: <expected>: current value is <x>`. */
 export class MarketError extends Error {
+  /** Name of the class, for logs. */
   override readonly name = "MarketError";
+  /** Which promise was broken. */
   readonly code: MarketErrorCode;
 
+  /** An error of that code; `message` is for people. */
   constructor(code: MarketErrorCode, message: string) {
     super(message);
     this.code = code;

@@ -22,8 +22,11 @@ export type CalendarName = (typeof CALENDAR_NAMES)[number];
 
 /** One instrument. */
 export interface Instrument {
+  /** 1 to 32 letters, digits or . _ - ^ = +; case matters. */
   readonly symbol: string;
+  /** What kind of thing it is; the other defaults follow from it. */
   readonly assetClass: AssetClass;
+  /** When its market is open. */
   readonly calendar: CalendarName;
   /** Sector of an equity; null where there is none or none is known. */
   readonly sector: string | null;
@@ -47,7 +50,8 @@ export const INSTRUMENTS_MAX = 100_000;
 
 const PRICE_DIGITS_MAX = 15;
 
-type ClassDefaults = Omit<Instrument, "symbol" | "assetClass" | "source">;
+/** What an asset class says about its instruments. */
+export type ClassDefaults = Omit<Instrument, "symbol" | "assetClass" | "source">;
 
 const COMMON = { sector: null, granularities: GRANULARITIES, barOffsetMs: 0 } as const;
 
@@ -120,6 +124,11 @@ function defaultsOf(symbol: string, assetClass: AssetClass): ClassDefaults {
 export class InstrumentRegistry {
   readonly #registered = new Map<string, Instrument>();
 
+  /**
+   * Knows the instruments given.
+   *
+   * @throws {MarketError} code `instrument`, see {@linkcode InstrumentRegistry.register}.
+   */
   constructor(specs: Iterable<InstrumentSpec> = []) {
     for (const spec of specs) this.register(spec);
   }

@@ -28,6 +28,7 @@ export interface FlatRuns {
 
 /** A candle far from the close before it. */
 export interface Jump {
+  /** Its open time, epoch milliseconds UTC. */
   readonly ts: number;
   /** close / previous close - 1. */
   readonly closeChangeRatio: number;
@@ -39,27 +40,37 @@ export interface Jump {
 
 /** A stretch without a long hole (rule R3). */
 export interface SegmentReport {
+  /** Candles in it, at least 1. */
   readonly candles: number;
+  /** Open time of the first one, epoch milliseconds UTC. */
   readonly firstTs: number;
+  /** Open time of the last one, epoch milliseconds UTC. */
   readonly lastTs: number;
 }
 
 /** The report. Times are epoch milliseconds UTC. */
 export interface QualityReport {
+  /** Series that the rows were read as. */
   readonly series: SeriesKey;
   /** Lines that should be candles: `accepted` + `invalid`. */
   readonly rows: number;
+  /** Rows that are candles (R2), duplicates and deletions included. */
   readonly accepted: number;
+  /** Rows that were refused. */
   readonly invalid: number;
+  /** Refused rows by reason; reasons that did not occur are left out. */
   readonly invalidBy: ReadCounts["rejectedBy"];
   /** Rows at a time that another row has too, less one per such time. */
   readonly duplicates: number;
+  /** Those among them that say bit for bit the same as the row before. */
   readonly identicalDuplicates: number;
   /** Rows earlier than the row before them. */
   readonly unordered: number;
   /** Candles of the canonical series; everything below is about them. */
   readonly candles: number;
+  /** Open time of the first candle; null without any. */
   readonly firstTs: number | null;
+  /** Open time of the last candle; null without any. */
   readonly lastTs: number | null;
   /** The most common difference of neighbours in milliseconds, the smaller on a tie. */
   readonly stepMs: number | null;
@@ -69,21 +80,29 @@ export interface QualityReport {
   readonly missingSteps: number;
   /** The largest difference of neighbours in whole steps, and the candle before it. */
   readonly largestGapSteps: number;
+  /** Open time of that candle; null without a gap. */
   readonly largestGapTs: number | null;
   /** Candles at times that are no multiple of a step from the epoch. */
   readonly offGrid: number;
   /** The most common remainder of a time by a step in milliseconds, and candles of another. */
   readonly gridOffsetMs: number | null;
+  /** Candles whose remainder is another than `gridOffsetMs`. */
   readonly offMainGrid: number;
+  /** Candles with open = high = low = close. */
   readonly flat: number;
+  /** Flat candles next to one another. */
   readonly flatRuns: FlatRuns;
+  /** Candles with a volume of 0. */
   readonly zeroVolume: number;
   /** Candles that open exactly at the close before, and their share of all but the first. */
   readonly stitchedOpens: number;
+  /** `stitchedOpens` / (candles − 1), 0 to 1; 0 with fewer than two candles. */
   readonly stitchedShare: number;
+  /** All jumps, listed or not. */
   readonly jumpCount: number;
   /** The first {@linkcode JUMPS_LISTED_MAX} jumps. */
   readonly jumps: readonly Jump[];
+  /** The segments in order; none without candles. */
   readonly segments: readonly SegmentReport[];
 }
 

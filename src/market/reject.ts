@@ -41,6 +41,7 @@ export type RejectReasonCode = (typeof RejectReason)[RejectReasonName];
 export interface Rejection {
   /** Line in the file, from 1; the header of a CSV file is line 1. */
   readonly line: number;
+  /** Why it is no candle. */
   readonly reason: RejectReasonCode;
   /** The reason in words with the values at fault. */
   readonly message: string;
@@ -62,9 +63,13 @@ export function rejectReasonName(code: RejectReasonCode): RejectReasonName {
 
 /** Counts of one reader; `lines` = header + `accepted` + `rejected` + skipped blank lines. */
 export interface ReadCounts {
+  /** Lines read, of whatever kind. */
   readonly lines: number;
+  /** Lines that became a row of a block. */
   readonly accepted: number;
+  /** Lines that were refused. */
   readonly rejected: number;
+  /** Refused lines by reason; reasons that did not occur are left out. */
   readonly rejectedBy: Readonly<Partial<Record<RejectReasonName, number>>>;
 }
 

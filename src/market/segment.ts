@@ -10,7 +10,9 @@ export const MAX_GAP_MS_DEFAULT = 864_000_000;
 
 /** A segment: the rows from ≤ i < to. */
 export interface Segment {
+  /** Index of its first row. */
   readonly from: number;
+  /** Index after its last row. */
   readonly to: number;
 }
 

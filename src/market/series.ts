@@ -19,7 +19,9 @@ const SYMBOL = /^[A-Za-z0-9^][A-Za-z0-9._^=+-]*$/;
 
 /** The two halves of a series key. */
 export interface SeriesParts {
+  /** The instrument: what stands before the colon. */
   readonly symbol: string;
+  /** Length of a bar: what stands after it. */
   readonly granularity: Granularity;
 }
 

@@ -6,7 +6,9 @@
 
 /** A split `newShares:oldShares`, for example 2:1, and how well a price change fits it. */
 export interface SplitGuess {
+  /** Shares held after the split for every `oldShares` before; below it in a reverse split. */
   readonly newShares: number;
+  /** Shares before it. */
   readonly oldShares: number;
   /** Natural logarithm of the price ratio over the split ratio, absolute: 0 fits exactly. */
   readonly logError: number;

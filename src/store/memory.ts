@@ -222,6 +222,7 @@ export class MemoryStore implements Store {
   readonly #cursors = new Map<string, string>();
   readonly #log: LabelLog;
 
+  /** Empty; bounds that are left out have their defaults. */
   constructor(options: MemoryStoreOptions = {}) {
     this.#barsMax = options.barsMax ?? 100_000;
     this.#log = new LabelLog(options.logRowsMax ?? 500_000);
@@ -450,7 +451,11 @@ export class MemoryStore implements Store {
     };
   }
 
-  /** @throws {RangeError} when the log no longer reaches back to `seq`. */
+  /**
+   * The log after `seq`.
+   *
+   * @throws {RangeError} when the log no longer reaches back to `seq`.
+   */
   labelsAfter(seq: number, limit: number): LoggedLabels[] {
     if (seq < this.#log.fromSeq) {
       throw new RangeError(
@@ -461,6 +466,7 @@ export class MemoryStore implements Store {
     return this.#log.after(seq, limit);
   }
 
+  /** Nothing to let go of: it can be used again. */
   close(): void {}
 }
 

@@ -9,13 +9,17 @@ import type { CandleBlock, LabelBlock, SeriesKey } from "../market/block.ts";
 
 /** Rows from ≤ row < to of a block. */
 export interface Rows<Block> {
+  /** Candles or labels; it may hold other rows. */
   readonly block: Block;
+  /** First row that is meant. */
   readonly from: number;
+  /** Row after the last one that is meant. */
   readonly to: number;
 }
 
 /** What one batch does to one series. */
 export interface SeriesCommit {
+  /** Which series. */
   readonly series: SeriesKey;
   /**
    * Count of candles the series must have before: labels computed on any other state are refused,
@@ -52,7 +56,9 @@ export interface CommitBatch {
    * so no cursor ever passes rows that are not there.
    */
   readonly after: string | null;
+  /** Where the feed stands after it; null = the cursor stays. */
   readonly cursor: string | null;
+  /** What it does, series by series. */
   readonly series: readonly SeriesCommit[];
 }
 
@@ -86,9 +92,13 @@ export interface Tail {
 
 /** A part of a series with its surroundings. */
 export interface Window {
+  /** Candles committed so far, given up ones included. */
   readonly count: number;
+  /** The candles asked for with those around them, ascending. */
   readonly candles: CandleBlock;
+  /** Whether the first of them is the first of the series. */
   readonly startsSeries: boolean;
+  /** Whether the last of them is the last of the series. */
   readonly endsSeries: boolean;
   /** Older candles were given up by retention: what would need them cannot be recomputed. */
   readonly truncated: boolean;
@@ -96,7 +106,9 @@ export interface Window {
 
 /** Rows of the label log of one commit and one series. */
 export interface LoggedLabels {
+  /** Seq of the commit. */
   readonly seq: number;
+  /** Rows as the commit left them; of a removed one, as it was. */
   readonly labels: LabelBlock;
   /** Revision of each row; 0 = first. */
   readonly revisions: Uint32Array;
@@ -106,7 +118,9 @@ export interface LoggedLabels {
 
 /** Rows as they are now. */
 export interface StoredLabels {
+  /** Rows in ascending time. */
   readonly labels: LabelBlock;
+  /** Revision of each row; 0 = first. */
   readonly revisions: Uint32Array;
   /** Seq each row was written at. */
   readonly seqs: Float64Array;
@@ -141,5 +155,6 @@ export interface Store {
   ): Maybe<StoredLabels>;
   /** The log after `seq`, oldest first, whole commits, until `limit` rows are passed. */
   labelsAfter(seq: number, limit: number): Maybe<LoggedLabels[]>;
+  /** Lets go of files and connections; the store is not asked anything afterwards. */
   close(): Maybe<void>;
 }

@@ -1,6 +1,7 @@
+import { availableParallelism } from "node:os";
 import { z } from "zod";
 import { actor, child, createSystem, protocol } from "../../src/actor/mod.ts";
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { assertBalanced, Harness, Journal, settle, Work } from "./support.ts";
 
 function spawn(harness: Harness, journal: Journal, name = "a", shutdownMs = 5_000) {
@@ -229,7 +230,7 @@ Deno.test("stop() without a drain from a handler counts that message as handled"
 });
 
 for (const type of ["stop", "crash"] as const) {
-  Deno.test(`stop() without any time from a handler that then ${type}s balances`, async () => {
+  Deno.test(`stop() without any time from a handler balances: ${type}`, async () => {
     const seen: string[] = [];
     await using harness = new Harness();
     const ref = harness.system.spawn(inside(harness, seen), { name: "i", args: {} });
@@ -268,4 +269,31 @@ Deno.test("stop() from a clean-up hook during a restart ends the restart", async
   await settle();
   await harness.system.stop();
   assertEquals(harness.children(), "a:stopped b:stopped");
+});
+
+Deno.test("as many zombies as cores end the system where it stands, and say so", async () => {
+  const journal = new Journal();
+  let gaveUp: unknown = null;
+  await using harness = new Harness({ onGaveUp: (error) => gaveUp = error });
+  spawn(harness, journal).tell("wait", "never");
+  await settle();
+  for (let n = 1; n < availableParallelism(); n++) harness.system.zombie("/wick/t");
+  assertEquals([gaveUp, harness.children()], [null, "a1"]);
+  harness.system.zombie("/wick/t");
+  assertInstanceOf(gaveUp, Error);
+  assertEquals([await harness.system.done, harness.children()], [gaveUp, "a:stopped"]);
+  assertEquals(harness.clock.nextTimerAt(), Infinity);
+  assertBalanced(harness.system);
+});
+
+Deno.test("a zombie that ended after all does not count", {
+  ignore: availableParallelism() === 1,
+}, async () => {
+  let gaveUp: unknown = null;
+  await using harness = new Harness({ onGaveUp: (error) => gaveUp = error });
+  for (let n = 0; n < 2 * availableParallelism(); n++) {
+    harness.system.zombie("/wick/t");
+    harness.system.zombieEnded("/wick/t");
+  }
+  assertEquals(gaveUp, null);
 });

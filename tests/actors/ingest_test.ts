@@ -10,6 +10,9 @@ import { ArraySource, assertStoreHolds, randomStream } from "./support.ts";
 const SEED = Number(Deno.env.get("WICK_SEED") ?? Math.floor(Math.random() * 2 ** 31));
 console.log(`ingest_test seed ${SEED} (WICK_SEED=${SEED} repeats it)`);
 
+/** How many nights of crashes are simulated: 4 with the tests, thousands as a task of its own. */
+const SOAK_SEEDS = Number(Deno.env.get("WICK_SOAK_SEEDS") ?? 4);
+
 const SILENT = () => {};
 
 /** The tree in virtual time, run until the feed has ended. */
@@ -110,7 +113,7 @@ Deno.test("a failed commit, or one whose answer is lost, loses and doubles nothi
 });
 
 Deno.test("crashes of any actor, lost and late messages lose and double nothing", async () => {
-  for (let seed = SEED; seed < SEED + 4; seed++) {
+  for (let seed = SEED; seed < SEED + SOAK_SEEDS; seed++) {
     const batches = streamOf(seed, 0.1);
     const backend = new MemoryStore();
     const { simulator } = await simulate(

@@ -256,14 +256,7 @@ export class SlowStore {
       candles: {},
       labels: {},
       cursors: {},
-      log: sortedLog(
-        log.filter((row, i) =>
-          !log.some((later, j) =>
-            j > i && later.seq === row.seq && later.ts === row.ts &&
-            later.series === row.series && later.paramHash === row.paramHash
-          )
-        ),
-      ),
+      log: sortedLog(lastOfEach(log)),
     };
     for (const key of series) {
       const rows = inOrder(candles.get(key));
@@ -292,6 +285,12 @@ export class SlowStore {
     return [...this.#state.labels.get(`${series} ${paramHash}`) ?? []]
       .filter(([, { exists }]) => exists).map(([ts]) => ts).sort((a, b) => a - b);
   }
+}
+
+/** Of rows that one commit wrote twice, the later. */
+function lastOfEach(log: readonly LogRow[]): LogRow[] {
+  const keyOf = ({ seq, series, paramHash, ts }: LogRow) => `${seq} ${series} ${paramHash} ${ts}`;
+  return [...new Map(log.map((row) => [keyOf(row), row])).values()];
 }
 
 const STALE: CommitResult = { state: "refused", code: "stale", message: "" };

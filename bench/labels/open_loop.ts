@@ -1,0 +1,177 @@
+/**
+ * Single candles that arrive at times fixed beforehand, whatever becomes of those before them.
+ *
+ * The generator runs in the main isolate, as an HTTP server or a stream reader would, and its work
+ * is part of what is measured. It looks at the clock once per turn of the event loop and sends
+ * everything that is due. When the isolate is busy it is late, and that counts: all times run from
+ * the scheduled arrival. So nothing can be left out by measuring less when things go badly
+ * (coordinated omission).
+ *
+ * @module
+ */
+
+import { setImmediate } from "node:timers";
+import { seededRandom } from "../../src/actor/mod.ts";
+import type { IngestReply } from "../../actors/protocols.ts";
+import type { Wick } from "../../actors/tree.ts";
+import { type Market, SERIES_COUNT, type SingleCandle, singleCandle } from "./market.ts";
+
+/** A stretch of time with one rate. */
+export interface Phase {
+  readonly perSecond: number;
+  readonly ms: number;
+}
+
+/** Every arrival of a run, fixed before it starts. */
+export interface Arrivals {
+  readonly count: number;
+  /** Since the start, ascending. */
+  readonly dueMs: Float64Array;
+  readonly series: Uint16Array;
+  /** Which candle of its series. */
+  readonly index: Uint32Array;
+  readonly priority: Uint8Array;
+}
+
+const PRIORITY_NORMAL = 5;
+/** The generator gets ready; arrivals begin afterwards. */
+const LEAD_MS = 50;
+
+/**
+ * Poisson arrivals over all series. `next` holds the next candle of each series and moves on;
+ * `urgentShare` of the arrivals have priority 10.
+ */
+export function poissonArrivals(
+  seed: number,
+  phases: readonly Phase[],
+  next: Uint32Array,
+  urgentShare = 0,
+): Arrivals {
+  const random = seededRandom(seed);
+  const expected = phases.reduce((sum, { perSecond, ms }) => sum + perSecond * ms / 1_000, 0);
+  // Six standard deviations above the mean.
+  const room = Math.ceil(expected + 6 * Math.sqrt(expected) + 16);
+  const arrivals = {
+    dueMs: new Float64Array(room),
+    series: new Uint16Array(room),
+    index: new Uint32Array(room),
+    priority: new Uint8Array(room),
+  };
+  let count = 0, fromMs = 0;
+  for (const { perSecond, ms } of phases) {
+    const meanMs = 1_000 / perSecond;
+    let atMs = fromMs - Math.log(1 - random.next()) * meanMs;
+    for (; atMs < fromMs + ms; atMs -= Math.log(1 - random.next()) * meanMs) {
+      const series = Math.floor(random.next() * SERIES_COUNT);
+      arrivals.dueMs[count] = atMs;
+      arrivals.series[count] = series;
+      arrivals.index[count] = next[series] as number;
+      next[series] = (next[series] as number) + 1;
+      arrivals.priority[count] = random.next() < urgentShare ? 10 : PRIORITY_NORMAL;
+      count++;
+    }
+    fromMs += ms;
+  }
+  return { count, ...arrivals };
+}
+
+/** Told of each answer: to which arrival, and when, ms since the start. */
+export type Answered = (arrival: number, reply: IngestReply, atMs: number) => void;
+
+/**
+ * Sends single candles to the pool. A block is used again once it was answered, as a client with a
+ * buffer of its own would: a committed candle has been copied, a refused one is not looked at.
+ */
+class Sender {
+  readonly #free: SingleCandle[] = [];
+  constructor(readonly wick: Wick, readonly market: Market) {}
+
+  async send(
+    series: number,
+    index: number,
+    priority: number,
+    bulk = false,
+  ): Promise<IngestReply> {
+    const block = this.#free.pop() ?? singleCandle();
+    this.market.put(block, series, index);
+    const reply = await this.wick.pool.ask("ingest", {
+      feed: null,
+      after: null,
+      cursor: null,
+      blocks: [block],
+      priority,
+      bulk,
+    });
+    this.#free.push(block);
+    return reply;
+  }
+}
+
+/** Candles from 0 ≤ index < to of all series, as one batch that can wait. */
+export async function preload(wick: Wick, market: Market, to: number): Promise<void> {
+  const blocks = Array.from({ length: SERIES_COUNT }, (_, series) => market.block(series, 0, to));
+  const nobody = { feed: null, after: null, cursor: null };
+  const reply = await wick.pool.ask("ingest", { ...nobody, blocks, priority: 5, bulk: true });
+  if (reply.state !== "committed") throw new Error(`Cannot load the history: ${reply.state}`);
+}
+
+/** When a run started, ms of `performance.now()`, and its end. */
+export interface Run {
+  readonly startMs: number;
+  /** Resolves when every arrival was answered. */
+  readonly done: Promise<void>;
+}
+
+/** Sends all arrivals at their times. */
+export function offer(wick: Wick, market: Market, arrivals: Arrivals, answered: Answered): Run {
+  const { count, dueMs, series, index, priority } = arrivals;
+  const startMs = performance.now() + LEAD_MS;
+  const done = new Promise<void>((resolve, reject) => {
+    let sent = 0, left = count;
+    const sender = new Sender(wick, market);
+    const send = (at: number) => {
+      const reply = sender.send(series[at] as number, index[at] as number, priority[at] as number);
+      reply.then((reply) => {
+        answered(at, reply, performance.now() - startMs);
+        if (--left === 0) resolve();
+      }, reject);
+    };
+    const turn = () => {
+      const nowMs = performance.now() - startMs;
+      while (sent < count && (dueMs[sent] as number) <= nowMs) send(sent++);
+      if (sent < count) setImmediate(turn);
+    };
+    turn();
+  });
+  return { startMs, done };
+}
+
+/**
+ * Keeps `inFlight` candles under way for `ms`, none of which is refused for the wait; candles
+ * committed per second.
+ */
+export async function saturate(
+  wick: Wick,
+  market: Market,
+  next: Uint32Array,
+  inFlight: number,
+  ms: number,
+): Promise<number> {
+  const random = seededRandom(inFlight);
+  const sender = new Sender(wick, market);
+  const startMs = performance.now();
+  let committed = 0, endMs = startMs;
+  const client = async () => {
+    while (endMs - startMs < ms) {
+      const series = Math.floor(random.next() * SERIES_COUNT);
+      const index = next[series] as number;
+      next[series] = index + 1;
+      const reply = await sender.send(series, index, PRIORITY_NORMAL, true);
+      if (reply.state !== "committed") throw new Error(`Cannot find the capacity: ${reply.state}`);
+      committed++;
+      endMs = performance.now();
+    }
+  };
+  await Promise.all(Array.from({ length: inFlight }, client));
+  return committed / (endMs - startMs) * 1_000;
+}

@@ -1,0 +1,179 @@
+/** The protocols: what can be reached from outside is described and strict, the rest cannot be. */
+
+import { assert, assertEquals, assertGreater, assertThrows } from "@std/assert";
+import { z } from "zod";
+import { describeProtocol, InvalidMessage, type Protocol, Simulator } from "../../src/actor/mod.ts";
+import * as protocols from "../../actors/protocols.ts";
+import { PATHS, wickTree } from "../../actors/tree.ts";
+import { ArraySource, walkOf } from "./support.ts";
+
+const { Feed, LabelPool, LabelSink, LabelWorker, Store } = protocols;
+const ALL = [Feed, LabelPool, LabelSink, LabelWorker, Store] as unknown as Protocol[];
+
+/** A payload that each message takes, with every field that it may have. */
+const PAYLOADS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+  "store.cursor": { feed: "feed" },
+  "label_pool.compute": {
+    series: "EUR_USD:H1",
+    fromTs: 0,
+    toTs: 1,
+    params: { horizon: 6, up: 2, down: 2, tie: "lower", vertical: "zero", volatility: "atr" },
+    priority: 10,
+    limit: 5,
+  },
+};
+
+/** Messages that may come from outside. */
+function open(messages: Protocol) {
+  return messages.byIndex.filter(({ internal }) => !internal);
+}
+
+function payloadOf({ protocol, type }: { protocol: string; type: string }) {
+  return PAYLOADS[`${protocol}.${type}`] ?? {};
+}
+
+Deno.test("the test knows every protocol", () => {
+  const exported = Object.values(protocols).filter((one) => "definition" in one);
+  assertEquals(new Set(exported.map(({ name }) => name)), new Set(ALL.map(({ name }) => name)));
+});
+
+Deno.test("every message from outside is described, with a line for people", () => {
+  for (const messages of ALL) {
+    const described = describeProtocol(messages);
+    assertEquals(described.messages.map(({ type }) => type), open(messages).map((e) => e.type));
+    for (const { type, about, payload, reply } of described.messages) {
+      assertGreater(about.length, 8, `${messages.name}.${type}`);
+      assertEquals((payload as { type: string }).type, "object");
+      const hasReply = messages.entries[type]?.reply !== null;
+      assertEquals(reply !== null, hasReply, `${messages.name}.${type}`);
+      // OpenAPI is JSON.
+      assertEquals(JSON.parse(JSON.stringify({ payload, reply })), { payload, reply });
+    }
+  }
+});
+
+Deno.test("every message from outside takes what it names and refuses unknown fields", () => {
+  for (const messages of ALL) {
+    for (const entry of open(messages)) {
+      const payload = payloadOf(entry);
+      const at = `${messages.name}.${entry.type}`;
+      assert(entry.payload.safeParse(payload).success, at);
+      assert(!entry.payload.safeParse({ ...payload, unknown: 1 }).success, at);
+      for (const other of [null, [], "text", 1, undefined]) {
+        assert(!entry.payload.safeParse(other).success, `${at} of ${other}`);
+      }
+    }
+  }
+});
+
+Deno.test("nested parameters refuse unknown fields and values out of range too", () => {
+  const compute = LabelPool.entries.compute.payload;
+  const request = PAYLOADS["label_pool.compute"];
+  const wrong = [
+    { params: { horizon: 6, hroizon: 7 } },
+    { params: { horizon: 0 } },
+    { params: { horizon: 10_001 } },
+    { params: { horizon: 1.5 } },
+    { params: { up: 0 } },
+    { params: { down: -1 } },
+    { params: { up: Infinity } },
+    { params: { tie: "middle" } },
+    { params: { maxGapMs: 0.5 } },
+    { priority: 11 },
+    { priority: -1 },
+    { priority: 1.5 },
+    { limit: 0 },
+    { limit: 10_001 },
+    { series: "" },
+    { series: "x".repeat(65) },
+    { fromTs: NaN },
+    { toTs: 1e17 },
+    { fromTs: "0" },
+  ];
+  for (const part of wrong) {
+    assert(!compute.safeParse({ ...request, ...part }).success, JSON.stringify(part));
+  }
+});
+
+Deno.test("compute fills in priority, limit and parameters", () => {
+  const { series, fromTs, toTs } = PAYLOADS["label_pool.compute"] as Record<string, unknown>;
+  const parsed = LabelPool.entries.compute.payload.parse({ series, fromTs, toTs });
+  assertEquals(parsed, { series, fromTs, toTs, params: {}, priority: 5, limit: 1_000 });
+});
+
+Deno.test("every entry is named and numbered once in its protocol", () => {
+  for (const { byIndex } of ALL) {
+    assertEquals(byIndex.map(({ index }) => index), byIndex.map((_, i) => i));
+  }
+  assertEquals(new Set(ALL.map(({ name }) => name)).size, ALL.length);
+});
+
+/** The running tree, with one actor of each protocol. */
+async function running() {
+  const simulator = new Simulator({
+    seed: 1,
+    system: wickTree({
+      workers: 1,
+      feeds: [{ name: "feed", source: () => new ArraySource("feed", [[walkOf(1, "A:M1", 9)]]) }],
+      onLabels: () => {},
+      system: { log: null },
+    }),
+  });
+  await simulator.advance(1_000);
+  const paths: Record<string, string> = {
+    [Store.name]: PATHS.store,
+    [LabelWorker.name]: `${PATHS.workers}/worker-0`,
+    [LabelPool.name]: PATHS.pool,
+    [LabelSink.name]: `${PATHS.sinks}/on_labels`,
+    [Feed.name]: `${PATHS.feeds}/feed`,
+  };
+  return {
+    simulator,
+    pathOf: (name: string) => `/wick/${paths[name]}`,
+    async [Symbol.asyncDispose]() {
+      const stopped = simulator.system.stop();
+      await simulator.advance(10_000);
+      await stopped;
+    },
+  };
+}
+
+Deno.test("internal messages cannot be sent or asked from outside", async () => {
+  await using tree = await running();
+  const { system } = tree.simulator;
+  let internal = 0;
+  for (const messages of ALL) {
+    const path = tree.pathOf(messages.name);
+    for (const { type } of messages.byIndex.filter((entry) => entry.internal)) {
+      internal++;
+      const sent = system.nodeAt(path);
+      assert(sent !== null);
+      assertThrows(() => system.tellFromOutside(path, type, {}), InvalidMessage, type);
+      const error = await system.askFromOutside(path, type, {}).catch((caught) => caught);
+      assert(error instanceof InvalidMessage, `${path} ${type}`);
+    }
+    for (const type of ["constructor", "__proto__", "toString", ""]) {
+      assertThrows(() => system.tellFromOutside(path, type, {}), InvalidMessage);
+    }
+  }
+  assertGreater(internal, 15);
+  const before = system.deadLetters.total;
+  await tree.simulator.advance(1_000);
+  assertEquals(system.deadLetters.total, before);
+});
+
+Deno.test("every message with a reply answers from outside as it says", async () => {
+  await using tree = await running();
+  const { system } = tree.simulator;
+  for (const messages of ALL) {
+    for (const entry of open(messages)) {
+      if (entry.reply === null) continue;
+      const path = tree.pathOf(messages.name);
+      const asked = system.askFromOutside(path, entry.type, payloadOf(entry));
+      await tree.simulator.advance(1_000);
+      const reply = await asked;
+      const { error } = entry.reply.safeParse(reply);
+      assertEquals(error === undefined ? "" : z.prettifyError(error), "", `${path} ${entry.type}`);
+    }
+  }
+});
