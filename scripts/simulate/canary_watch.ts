@@ -10,7 +10,8 @@ import { runCampaign } from "./campaign.ts";
 import { runChaos } from "./chaos.ts";
 
 const SCHEDULES = 3_000;
-const CHAOS_RUNS = 1_500;
+/** Ten times what the rarest bug needs on average. */
+const CHAOS_RUNS = 4_000;
 
 async function watch(seed: number): Promise<string> {
   const { first } = await runCampaign({ seed, schedules: SCHEDULES }, 1);

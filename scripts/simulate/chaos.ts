@@ -233,15 +233,33 @@ class Storm implements ChaosWorld {
       void this.#outside.ask(this.#anyRef(), 10 * dice.between(1, 15), HOPS_MAX);
     }
     if (dice.percent(10)) void this.#outside.offer(this.#anyRef());
-    const what = dice.below(100);
-    if (what < 15) this.#kill();
-    else if (what < 20) this.#onNode("restart", (path) => this.#system.restart(path));
-    else if (what < 23) this.#onNode("stop", (path) => void this.#system.stopAt(path));
-    else if (what < 35) this.#spawn();
+    if (dice.percent(30)) this.#meddle(this.#anyPath());
+    else if (dice.percent(20)) this.#meddleMuch();
     const pace = dice.below(3);
     if (pace === 0) await simulator.run();
     else if (pace === 1) await simulator.advance(dice.between(1, 80));
     else for (let left = dice.below(12); left > 0; left--) simulator.scheduler.step();
+  }
+
+  /** One thing that happens to an actor from outside, or now and then to its supervisor. */
+  #meddle(path: string): void {
+    const what = this.dice.below(100);
+    if (what < 45) this.#kill(path);
+    else if (what < 65) this.#request("restart", path, (target) => this.#system.restart(target));
+    else if (what < 75) this.#request("stop", path, (target) => void this.#system.stopAt(target));
+    else this.#spawn(path);
+  }
+
+  /** Several things at once to children of one supervisor: they meet while one is under way. */
+  #meddleMuch(): void {
+    const path = this.#anyPath();
+    const above = path.slice(0, path.lastIndexOf("/") + 1);
+    const siblings = this.#paths.filter((other) => other.lastIndexOf("/") + 1 === above.length)
+      .filter((other) => other.startsWith(above));
+    for (let left = this.dice.between(2, 5); left > 0; left--) {
+      this.#meddle(siblings[this.dice.below(siblings.length)] ?? path);
+      for (let steps = this.dice.below(3); steps > 0; steps--) this.#simulator.scheduler.step();
+    }
   }
 
   #anyPath(): string {
@@ -252,17 +270,14 @@ class Storm implements ChaosWorld {
     return this.#ref(this.#anyPath());
   }
 
-  #kill(): void {
-    const path = this.#anyPath();
+  #kill(path: string): void {
     if (this.#system.nodeAt(path) === null) return;
     const reason = (["crash", "normal", "shutdown"] as const)[this.dice.below(3)] ?? "crash";
     this.ledger.note(`${path} is killed: ${reason}`);
     this.#simulator.kill(path, reason);
   }
 
-  /** Now and then a supervisor instead of an actor. */
-  #onNode(verb: string, act: (path: string) => void): void {
-    const path = this.#anyPath();
+  #request(verb: string, path: string, act: (path: string) => void): void {
     const above = path.slice(0, path.lastIndexOf("/"));
     const target = this.dice.percent(30) && above.split("/").length > 2 ? above : path;
     if (this.#system.nodeAt(target) === null) return;
@@ -270,8 +285,7 @@ class Storm implements ChaosWorld {
     act(target);
   }
 
-  #spawn(): void {
-    const path = this.#anyPath();
+  #spawn(path: string): void {
     const under = path.slice(0, path.lastIndexOf("/"));
     if (this.#system.nodeAt(under) === null) return;
     const { args: _, ...options } = this.#actor(under, `s${++this.#spawned}`);

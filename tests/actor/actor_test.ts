@@ -58,9 +58,7 @@ Deno.test("a handler's object that only looks like a promise is waited for once"
   await using harness = new Harness();
   const Odd = protocol("odd", { twice: { payload: z.null() }, thrower: { payload: z.null() } });
   const odd = actor(Odd, () => ({
-    // deno-lint-ignore no-thenable -- such objects are what is tested
     twice: () => ({ then: (done: () => void) => (done(), done()) }) as never,
-    // deno-lint-ignore no-thenable -- such objects are what is tested
     thrower: () =>
       ({
         then: () => {

@@ -112,26 +112,37 @@ Deno.test("a failed commit, or one whose answer is lost, loses and doubles nothi
   assert(refusals > 0 && lostAnswers > 0, "no commit failed: nothing was shown");
 });
 
+/** A night of crashes; how many there were. */
+async function nightOfCrashes(seed: number): Promise<number> {
+  const batches = streamOf(seed, 0.1);
+  const backend = new MemoryStore();
+  const { simulator } = await simulate(
+    seed,
+    {
+      workers: 2,
+      store: { kind: "open", backend },
+      feeds: [{ name: "feed", source: () => new ArraySource("feed", batches) }],
+    },
+    { crash: 0.01, delay: 0.05, delayMaxMs: 40 },
+  );
+  await assertStoreHolds(backend, batches, DEFAULT_PARAMS);
+  const { sent, handled, queued, deadLettered, superseded } = simulator.system.counts();
+  assertEquals(sent, handled + queued + deadLettered + superseded);
+  await simulator.system.stop();
+  return simulator.system.deadLetters.counts.crashed;
+}
+
 Deno.test("crashes of any actor, lost and late messages lose and double nothing", async () => {
+  let crashes = 0;
   for (let seed = SEED; seed < SEED + SOAK_SEEDS; seed++) {
-    const batches = streamOf(seed, 0.1);
-    const backend = new MemoryStore();
-    const { simulator } = await simulate(
-      seed,
-      {
-        workers: 2,
-        store: { kind: "open", backend },
-        feeds: [{ name: "feed", source: () => new ArraySource("feed", batches) }],
-      },
-      { crash: 0.01, delay: 0.05, delayMaxMs: 40 },
-    );
-    const restarts = simulator.system.deadLetters.counts.crashed;
-    assert(restarts > 0, "nothing crashed: nothing was shown");
-    await assertStoreHolds(backend, batches, DEFAULT_PARAMS);
-    const { sent, handled, queued, deadLettered, superseded } = simulator.system.counts();
-    assertEquals(sent, handled + queued + deadLettered + superseded);
-    await simulator.system.stop();
+    try {
+      crashes += await nightOfCrashes(seed);
+    } catch (error) {
+      console.log(`WICK_SEED=${seed} WICK_SOAK_SEEDS=1 repeats what follows`);
+      throw error;
+    }
   }
+  assert(crashes > 0, "nothing crashed: nothing was shown");
 });
 
 Deno.test("the death of a worker thread loses and doubles nothing", async () => {
