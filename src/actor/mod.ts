@@ -65,5 +65,5 @@ export {
   type SystemOptions,
   type TreeRefs,
 } from "./system.ts";
-export type { ThreadOptions } from "./thread_node.ts";
+export type { ThreadOptions } from "./thread_host.ts";
 export type { TreeNode } from "./tree.ts";

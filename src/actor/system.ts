@@ -30,7 +30,8 @@ import { LocalRef } from "./ref.ts";
 import { type Scheduler, TurnScheduler } from "./scheduler.ts";
 import { type Backoff, type Strategy, SupervisorNode } from "./supervisor.ts";
 import { GONE } from "./thread_messages.ts";
-import { Spares, ThreadNode, type ThreadOptions } from "./thread_node.ts";
+import { Spares, type ThreadOptions } from "./thread_host.ts";
+import { ThreadNode } from "./thread_node.ts";
 import { describeTree, type TreeNode } from "./tree.ts";
 
 /** What every kind of child specification has. */

@@ -309,6 +309,34 @@ Deno.test("what was refused is sent again in its order, after the pause that was
   assertEquals(rig.backend.cursor("feed"), "10");
 });
 
+Deno.test("a batch that is read while others wait to be sent again is sent once", async () => {
+  const gate = Promise.withResolvers<void>();
+  class SlowSource extends ArraySource {
+    override async read(signal: AbortSignal): Promise<FeedBatch | null> {
+      const batch = await super.read(signal);
+      if (batch?.cursor === "2") await gate.promise;
+      return batch;
+    }
+  }
+  await using rig = new Rig(() => new SlowSource("feed", streamOf(2)));
+  const held = Promise.withResolvers<IngestReply>();
+  let isBusy = true;
+  rig.answer = (ingest, backend) => {
+    if (ingest.cursor === "2" && isBusy) return held.promise;
+    return isBusy ? overload : taken(ingest, backend);
+  };
+  await rig.simulator.advance(30);
+  gate.resolve();
+  await rig.simulator.run();
+  assertEquals(rig.cursors, ["1", "2"]);
+  await rig.simulator.advance(30);
+  assertEquals(rig.cursors, ["1", "2", "1"]);
+  isBusy = false;
+  held.resolve(order);
+  await rig.simulator.advance(1_000);
+  assertEquals([rig.backend.cursor("feed"), rig.backend.series()[0]?.count], ["2", 20]);
+});
+
 Deno.test("a feed that is refused for long neither gives up nor reads on", async () => {
   const source = new ArraySource("feed", streamOf());
   await using rig = new Rig(() => source);

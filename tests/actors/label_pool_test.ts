@@ -29,6 +29,7 @@ import { labelRow } from "../store/support.ts";
 import {
   ArraySource,
   assertStoreHolds,
+  calmWalkOf,
   labelledRows,
   randomStream,
   rowsOf,
@@ -49,6 +50,8 @@ interface RigOptions {
   readonly workers?: number;
   readonly seriesMax?: number;
   readonly sink?: TellRef<typeof LabelSink.definition>;
+  /** How many ms a message is held up on its way. */
+  readonly holdUp?: (path: string, type: string) => number;
 }
 
 /** A pool with its store and workers, and no feeds. */
@@ -56,7 +59,12 @@ class Rig {
   readonly simulator: Simulator;
   readonly pool;
   constructor(readonly store: SpyStore, readonly options: RigOptions = {}) {
-    this.simulator = new Simulator({ seed: SEED, system: tree(this.store, options) });
+    const onTheWay = options.holdUp ?? (() => 0);
+    this.simulator = new Simulator({
+      seed: SEED,
+      system: tree(this.store, options),
+      faults: { beforeInit() {}, beforeHandle() {}, onTheWay },
+    });
     this.pool = this.simulator.system.ref(LabelPool, "pool");
   }
 
@@ -264,7 +272,7 @@ Deno.test("the pool publishes each row of the log once, in order", async () => {
 });
 
 Deno.test("labels published do not change when later candles do", async () => {
-  const block = walkOf(SEED, S, 160);
+  const block = calmWalkOf(SEED, S, 160);
   const futures = [rowsOf(block, 100), corrected(rowsOf(block, 100), 0, 1.5)];
   const histories: string[] = [];
   for (const future of futures) {
@@ -295,7 +303,7 @@ Deno.test("a correction publishes only labels in its reach that changed (R11)", 
   const backend = new SpyStore();
   const sink = sinkOf((one) => published.push(...publishedRows(one)));
   await using rig = new Rig(backend, { sink });
-  const block = walkOf(SEED, S, 400);
+  const block = calmWalkOf(SEED, S, 400);
   await rig.commit([block]);
   await rig.simulator.run();
   published.length = 0;
@@ -522,6 +530,65 @@ Deno.test("after a worker's crash batches go back once and are then labelled ane
   await assertStoreHolds(backend, [[block]], DEFAULT_PARAMS);
 });
 
+Deno.test("an answer on its way over the pool's restart does not pass for a new one", async () => {
+  let isHeldUp = true;
+  const holdUp = (_path: string, type: string) => {
+    if (type !== "committed" || !isHeldUp) return 0;
+    isHeldUp = false;
+    return 300;
+  };
+  const backend = new SpyStore();
+  await using rig = new Rig(backend, { holdUp });
+  const first = rig.ingest([walkOf(SEED, S, 30)]).catch((error) => error.code);
+  await rig.simulator.run();
+  assertEquals(backend.seq, 1);
+  rig.simulator.kill("/wick/pool");
+  await rig.simulator.run();
+  assertEquals(await first, "actor_failed");
+  backend.hold();
+  let isAnswered = false;
+  const second = rig.ingest([walkOf(SEED, "A:M1", 30)]);
+  second.then(() => isAnswered = true);
+  await rig.simulator.advance(1_000);
+  assertEquals([isHeldUp, isAnswered, backend.seq], [false, false, 1]);
+  backend.release();
+  const reply = await rig.run(second);
+  assert(reply.state === "committed" && reply.seq === 2);
+});
+
+Deno.test("after a failure a feed's batches are taken from its committed cursor on", async () => {
+  const backend = new SpyStore();
+  await using rig = new Rig(backend);
+  const block = walkOf(SEED, S, 30);
+  const send = (after: string | null, cursor: string, row: number) =>
+    rig.code([rowsOf(block, row, row + 10)], { feed: "feed", after, cursor });
+  assertEquals(await send(null, "1", 0), "committed");
+  backend.refuse = () => ({ state: "refused", code: "busy", message: "locked" });
+  assertEquals(await send("1", "2", 10), "busy");
+  backend.refuse = () => null;
+  assertEquals(await send("1", "2", 10), "committed");
+  assertEquals(await send("2", "3", 20), "committed");
+});
+
+Deno.test("a batch rewrites several series together, cold ones too", async () => {
+  const backend = new SpyStore();
+  await using rig = new Rig(backend);
+  const names = ["A:M1", "B:M1", "C:M1"];
+  const blocks = names.map((name) => walkOf(SEED, name, 120));
+  await rig.commit(blocks.map((block) => rowsOf(block, 0, 100)));
+  rig.simulator.kill("/wick/pool");
+  // The first is warm again, the others are cold.
+  await rig.commit([rowsOf(blocks[0] as CandleBlock, 100)]);
+  backend.calls.length = 0;
+  const changes = blocks.map((block) => corrected(block, 60, 1.01));
+  const reply = await rig.commit(changes);
+  assertEquals(reply.corrected, 3);
+  const windows = backend.calls.filter(({ type }) => type === "window");
+  assertEquals(windows.length, 3);
+  const all = [blocks.map((block, i) => i === 0 ? block : rowsOf(block, 0, 100)), changes];
+  await assertStoreHolds(backend, all, DEFAULT_PARAMS);
+});
+
 // ---- several feeds ------------------------------------------------------------------------------------
 
 /** Runs feeds to their ends in the simulator. */
@@ -637,7 +704,7 @@ Deno.test("compute fails its asker, not the pool, when a worker fails", async ()
 
 Deno.test("labels of other parameters never answer", async () => {
   const memory = new MemoryStore();
-  const block = walkOf(SEED, S, 400);
+  const block = calmWalkOf(SEED, S, 400);
   const other = { ...DEFAULT_PARAMS, horizon: 12 };
   {
     await using rig = new Rig(new SpyStore(memory), { params: other });

@@ -282,6 +282,13 @@ export function walkOf(seed: number, series: string, bars: number): CandleBlock 
   return concatCandles(blocks);
 }
 
+/** As {@linkcode walkOf}, a candle every minute: nothing ends a segment. */
+export function calmWalkOf(seed: number, series: string, bars: number): CandleBlock {
+  const block = walkOf(seed, series, bars);
+  const ts = block.ts.map((_, i) => 1_700_000_040_000 + 60_000 * i);
+  return { ...block, ts };
+}
+
 /** Every row of a canonical block, labelled in one go. */
 export function labelledRows(candles: CandleBlock, params: LabelParams): LabelBlock {
   const labeler = new Labeler(params, { emit: "rows" });

@@ -128,15 +128,28 @@ Deno.test("MemoryStore.commit() refuses series above its bound, all or nothing",
   assertEquals(stateOf(store, append("A:M1", 1, 1), batch(part("C:M1", 0))), "committed");
 });
 
-Deno.test("MemoryStore: a row that ceased goes on counting revisions until it is given up", () => {
-  const store = new MemoryStore({ barsMax: 50 });
-  store.commit([append(S, 0, 40, 1)]);
-  store.commit([replace(40, 200, 201)]);
-  const back = labels(S, HASH, [{ ts: 200, exit: 102, fwd: null }]);
-  const again = batch(part(S, 39, {
-    replace: { fromTs: 200, toTs: 201, candles: candles(S, [candle(200)]) },
-    labels: [all(back)],
+/** A commit in which the candle at `ts` and its label come back. */
+function back(baseSeq: number, ts: number): CommitBatch {
+  return batch(part(S, baseSeq, {
+    replace: { fromTs: ts, toTs: ts + 1, candles: candles(S, [candle(ts)]) },
+    labels: [all(labels(S, HASH, [{ ts, exit: 102, fwd: null }]))],
   }));
-  store.commit([again]);
-  assertEquals(logRows(store.labelsAfter(1, 99)).map(({ revision }) => revision), [1, 2]);
+}
+
+Deno.test("MemoryStore: rows that ceased go on counting revisions while their time is kept", () => {
+  const store = new MemoryStore({ barsMax: 64 });
+  store.commit([append(S, 0, 60, 1)]);
+  store.commit([replace(60, 200, 201)]);
+  store.commit([replace(59, 500, 501)]);
+  const seq = store.seq;
+  store.commit([back(58, 200)]);
+  store.commit([replace(59, 200, 201)]);
+  // Twenty more than it keeps: 200 is given up, 500 is not.
+  const rows = Array.from({ length: 26 }, (_, i) => candle((60 + i) * 10));
+  store.commit([batch(part(S, 58, { append: all(candles(S, rows)) }))]);
+  const [first = NaN] = held(store);
+  assert(first > 200 && first < 490, `${first} is the first`);
+  assertEquals(stateOf(store, back(84, 500)), "committed");
+  const logged = logRows(store.labelsAfter(seq, Infinity));
+  assertEquals(logged.map(({ ts, revision }) => [ts, revision]), [[200, 2], [200, 3], [500, 2]]);
 });
