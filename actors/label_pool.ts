@@ -41,7 +41,12 @@ import {
   type TellRef,
   textOf,
 } from "../src/actor/mod.ts";
-import { Admission, ADMISSION_DEFAULTS, type AdmissionOptions } from "../src/label/admission.ts";
+import {
+  Admission,
+  ADMISSION_DEFAULTS,
+  type AdmissionByCount,
+  type AdmissionOptions,
+} from "../src/label/admission.ts";
 import { applyChanges, candlesIn } from "../src/label/change.ts";
 import { compareLabels } from "../src/label/correction.ts";
 import { rowObject } from "../src/label/row_object.ts";
@@ -77,7 +82,7 @@ export interface LabelPoolArgs {
   /** Partition p belongs to worker p mod their number. */
   readonly workers: readonly WorkerRef[];
   readonly params: LabelParams;
-  readonly admission?: AdmissionOptions;
+  readonly admission?: AdmissionOptions | AdmissionByCount;
   /** Told of every commit's labels, after it. */
   readonly sinks?: readonly TellRef<typeof LabelSink.definition>[];
 }
@@ -265,7 +270,8 @@ class Pool {
   /** Why work of this priority is not taken now; null when it is. */
   computeRefusal(priority: number, waitedMs: number) {
     const delayMs = this.#expectedDelayMs(waitedMs);
-    if (this.#admission.admits(delayMs, priority)) return null;
+    const load = this.#admission.measure === "delayMs" ? delayMs : this.#underWay;
+    if (this.#admission.admits(load, priority)) return null;
     return {
       state: "refused" as const,
       code: "overload" as const,

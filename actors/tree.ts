@@ -15,7 +15,7 @@ import {
   type SystemOptions,
 } from "../src/actor/mod.ts";
 import { threadEntry } from "../src/actor/thread_url.ts";
-import type { AdmissionOptions } from "../src/label/admission.ts";
+import type { AdmissionByCount, AdmissionOptions } from "../src/label/admission.ts";
 import type { LabelParams } from "../src/label/params.ts";
 import { DEFAULT_PARAMS } from "../src/label/params.ts";
 import type { FeedSource } from "../src/feed/port.ts";
@@ -65,7 +65,7 @@ export interface WickOptions {
    * Expected delays at which requests, and batches of feeds that are not `bulk`, are refused;
    * default {@linkcode ADMISSION_DEFAULTS}.
    */
-  readonly admission?: AdmissionOptions;
+  readonly admission?: AdmissionOptions | AdmissionByCount;
   /** Started after everything else, in this order; default: none. */
   readonly feeds?: readonly FeedSpec[];
   /** Called with the labels of every commit, after it, in the order of commits. */

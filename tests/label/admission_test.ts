@@ -1,7 +1,12 @@
 /** Admission by expected delay: thresholds, hysteresis, priorities, and a slow twin. */
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { Admission, ADMISSION_DEFAULTS, PRIORITY_MAX } from "../../src/label/admission.ts";
+import {
+  Admission,
+  ADMISSION_BY_COUNT,
+  ADMISSION_DEFAULTS,
+  PRIORITY_MAX,
+} from "../../src/label/admission.ts";
 import { Chance, SEED } from "./support.ts";
 
 /** Priorities 0 to 10 that are let in at a delay. */
@@ -76,7 +81,7 @@ Deno.test("Admission.retryAfterMs() is when the delay will have fallen to 20 ms,
 });
 
 Deno.test("Admission takes other thresholds and refuses those in disorder", () => {
-  const admission = new Admission({ onMs: 8_000, offMs: 2_000, hardMs: 10_000 });
+  const admission = new Admission(ADMISSION_BY_COUNT);
   assertEquals(admission.admits(7_999, 0), true);
   assertEquals(admission.admits(8_000, 7), false);
   assertEquals(admission.admits(8_000, 8), true);

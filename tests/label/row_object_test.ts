@@ -5,7 +5,7 @@ import { LABEL_STATUS_NAMES, type LabelBlock } from "../../src/market/block.ts";
 import { DEFAULT_PARAMS } from "../../src/label/params.ts";
 import { rowObject } from "../../src/label/row_object.ts";
 import { allocateLabels } from "../../src/label/rows.ts";
-import { blockOf, cells, Chance, labelAll, SEED, walk } from "./support.ts";
+import { blockOf, type CandleRow, cells, Chance, labelAll, SEED, walk } from "./support.ts";
 
 const TEXT = new Set(["tb_status", "hit", "fh_status"]);
 
@@ -19,9 +19,18 @@ function byCells(block: LabelBlock, row: number): Record<string, string | number
   );
 }
 
+/** A walk with a stretch that does not move, a hole of 20 days, and movement before its ends. */
+function everyStatus(chance: Chance): CandleRow[] {
+  return walk(chance, 300, 0).map(([ts, open, high, low, close, volume], i): CandleRow => {
+    const at = i < 200 ? ts : ts + 20 * 86_400_000;
+    if (i >= 100 && i < 150) return [at, 100, 100, 100, 100, volume];
+    if (i % 200 < 170 && i < 280) return [at, open, high, low, close, volume];
+    return [at, 100, 101, 99, i % 2 === 0 ? 100.5 : 99.5, volume];
+  });
+}
+
 Deno.test("rowObject() says what the row's CSV cells say", () => {
-  const params = { ...DEFAULT_PARAMS, maxGapMs: 86_400_000 };
-  const block = labelAll(blockOf(walk(new Chance(SEED), 800, 0.02)), params);
+  const block = labelAll(blockOf(everyStatus(new Chance(SEED))), DEFAULT_PARAMS);
   const statuses = new Set<string>();
   for (let row = 0; row < block.length; row++) {
     const made = rowObject(block, row);
