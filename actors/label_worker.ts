@@ -41,7 +41,14 @@ export const labelWorker = actor(LabelWorker, (ctx, args: LabelWorkerArgs) => {
 
   const labelerAt = (series: string, base: number, tail: CandleBlock | null): Labeler | null => {
     const known = labelers.get(series);
-    if (tail === null && known !== undefined && known.position === base) return known;
+    if (tail === null && known !== undefined && known.position === base) {
+      if (labelers.size >= seriesMax) {
+        // Full: the order of the map becomes the order of use.
+        labelers.delete(series);
+        labelers.set(series, known);
+      }
+      return known;
+    }
     if (tail === null && base > 0) return null;
     if (known === undefined && labelers.size >= seriesMax) {
       labelers.delete(labelers.keys().next().value as string);

@@ -17,7 +17,7 @@ import {
 import { threadEntry } from "../src/actor/thread_url.ts";
 import type { AdmissionByCount, AdmissionOptions } from "../src/label/admission.ts";
 import type { LabelParams } from "../src/label/params.ts";
-import { DEFAULT_PARAMS } from "../src/label/params.ts";
+import { DEFAULT_PARAMS, historyBars } from "../src/label/params.ts";
 import type { FeedSource } from "../src/feed/port.ts";
 import { feed } from "./feed.ts";
 import { labelPool } from "./label_pool.ts";
@@ -96,6 +96,7 @@ export function wickTree(options: WickOptions = {}): SystemOptions {
   const count = options.workers ?? availableParallelism();
   const params = options.params ?? DEFAULT_PARAMS;
   const workers = Array.from({ length: count }, (_, i) => `worker-${i}`);
+  assertEnoughBars(options.store, params);
   const sinks = [...options.sinks ?? []];
   if (options.onLabels !== undefined) {
     const args = { onLabels: options.onLabels };
@@ -173,6 +174,17 @@ export function wickTree(options: WickOptions = {}): SystemOptions {
       ],
     }],
   };
+}
+
+/** A worker's state is rebuilt from the store: it must keep as many candles as that takes. */
+function assertEnoughBars(store: StoreArgs | undefined, params: LabelParams): void {
+  const barsMax = store?.kind === "memory" ? store.options?.barsMax : undefined;
+  const needed = historyBars(params);
+  if (barsMax === undefined || barsMax >= needed || needed === Infinity) return;
+  throw new RangeError(
+    `Cannot run with horizon ${params.horizon}: expected a store of at least ${needed} bars per ` +
+      `series: current value is ${barsMax}`,
+  );
 }
 
 /** Refs to the parts of a running tree. */

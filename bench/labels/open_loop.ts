@@ -1,15 +1,16 @@
 /**
  * Single candles that arrive at times fixed beforehand, whatever becomes of those before them.
  *
- * The generator runs in the main isolate, as an HTTP server or a stream reader would, and its work
- * is part of what is measured. Once per turn of the event loop it sends everything that is due. When the isolate is busy it is late, and that counts: all times run from
- * the scheduled arrival. So nothing can be left out by measuring less when things go badly
- * (coordinated omission).
+ * A thread knows the schedule and knocks when something is due, as a network card would; the main
+ * isolate then sends everything that is due, as an HTTP server or a stream reader would. That work is
+ * part of what is measured. When the isolate is busy it hears the knock late, and that counts: all
+ * times run from the scheduled arrival. So nothing can be left out by measuring less when things go
+ * badly (coordinated omission).
  *
  * @module
  */
 
-import { setImmediate } from "node:timers";
+import { Worker } from "node:worker_threads";
 import { seededRandom } from "../../src/actor/mod.ts";
 import type { IngestReply } from "../../actors/protocols.ts";
 import type { Wick } from "../../actors/tree.ts";
@@ -33,15 +34,8 @@ export interface Arrivals {
 }
 
 const PRIORITY_NORMAL = 5;
-/**
- * With nothing due the generator sleeps for at most this, in which the isolate takes no message:
- * that can only lengthen what is measured. Spinning through the event loop instead would take a core
- * from the threads, and make 50 MB of garbage a second.
- */
-const PAUSE_MAX_MS = 0.05;
-const NEVER = new Int32Array(new SharedArrayBuffer(4));
-/** The generator gets ready; arrivals begin afterwards. */
-const LEAD_MS = 50;
+/** The thread gets ready; arrivals begin afterwards. */
+const LEAD_MS = 300;
 
 /**
  * Poisson arrivals over all series. `next` holds the next candle of each series and moves on;
@@ -132,9 +126,14 @@ export interface Run {
 export function offer(wick: Wick, market: Market, arrivals: Arrivals, answered: Answered): Run {
   const { count, dueMs, series, index, priority } = arrivals;
   const startMs = performance.now() + LEAD_MS;
+  const sender = new Sender(wick, market);
+  const cell = new Int32Array(new SharedArrayBuffer(4));
+  const epochMs = performance.timeOrigin + startMs;
+  const pacer = new Worker(new URL("pacer.ts", import.meta.url), {
+    workerData: { dueMs: dueMs.subarray(0, count).map((ms) => epochMs + ms), cell },
+  });
   const done = new Promise<void>((resolve, reject) => {
     let sent = 0, left = count;
-    const sender = new Sender(wick, market);
     const send = (at: number) => {
       const reply = sender.send(series[at] as number, index[at] as number, priority[at] as number);
       reply.then((reply) => {
@@ -142,16 +141,14 @@ export function offer(wick: Wick, market: Market, arrivals: Arrivals, answered: 
         if (--left === 0) resolve();
       }, reject);
     };
-    const turn = () => {
-      const leftMs = (dueMs[sent] as number) - (performance.now() - startMs);
-      if (leftMs > 0) Atomics.wait(NEVER, 0, 0, Math.min(leftMs, PAUSE_MAX_MS));
+    pacer.on("error", reject);
+    pacer.on("message", () => {
+      Atomics.store(cell, 0, 0);
       const nowMs = performance.now() - startMs;
       while (sent < count && (dueMs[sent] as number) <= nowMs) send(sent++);
-      if (sent < count) setImmediate(turn);
-    };
-    turn();
+    });
   });
-  return { startMs, done };
+  return { startMs, done: done.finally(() => pacer.terminate()) };
 }
 
 /**

@@ -115,8 +115,13 @@ export class Lane {
     this.entries[slot] = null;
     this.payloads[slot] = undefined;
     this.asks[slot] = null;
-    while (this.head < this.tail && this.entries[this.headSlot] === null) this.head++;
+    this.closeHead();
     return message;
+  }
+
+  /** Moves the head over what was taken. O(what was taken). */
+  closeHead(): void {
+    while (this.head < this.tail && this.entries[this.headSlot] === null) this.head++;
   }
 
   /** Forgets the oldest message, whose columns were read already. */

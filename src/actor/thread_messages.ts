@@ -166,7 +166,13 @@ export function emptyTurn(): TurnReport {
 /** A report as it travels: what is empty is left out, and numbers replied with are packed. */
 export type CompactReport =
   & Partial<TurnReport>
-  & { readonly numberSeqs?: Float64Array; readonly numbers?: Float64Array };
+  & {
+    /** Numbers replied with, to the messages of `numberSeqs`. */
+    readonly numbers?: Float64Array;
+    readonly numberSeqs?: Float64Array;
+    /** The usual turn: all messages from here on were handled and replied to with `numbers`. */
+    readonly numbersFrom?: number;
+  };
 
 /** A report made small for the way. O(what it holds). */
 export function compactReport(turn: TurnReport): CompactReport {
@@ -175,10 +181,20 @@ export function compactReport(turn: TurnReport): CompactReport {
     if (Array.isArray(value) ? value.length > 0 : value !== 0) compact[name] = value;
   }
   if (turn.replies.length > 0 && turn.replies.every((reply) => typeof reply === "number")) {
-    compact.numberSeqs = new Float64Array(turn.replySeqs);
     compact.numbers = new Float64Array(turn.replies as number[]);
     delete compact.replySeqs;
     delete compact.replies;
+    if (repliesAreHandled(turn)) {
+      compact.numbersFrom = turn.handled[0];
+      delete compact.handled;
+    } else compact.numberSeqs = new Float64Array(turn.replySeqs);
   }
   return compact;
+}
+
+/** Whether what was handled is one stretch, replied to message by message. */
+function repliesAreHandled({ handled, replySeqs }: TurnReport): boolean {
+  const [first, last] = handled as [number, number];
+  return handled.length === 2 && replySeqs.length === last - first + 1 &&
+    replySeqs.every((seq, i) => seq === first + i);
 }

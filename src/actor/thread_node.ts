@@ -65,7 +65,7 @@ const HANG_MIN_MS = 200;
 /** Places of finished messages that stay between unfinished ones before those are set aside. */
 const GAPS_MAX = 4_096;
 /** Messages of one post: small enough that the thread works while the next one is made. */
-const POST_MESSAGES_MAX = 128;
+const POST_MESSAGES_MAX = 256;
 const CAUSES_PER_THREAD = 2 ** 36;
 let threadsMade = 0;
 
@@ -427,6 +427,9 @@ export class ThreadNode extends MailboxNode {
 
   #turn(report: TurnReport & CompactReport): void {
     for (const log of report.logs) this.#log(log);
+    if (report.numbersFrom !== undefined && report.numbers !== undefined) {
+      this.#finishReplied(report.numbersFrom, report.numbers);
+    }
     report.numberSeqs?.forEach((seq, i) => this.#askOf(seq)?.reply(report.numbers?.[i]));
     report.replySeqs.forEach((seq, i) => this.#askOf(seq)?.reply(report.replies[i]));
     report.refusedSeqs.forEach((seq, i) => {
@@ -486,6 +489,28 @@ export class ThreadNode extends MailboxNode {
     const moved = this.#moved;
     if (seq < moved.head) return this.#aside.get(seq)?.ask ?? null;
     return moved.asks[moved.slotOf(seq)] ?? null;
+  }
+
+  /** A stretch of messages, each handled and replied to with a number: the usual turn, kept short. */
+  #finishReplied(first: number, numbers: Float64Array): void {
+    const moved = this.#moved;
+    for (let i = 0; i < numbers.length; i++) {
+      const seq = first + i;
+      const slot = moved.headSlot;
+      if (seq !== moved.head || moved.entries[slot] === null || this.#lanes.size > 0) {
+        this.#askOf(seq)?.reply(numbers[i]);
+        this.#finishHandled(seq);
+        continue;
+      }
+      const ask = moved.asks[slot];
+      this.#movedBytes -= moved.sizes[slot] as number;
+      this.underWay--;
+      this.handled++;
+      moved.entries[slot] = null;
+      moved.dropHead();
+      ask?.reply(numbers[i]);
+    }
+    moved.closeHead();
   }
 
   #finishHandled(seq: number): void {
