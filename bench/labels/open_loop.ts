@@ -60,8 +60,9 @@ export function poissonArrivals(
   let count = 0, fromMs = 0;
   for (const { perSecond, ms } of phases) {
     const meanMs = 1_000 / perSecond;
-    let atMs = fromMs - Math.log(1 - random.next()) * meanMs;
-    for (; atMs < fromMs + ms; atMs -= Math.log(1 - random.next()) * meanMs) {
+    // Gaps of a Poisson process are exponential.
+    const gapMs = () => -Math.log(1 - random.next()) * meanMs;
+    for (let atMs = fromMs + gapMs(); atMs < fromMs + ms; atMs += gapMs()) {
       const series = Math.floor(random.next() * SERIES_COUNT);
       arrivals.dueMs[count] = atMs;
       arrivals.series[count] = series;

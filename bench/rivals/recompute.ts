@@ -24,12 +24,16 @@ export interface LabelSums {
 /** Labels one series without holes, H candles behind its end; defaults of R5 and R7. */
 export function recomputeLabels(candles: CandleBlock, horizon: number): LabelSums {
   const sums: LabelSums = { rows: 0, outcomes: 0, vsr: 0, reach: 0 };
-  for (let at = horizon + ATR_BARS; at < candles.length; at++) {
-    addRow(candles, at - horizon, at, sums);
+  const undecided: LabelSums = { ...sums };
+  for (let at = ATR_BARS + 1; at < candles.length; at++) {
+    for (let event = Math.max(ATR_BARS, at - horizon); event < at; event++) {
+      addRow(candles, event, at, event === at - horizon ? sums : undecided);
+    }
   }
   return sums;
 }
 
+/** The label of one event as far as the candles up to `end` decide it. */
 function addRow(candles: CandleBlock, event: number, end: number, sums: LabelSums): void {
   const { open, high, low, close } = candles;
   const atr = averageTrueRange(candles, event);
