@@ -479,7 +479,7 @@ class Pool {
     let from = 0;
     request.parts.forEach((part, run) => {
       const to = reply.ends[run] as number;
-      part.labels = { block, from, to };
+      part.labels = new Stretch(block, from, to);
       part.batch.left--;
       from = to;
     });
@@ -801,17 +801,32 @@ function requestOf(parts: readonly Part[], rows: number, spare: Float64Array | u
   return { data, series, bases, ends, tails };
 }
 
+// What a commit is made of comes from constructors: V8 puts literals whose first ones lived long (the
+// thousand series of a first batch, say) into the old generation for good, where each keeps its
+// columns alive until a full collection.
+
+class Stretch<Block> implements Rows<Block> {
+  constructor(readonly block: Block, readonly from: number, readonly to: number) {}
+}
+
+class AppendCommit implements SeriesCommit {
+  readonly series: string;
+  readonly baseSeq: number;
+  readonly append: Rows<CandleBlock>;
+  readonly replace = null;
+  readonly labels: readonly Rows<LabelBlock>[];
+  readonly relabelled = null;
+
+  constructor(part: Part) {
+    this.series = part.series.key;
+    this.baseSeq = part.base;
+    this.append = new Stretch(part.block, 0, part.block.length);
+    this.labels = labelsOf(part);
+  }
+}
+
 function commitOf(batch: Batch): CommitBatch {
-  const series = batch.parts.map((part): SeriesCommit =>
-    part.rewrite ?? {
-      series: part.series.key,
-      baseSeq: part.base,
-      append: { block: part.block, from: 0, to: part.block.length },
-      replace: null,
-      labels: labelsOf(part),
-      relabelled: null,
-    }
-  );
+  const series = batch.parts.map((part) => part.rewrite ?? new AppendCommit(part));
   const { feed, after, cursor } = batch.ingest;
   return { feed, after, cursor, series };
 }
@@ -819,5 +834,5 @@ function commitOf(batch: Batch): CommitBatch {
 function labelsOf(part: Part): readonly Rows<LabelBlock>[] {
   if (part.rewrite !== null) return part.rewrite.labels;
   const rows = part.labels;
-  return rows === null || rows.from === rows.to ? [] : [rows];
+  return rows === null || rows.from === rows.to ? [] : Array.of(rows);
 }

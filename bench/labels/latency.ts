@@ -41,7 +41,8 @@ export async function latency(
   const next = new Uint32Array(SERIES_COUNT).fill(HISTORY);
   // Code that is not compiled yet would refuse work at the full rate.
   const phases = [0.1, 0.3, 1].map((share) => ({ perSecond: share * perSecond, ms: warmMs / 3 }));
-  const arrivals = poissonArrivals(SEED, [...phases, { perSecond, ms }], next);
+  // All of the priority that is never refused: a stall shows as delay, not as work left out.
+  const arrivals = poissonArrivals(SEED, [...phases, { perSecond, ms }], next, 1);
   const due = dueTimes(next, arrivals);
   const found = new Checksums();
   const delays: number[] = [];

@@ -11,7 +11,7 @@
  */
 
 import { Worker } from "node:worker_threads";
-import { seededRandom } from "../../src/actor/mod.ts";
+import { Overflow, seededRandom } from "../../src/actor/mod.ts";
 import type { IngestReply } from "../../actors/protocols.ts";
 import type { Wick } from "../../actors/tree.ts";
 import { type Market, SERIES_COUNT, type SingleCandle, singleCandle } from "./market.ts";
@@ -79,6 +79,12 @@ export function poissonArrivals(
 /** Told of each answer: to which arrival, and when, ms since the start. */
 export type Answered = (arrival: number, reply: IngestReply, atMs: number) => void;
 
+/** A full mailbox refuses as the pool does. */
+function asRefusal(error: unknown): IngestReply {
+  if (!(error instanceof Overflow)) throw error;
+  return { state: "refused", code: "room", reason: error.message, retryAfterMs: 1 };
+}
+
 /**
  * Sends single candles to the pool. A block is used again once it was answered, as a client with a
  * buffer of its own would: a committed candle has been copied, a refused one is not looked at.
@@ -102,7 +108,7 @@ class Sender {
       blocks: [block],
       priority,
       bulk,
-    });
+    }).catch(asRefusal);
     this.#free.push(block);
     return reply;
   }

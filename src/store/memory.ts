@@ -127,12 +127,26 @@ class SeriesTable {
   append(rows: CandleBlock, from: number, to: number, barsMax: number): void {
     const added = to - from;
     if (this.length + added > this.columns.ts.length) this.#makeRoom(added, barsMax);
-    for (const name of COLUMNS) {
-      if (added === 1) this.columns[name][this.length] = rows[name][from] as number;
-      else if (added === rows.length) this.columns[name].set(rows[name], this.length);
-      else this.columns[name].set(rows[name].subarray(from, to), this.length);
+    if (added === 1) this.#appendRow(rows, from);
+    else {
+      for (const name of COLUMNS) {
+        const column = added === rows.length ? rows[name] : rows[name].subarray(from, to);
+        this.columns[name].set(column, this.length);
+      }
     }
     this.length += added;
+  }
+
+  /** Column by column by name: the usual way of a live candle. */
+  #appendRow(rows: CandleBlock, row: number): void {
+    const { columns, length } = this;
+    // Rows are inside the block, where typed arrays give numbers.
+    columns.ts[length] = rows.ts[row] as number;
+    columns.open[length] = rows.open[row] as number;
+    columns.high[length] = rows.high[row] as number;
+    columns.low[length] = rows.low[row] as number;
+    columns.close[length] = rows.close[row] as number;
+    columns.volume[length] = rows.volume[row] as number;
   }
 
   /** Gives up the oldest candles once the series has its full length, or doubles. */
