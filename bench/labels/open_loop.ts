@@ -34,6 +34,8 @@ export interface Arrivals {
 }
 
 const PRIORITY_NORMAL = 5;
+/** A stall shall show as a wait, not end the run. */
+const ANSWER = { timeoutMs: 60_000 };
 /** The thread gets ready; arrivals begin afterwards. */
 const LEAD_MS = 300;
 
@@ -101,14 +103,9 @@ class Sender {
   ): Promise<IngestReply> {
     const block = this.#free.pop() ?? singleCandle();
     this.market.put(block, series, index);
-    const reply = await this.wick.pool.ask("ingest", {
-      feed: null,
-      after: null,
-      cursor: null,
-      blocks: [block],
-      priority,
-      bulk,
-    }).catch(asRefusal);
+    const nobody = { feed: null, after: null, cursor: null };
+    const candle = { ...nobody, blocks: [block], priority, bulk };
+    const reply = await this.wick.pool.ask("ingest", candle, ANSWER).catch(asRefusal);
     this.#free.push(block);
     return reply;
   }
