@@ -47,7 +47,7 @@ import {
   type AdmissionByCount,
   type AdmissionOptions,
 } from "../src/label/admission.ts";
-import { applyChanges, candlesIn } from "../src/label/change.ts";
+import { applyChanges, candlesIn, candlesWhere } from "../src/label/change.ts";
 import { compareLabels } from "../src/label/correction.ts";
 import { rowObject } from "../src/label/row_object.ts";
 import { historyBars, type LabelParams, labelParams, paramHash } from "../src/label/params.ts";
@@ -58,7 +58,6 @@ import {
   decodeLabels,
   emptyCandles,
   type LabelBlock,
-  sliceCandles,
 } from "../src/market/block.ts";
 import { partitionOf } from "../src/market/partition.ts";
 import type { CommitBatch, CommitResult, Rows, SeriesCommit, Tail } from "../src/store/port.ts";
@@ -507,7 +506,7 @@ class Pool {
     const { store } = this.#args;
     const fromTs = block.ts.reduce((least, ts) => Math.min(least, ts), Infinity);
     const toTs = block.ts.reduce((most, ts) => Math.max(most, ts), -Infinity) + 1;
-    const around = Math.min(TAIL_BARS_MAX, this.#history);
+    const around = this.#history;
     const before = await store.ask("window", { series: series.key, fromTs, toTs, around }, ANSWER);
     const empty: SeriesCommit = {
       series: series.key,
@@ -547,10 +546,10 @@ class Pool {
    * more; gives those from `fromTs` on, which can.
    */
   #withoutTooOld(block: CandleBlock, fromTs: number): CandleBlock {
-    const late = rowsWhere(block, (ts) => ts < fromTs);
+    const late = candlesWhere(block, (ts) => ts < fromTs);
     const kept = late.length === 0
       ? emptyCandles(block.series)
-      : rowsWhere(block, (ts) => ts >= fromTs);
+      : candlesWhere(block, (ts) => ts >= fromTs);
     this.#bury(block.series, late.length === 0 ? block : late);
     return kept;
   }
@@ -641,9 +640,7 @@ class Pool {
       if (!part.rewrites) continue;
       part.series.state = "cold";
       part.series.tail = null;
-      if (part.series.waiting.length === 0) continue;
-      part.series.state = "warming";
-      this.#toWarm.push(part.series);
+      this.#release(part.series);
     }
   }
 
@@ -748,15 +745,6 @@ function mergedBySeries(blocks: readonly CandleBlock[]): readonly CandleBlock[] 
   return [...groups.values()].map((group) =>
     group.length === 1 ? group[0] as CandleBlock : concatCandles(group)
   );
-}
-
-/** Some rows of a block, deletions too, in their order. */
-function rowsWhere(block: CandleBlock, keep: (ts: number) => boolean): CandleBlock {
-  const rows = [...block.ts.keys()].filter((row) => keep(block.ts[row] as number));
-  return concatCandles([
-    emptyCandles(block.series),
-    ...rows.map((row) => sliceCandles(block, row, row + 1)),
-  ]);
 }
 
 /** Strictly ascending, after `lastTs`, nothing deleted. */

@@ -7,15 +7,15 @@
 
 import { actor } from "../src/actor/mod.ts";
 import { reachOf, recompute } from "../src/label/correction.ts";
+import { labelCandles } from "../src/label/label_candles.ts";
 import { Labeler } from "../src/label/labeler.ts";
 import { type LabelParams, labelParams, paramHash } from "../src/label/params.ts";
-import { LabelBuilder } from "../src/label/rows.ts";
+import { hasFinalHalf, LabelBuilder, selectRows } from "../src/label/rows.ts";
 import {
+  CANDLE_COLUMNS,
   type CandleBlock,
   encodeLabelRows,
   encodeLabels,
-  type LabelBlock,
-  LabelStatus,
 } from "../src/market/block.ts";
 import { LabelWorker } from "./protocols.ts";
 
@@ -28,7 +28,6 @@ export interface LabelWorkerArgs {
 
 /** 256 partitions of a large universe on a few threads; about 10 KB each at H = 6. */
 const SERIES_MAX = 20_000;
-const COLUMNS_OF_A_CANDLE = 6;
 
 /** See {@linkcode LabelWorker}. */
 export const labelWorker = actor(LabelWorker, (ctx, args: LabelWorkerArgs) => {
@@ -87,17 +86,20 @@ export const labelWorker = actor(LabelWorker, (ctx, args: LabelWorkerArgs) => {
       const reach = reachOf(window, changed, params);
       const rows = recompute(window, reach, params, hash);
       labelers.delete(window.candles.series);
-      return { labels: encodeLabels(onlyFinal(rows)), range: reach.ts };
+      return {
+        labels: encodeLabels(selectRows(rows, (row) => hasFinalHalf(rows, row))),
+        range: reach.ts,
+      };
     },
 
     compute: ({ candles: block, params: given, range }) => {
       const startMs = ctx.clock.now();
       const asked = labelParams(given as Partial<LabelParams>);
-      const labeler = new Labeler(asked, { emit: "rows" });
-      const rows = new LabelBuilder(Math.max(1, block.length));
-      labeler.push(block, 0, block.length, rows);
-      labeler.finish(rows);
-      const wanted = rowsIn(rows.take(block.series, paramHash(asked)), range.fromTs, range.toTs);
+      const rows = labelCandles(block, asked, paramHash(asked));
+      const wanted = selectRows(rows, (row) => {
+        const ts = rows.ts[row] as number;
+        return ts >= range.fromTs && ts < range.toTs;
+      });
       return { labels: encodeLabels(wanted), tookMs: ctx.clock.now() - startMs };
     },
 
@@ -111,7 +113,7 @@ export const labelWorker = actor(LabelWorker, (ctx, args: LabelWorkerArgs) => {
 
 /** The candles of a request as one block; series are told apart by the runs. */
 function blockOf(data: Float64Array): CandleBlock {
-  const rows = data.length / COLUMNS_OF_A_CANDLE;
+  const rows = data.length / CANDLE_COLUMNS.length;
   const column = (at: number) => data.subarray(at * rows, (at + 1) * rows);
   return {
     series: "",
@@ -124,25 +126,4 @@ function blockOf(data: Float64Array): CandleBlock {
     volume: column(5),
     deleted: null,
   };
-}
-
-function chosen(block: LabelBlock, keep: (row: number) => boolean): LabelBlock {
-  const kept = new LabelBuilder(Math.max(1, block.length));
-  for (let row = 0; row < block.length; row++) if (keep(row)) kept.append(block, row);
-  return kept.take(block.series, block.paramHash);
-}
-
-/** Rows that are emitted live: at least one half is final (R10). */
-function onlyFinal(block: LabelBlock): LabelBlock {
-  return chosen(
-    block,
-    (row) => block.tbStatus[row] === LabelStatus.final || block.fhStatus[row] === LabelStatus.final,
-  );
-}
-
-function rowsIn(block: LabelBlock, fromTs: number, toTs: number): LabelBlock {
-  return chosen(block, (row) => {
-    const ts = block.ts[row] as number;
-    return ts >= fromTs && ts < toTs;
-  });
 }

@@ -13,11 +13,11 @@ import { percentileOf } from "../support/figures.ts";
 import { verify } from "../support/workload.ts";
 import { Checksums, labelsOf } from "./checksum.ts";
 import { indexOf, type Market, SERIES_COUNT, seriesOf } from "./market.ts";
+import { WORKERS } from "./pass.ts";
 import { type Arrivals, offer, poissonArrivals, preload } from "./open_loop.ts";
 
 /** Candles of each series before the run: every series has labels from its first arrival on. */
 export const HISTORY = 64;
-const WORKERS = 2;
 const SEED = 11;
 
 /** Latencies of one run, ms. */

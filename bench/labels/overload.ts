@@ -11,12 +11,12 @@ import type { PublishedLabels } from "../../actors/protocols.ts";
 import { startWick, type Wick } from "../../actors/tree.ts";
 import { percentileOf, spreadOf } from "../support/figures.ts";
 import { Checksums, labelsOf } from "./checksum.ts";
+import { HISTORY } from "./latency.ts";
 import { type Market, SERIES_COUNT, seriesKey, seriesOf } from "./market.ts";
 import { type Arrivals, offer, poissonArrivals, preload, saturate } from "./open_loop.ts";
+import { WORKERS } from "./pass.ts";
 import { rssMb } from "./rss.ts";
 
-const HISTORY = 64;
-const WORKERS = 2;
 const SEED = 13;
 const CALM = 0.8;
 const OVERLOAD = 1.5;

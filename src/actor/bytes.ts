@@ -31,16 +31,21 @@ const SCALARS = new Set([
   "date",
 ]);
 
-interface Def {
+/** The part of a schema that says what it is made of. */
+interface SchemaDef {
   readonly type: string;
   readonly shape?: Record<string, z.ZodType>;
   readonly innerType?: z.ZodType;
-  readonly options?: readonly z.ZodType[];
+}
+
+/** How a schema is made: zod's own description, of which only this much is relied on. */
+export function defOf(schema: z.ZodType): SchemaDef {
+  return schema._zod.def as unknown as SchemaDef;
 }
 
 /** Fixed size of a schema's values, or null when it depends on the value. */
 function fixedBytes(schema: z.ZodType): number | null {
-  const def = schema._zod.def as unknown as Def;
+  const def = defOf(schema);
   if (SCALARS.has(def.type) || def.type === "literal" || def.type === "enum") return SCALAR_BYTES;
   if (def.type === "object" && def.shape !== undefined) {
     let sum = 0;

@@ -648,5 +648,3 @@ export function createSystem(options: SystemOptions = {}): System {
   system.throwIfNotStarted();
   return system;
 }
-
-export type { TellRef };

@@ -7,6 +7,7 @@
  */
 
 import type { z } from "zod";
+import { defOf } from "./bytes.ts";
 import type { Entry, Protocol } from "./protocol.ts";
 
 /** Payloads of one post; `codes` says for each message its entry and where its payload is. */
@@ -22,17 +23,12 @@ export interface PackedMessages {
 /** Bit of a code above all entry indices. */
 const CLONED = 0x8000;
 
-interface Def {
-  readonly type: string;
-  readonly shape?: Record<string, z.ZodType>;
-}
-
 /** Names of a schema's fields when all of them are numbers, else null. */
 export function numericFields(schema: z.ZodType): readonly string[] | null {
-  const def = schema._zod.def as unknown as Def;
+  const def = defOf(schema);
   if (def.type !== "object" || def.shape === undefined) return null;
   const fields = Object.entries(def.shape);
-  const numeric = fields.every(([, part]) => (part._zod.def as unknown as Def).type === "number");
+  const numeric = fields.every(([, part]) => defOf(part).type === "number");
   return numeric ? fields.map(([name]) => name) : null;
 }
 

@@ -9,9 +9,9 @@ import type { Random } from "../actor/clock.ts";
 import type { LogSink } from "../actor/mod.ts";
 import { type SyntheticFeed, syntheticFeed } from "../feed/synthetic.ts";
 import { sameBarrierHalf, sameRow } from "../label/correction.ts";
-import { Labeler } from "../label/labeler.ts";
+import { labelCandles } from "../label/label_candles.ts";
 import { DEFAULT_PARAMS, paramHash } from "../label/params.ts";
-import { LabelBuilder } from "../label/rows.ts";
+import { hasFinalHalf, selectRows } from "../label/rows.ts";
 import {
   type CandleBlock,
   LABEL_HIT_NAMES,
@@ -23,6 +23,7 @@ import { Exit, type ExitCode } from "./exit_code.ts";
 import type { CliIo } from "./io.ts";
 import type { DemoOptions } from "./parts.ts";
 import { ProgressLine } from "./progress_line.ts";
+import { countOf, countText } from "./text.ts";
 
 /** What the demo asks of a running tree. */
 export interface DemoTree {
@@ -142,12 +143,12 @@ async function progress(tree: DemoTree, io: CliIo, startMs: number): Promise<str
   const tookMs = io.clock.now() - startMs;
   return [
     seconds(tookMs),
-    `${count(pool.candles)} candles`,
-    `${count(pool.candles / (tookMs / 1_000))}/s`,
-    `${count(pool.labels)} labels`,
-    `${count(pool.revised)} revised`,
-    `${count(feed.rejected)} refused`,
-    plural(tree.restarts(), "restart"),
+    `${countText(pool.candles)} candles`,
+    `${countText(pool.candles / (tookMs / 1_000))}/s`,
+    `${countText(pool.labels)} labels`,
+    `${countText(pool.revised)} revised`,
+    `${countText(feed.rejected)} refused`,
+    countOf(tree.restarts(), "restart"),
   ].join("  ");
 }
 
@@ -208,18 +209,8 @@ async function check(
 }
 
 function batchLabels(candles: CandleBlock): LabelBlock {
-  const labeler = new Labeler(DEFAULT_PARAMS, { emit: "rows" });
-  const all = new LabelBuilder(Math.max(1, candles.length));
-  labeler.push(candles, 0, candles.length, all);
-  labeler.finish(all);
-  const final = new LabelBuilder(Math.max(1, candles.length));
-  for (let row = 0; row < all.length; row++) {
-    const { tbStatus, fhStatus } = all.columns;
-    if (tbStatus[row] === LabelStatus.final || fhStatus[row] === LabelStatus.final) {
-      final.append(all.columns, row);
-    }
-  }
-  return final.take(candles.series, paramHash(DEFAULT_PARAMS));
+  const rows = labelCandles(candles, DEFAULT_PARAMS, paramHash(DEFAULT_PARAMS));
+  return selectRows(rows, (row) => hasFinalHalf(rows, row));
 }
 
 type Summary = Awaited<ReturnType<typeof summaryOf>>;
@@ -230,19 +221,25 @@ function textOf(summary: Summary): string {
     .map(([hit, rows]) => `${hit} ${Math.round((100 * rows) / Math.max(1, checked.rows))} %`)
     .join(", ");
   const verdict = checked.different === 0
-    ? `${count(checked.rows)} labels equal a batch run over the same candles, bit for bit`
-    : `${count(checked.different)} of ${count(checked.rows)} labels differ from a batch run`;
-  const rate = count(summary.candles / summary.seconds);
+    ? `${countText(checked.rows)} labels equal a batch run over the same candles, bit for bit`
+    : `${countText(checked.different)} of ${
+      countText(checked.rows)
+    } labels differ from a batch run`;
+  const rate = countText(summary.candles / summary.seconds);
   const killed = summary.killed === null
     ? "nothing was killed"
-    : `${summary.killed} was killed: ${plural(summary.restarts, "restart")}, ` +
-      `batches went back ${plural(summary.wentBack, "time")}, nothing lost`;
+    : `${summary.killed} was killed: ${countOf(summary.restarts, "restart")}, ` +
+      `batches went back ${countOf(summary.wentBack, "time")}, nothing lost`;
   return [
     `Wick ran ${summary.seconds} s on seed ${summary.seed}`,
-    `  candles   ${count(summary.candles)} committed, ${rate}/s, ` +
+    `  candles   ${countText(summary.candles)} committed, ${rate}/s, ` +
     `${summary.series} series, ${summary.workers} threads`,
-    `  refused   ${count(summary.refusedRows)} bad rows, in the dead letters with their reasons`,
-    `  labels    ${count(summary.labels)} written, ${count(summary.revised)} revised (${shares})`,
+    `  refused   ${
+      countText(summary.refusedRows)
+    } bad rows, in the dead letters with their reasons`,
+    `  labels    ${countText(summary.labels)} written, ${
+      countText(summary.revised)
+    } revised (${shares})`,
     `  failure   ${killed}`,
     `  check     ${verdict}`,
     "",
@@ -262,14 +259,6 @@ function logTo(lines: Lines): LogSink {
   };
 }
 
-function plural(value: number, noun: string): string {
-  return `${count(value)} ${noun}${value === 1 ? "" : "s"}`;
-}
-
 function seconds(ms: number): string {
   return `${(ms / 1_000).toFixed(0).padStart(3)} s`;
-}
-
-function count(value: number): string {
-  return Math.round(value).toString().replace(/\B(?=(\d{3})+$)/g, ",");
 }

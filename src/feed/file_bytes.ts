@@ -7,6 +7,7 @@
 
 import { pipeline, Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
+import { orAborted } from "./gate.ts";
 
 /** The path that means standard input. */
 export const STDIN_PATH = "-";
@@ -129,7 +130,9 @@ class FileBytes implements ByteSource {
 
   async #read(file: Pick<Deno.FsFile, "read">, into: Uint8Array): Promise<number | null> {
     try {
-      return await unlessAborted(() => file.read(into), this.signal);
+      // Before the read begins: one whose end nobody awaits would fail when the file is closed.
+      this.signal.throwIfAborted();
+      return await orAborted(file.read(into), this.signal);
     } catch (error) {
       this.signal.throwIfAborted();
       throw new FileError("read", `Cannot read ${pathText(this.path)}: ${reasonOf(error)}`, {
@@ -171,21 +174,6 @@ async function* gunzipped(
     if (!code.startsWith("Z_")) throw error;
     const why = `the gzip data is damaged or cut short (${reasonOf(error)})`;
     throw new FileError("damaged", `Cannot read ${pathText(path)}: ${why}`, { cause: error });
-  }
-}
-
-/** The result of `work`, or the signal's reason as soon as it is aborted. */
-async function unlessAborted<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  let abort = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    abort = () => reject(signal.reason);
-    signal.addEventListener("abort", abort, { once: true });
-  });
-  try {
-    return await Promise.race([work(), aborted]);
-  } finally {
-    signal.removeEventListener("abort", abort);
   }
 }
 

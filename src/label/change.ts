@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type CandleBlock, CandleBuilder, concatCandles, emptyCandles } from "../market/block.ts";
+import { type CandleBlock, CandleBuilder, concatCandles } from "../market/block.ts";
 import { canonicalOf } from "../market/canonical.ts";
 import type { TsRange } from "./correction.ts";
 
@@ -61,21 +61,28 @@ function sameCandle(a: CandleBlock, i: number, b: CandleBlock, j: number): boole
     a.close[i] === b.close[j] && a.volume[i] === b.volume[j];
 }
 
-/** The candles of a block with fromTs ≤ ts < toTs. */
+/** The candles of a block with fromTs ≤ ts < toTs, in columns of their own. */
 export function candlesIn(block: CandleBlock, range: TsRange): CandleBlock {
-  if (block.length === 0) return emptyCandles(block.series);
+  return candlesWhere(block, (ts) => ts >= range.fromTs && ts < range.toTs);
+}
+
+/** The rows of a block whose time `keep` says yes to, deletions too, in their order. O(rows). */
+export function candlesWhere(block: CandleBlock, keep: (ts: number) => boolean): CandleBlock {
   const part = new CandleBuilder(block.series, 16);
   for (let i = 0; i < block.length; i++) {
     const ts = block.ts[i] as number;
-    if (ts < range.fromTs || ts >= range.toTs) continue;
-    part.push(
-      ts,
-      block.open[i] as number,
-      block.high[i] as number,
-      block.low[i] as number,
-      block.close[i] as number,
-      block.volume[i] as number,
-    );
+    if (!keep(ts)) continue;
+    if (block.deleted?.[i] === 1) part.pushDeleted(ts);
+    else {
+      part.push(
+        ts,
+        block.open[i] as number,
+        block.high[i] as number,
+        block.low[i] as number,
+        block.close[i] as number,
+        block.volume[i] as number,
+      );
+    }
   }
   return part.finish();
 }

@@ -30,9 +30,10 @@
  */
 
 import type { CandleBlock, LabelBlock } from "../market/block.ts";
-import { Labeler, type LabelerOptions } from "./labeler.ts";
+import { labelCandles } from "./label_candles.ts";
+import type { LabelerOptions } from "./labeler.ts";
 import { historyBars, type LabelParams, RV_BARS, WARMUP_BARS } from "./params.ts";
-import { LabelBuilder } from "./rows.ts";
+import { selectRows } from "./rows.ts";
 
 /** A range of candle open times, from ≤ ts < to, epoch milliseconds UTC. */
 export interface TsRange {
@@ -128,15 +129,8 @@ export function recompute(
   paramHash: string,
   options: Omit<LabelerOptions, "emit"> = {},
 ): LabelBlock {
-  const { candles } = window;
-  const labeler = new Labeler(params, { ...options, emit: "rows" });
-  const out = new LabelBuilder(candles.length + 1);
-  labeler.push(candles, 0, candles.length, out);
-  labeler.finish(out);
-  // One row per candle, in the same order: row indices are candle indices.
-  const chosen = new LabelBuilder(Math.max(1, reach.to - reach.from));
-  for (let row = reach.from; row < reach.to; row++) chosen.append(out.columns, row);
-  return chosen.take(candles.series, paramHash);
+  const rows = labelCandles(window.candles, params, paramHash, options);
+  return selectRows(rows, (row) => row >= reach.from && row < reach.to);
 }
 
 /**

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { LabelBlock, SeriesKey } from "../market/block.ts";
+import { type LabelBlock, LabelStatus, type SeriesKey } from "../market/block.ts";
 
 const FLOAT_COLUMNS = 14;
 const SHORT_COLUMNS = 3;
@@ -196,4 +196,16 @@ export class LabelBuilder {
     copyRows(this.columns, 0, this.length, grown, 0);
     this.columns = grown;
   }
+}
+
+/** The rows of a block that `keep` says yes to, in their order, as a block of their own. O(rows). */
+export function selectRows(block: LabelBlock, keep: (row: number) => boolean): LabelBlock {
+  const kept = new LabelBuilder(Math.max(1, block.length));
+  for (let row = 0; row < block.length; row++) if (keep(row)) kept.append(block, row);
+  return kept.take(block.series, block.paramHash);
+}
+
+/** Whether a half of a row is final: such rows are emitted live (R10). */
+export function hasFinalHalf(block: LabelBlock, row: number): boolean {
+  return block.tbStatus[row] === LabelStatus.final || block.fhStatus[row] === LabelStatus.final;
 }

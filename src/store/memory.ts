@@ -10,8 +10,10 @@
 import { sameBarrierHalf, sameRow } from "../label/correction.ts";
 import { allocateLabels, copyRow, copyRows, LabelBuilder } from "../label/rows.ts";
 import {
+  CANDLE_COLUMNS,
   type CandleBlock,
   candleBlock,
+  type CandleColumns,
   LABEL_COLUMNS,
   type LabelBlock,
   LabelStatus,
@@ -40,7 +42,6 @@ export interface MemoryStoreOptions {
   readonly seriesMax?: number;
 }
 
-const COLUMNS = ["ts", "open", "high", "low", "close", "volume"] as const;
 /** First room of a series; it doubles. */
 const CAPACITY_MIN = 32;
 /** No label row stands at this index. */
@@ -58,7 +59,7 @@ interface LabelTable {
 
 /** Candles and labels of one series. Indices are places in the columns. */
 class SeriesTable {
-  columns: Record<typeof COLUMNS[number], Float64Array>;
+  columns: CandleColumns;
   length = 0;
   /** Candles that retention has given up. */
   dropped = 0;
@@ -129,7 +130,7 @@ class SeriesTable {
     if (this.length + added > this.columns.ts.length) this.#makeRoom(added, barsMax);
     if (added === 1) this.#appendRow(rows, from);
     else {
-      for (const name of COLUMNS) {
+      for (const name of CANDLE_COLUMNS) {
         const column = added === rows.length ? rows[name] : rows[name].subarray(from, to);
         this.columns[name].set(column, this.length);
       }
@@ -163,7 +164,7 @@ class SeriesTable {
   #giveUp(count: number): void {
     const { length } = this;
     const keep = length - count;
-    for (const name of COLUMNS) this.columns[name].copyWithin(0, count, length);
+    for (const name of CANDLE_COLUMNS) this.columns[name].copyWithin(0, count, length);
     for (const { columns, revisions, seqs } of this.labels.values()) {
       for (const [name] of LABEL_COLUMNS) columns[name].copyWithin(0, count, length);
       columns.tbStatus.fill(NONE, keep, length);
@@ -196,7 +197,7 @@ class SeriesTable {
         if (is <= was) i++;
       }
     });
-    for (const name of COLUMNS) this.columns[name].set(candles[name], from);
+    for (const name of CANDLE_COLUMNS) this.columns[name].set(candles[name], from);
     this.length = length;
   }
 
@@ -213,7 +214,9 @@ class SeriesTable {
       seqs: new Float64Array(capacity),
     }));
     copy((from, to, at) => {
-      for (const name of COLUMNS) columns[name].set(this.columns[name].subarray(from, to), at);
+      for (const name of CANDLE_COLUMNS) {
+        columns[name].set(this.columns[name].subarray(from, to), at);
+      }
       for (const { table, columns: labels, revisions, seqs } of tables) {
         copyRows(table.columns, from, to, labels, at);
         revisions.set(table.revisions.subarray(from, to), at);
@@ -327,7 +330,7 @@ export class MemoryStore implements Store {
       const was = table.columns.ts[i] as number, is = candles.ts[j] as number;
       if (was === is) {
         kept++;
-        if (COLUMNS.every((name) => table.columns[name][i] === candles[name][j])) same++;
+        if (CANDLE_COLUMNS.every((name) => table.columns[name][i] === candles[name][j])) same++;
       }
       if (was <= is) i++;
       if (is <= was) j++;
@@ -528,7 +531,7 @@ function refused(code: "stale" | "too_old" | "full", message: string): CommitRes
   return { state: "refused", code, message: `Cannot commit: ${message}` };
 }
 
-function emptyColumns(capacity: number): Record<typeof COLUMNS[number], Float64Array> {
+function emptyColumns(capacity: number): CandleColumns {
   return {
     ts: new Float64Array(capacity),
     open: new Float64Array(capacity),
