@@ -12,13 +12,11 @@
  * const wick = await startWick({
  *   workers: 1,
  *   feeds: [{ name: "synthetic", source: () => syntheticFeed(systemClock, { seed: 7, endMs }) }],
- *   onLabels({ labels }) {
- *     for (const { block, runs } of labels) {
- *       for (const { series, from, to } of runs) {
- *         for (let row = from; row < to; row++) {
- *           const { ts, label, hit, tb_ret } = rowObject(block, row);
- *           console.log(series, ts, label, hit, tb_ret); // EUR_USD:H1 1578319200000 0 vertical …
- *         }
+ *   onLabels({ labels, runs }) {
+ *     for (const { series, from, to } of runs) {
+ *       for (let row = from; row < to; row++) {
+ *         const { ts, label, hit, tb_ret } = rowObject(labels, row);
+ *         console.log(series, ts, label, hit, tb_ret); // EUR_USD:H1 1578319200000 0 vertical …
  *       }
  *     }
  *   },
@@ -45,7 +43,7 @@
  */
 
 import { labelFile } from "./actors/label_file.ts";
-import { PATHS, startWick } from "./actors/tree.ts";
+import { PATHS, startWick, type Wick } from "./actors/tree.ts";
 import config from "./deno.json" with { type: "json" };
 import { systemRandom } from "./src/actor/clock.ts";
 import { threadEntry } from "./src/actor/thread_url.ts";
@@ -53,9 +51,15 @@ import { ThreadNode } from "./src/actor/thread_node.ts";
 import { type DemoTree, runDemoTree, type StartDemoTree } from "./src/cli/demo_run.ts";
 import { processIo } from "./src/cli/io.ts";
 import { runCommand } from "./src/cli/main.ts";
-import type { CliParts } from "./src/cli/parts.ts";
-
-import type { TreeNode } from "./src/actor/mod.ts";
+import type { WickConfig } from "./src/cli/config_schema.ts";
+import { Exit } from "./src/cli/exit_code.ts";
+import { type CliParts, type Drained, type RunServe, ServeError } from "./src/cli/parts.ts";
+import { admissionOf, labelParamsOf, sourceOf } from "./src/cli/serve_feeds.ts";
+import type { StoreArgs } from "./actors/store.ts";
+import { textOf, type TreeNode } from "./src/actor/mod.ts";
+import { readInstruments } from "./src/feed/instrument_file.ts";
+import { InstrumentRegistry } from "./src/market/instrument.ts";
+import { storeErrorCode } from "./src/store/error.ts";
 
 export * from "./src/actor/mod.ts";
 
@@ -89,20 +93,48 @@ export * from "./src/feed/port.ts";
 export * from "./src/feed/synthetic.ts";
 
 export { MemoryStore, type MemoryStoreOptions } from "./src/store/memory.ts";
+export { StoreError, type StoreErrorCode } from "./src/store/error.ts";
 export type * from "./src/store/port.ts";
+export type { SqliteBounds } from "./src/store/sqlite/bounds.ts";
+export type { Durability } from "./src/store/sqlite/open.ts";
+export type { RetentionOptions } from "./src/store/sqlite/retention.ts";
+export { SqliteStore, type SqliteStoreOptions } from "./src/store/sqlite_store.ts";
+
+export { type Admin as AdminHttp, createAdmin, createApp } from "./src/http/app.ts";
+export type { AdminApp, AdminSchema } from "./src/http/api.ts";
+export { type WickClient, wickClient, type WickClientOptions } from "./src/http/client.ts";
+export type { Tokens } from "./src/http/guards/token_guard.ts";
+export { LabelLog, type ReadLog } from "./src/http/label_log.ts";
+export type { AdminLimits, AdminOptions } from "./src/http/options.ts";
+export type * from "./src/http/port.ts";
+export { type AdminServer, serveAdmin } from "./src/http/serve.ts";
+export { systemLetters, systemTree } from "./src/http/system_port.ts";
+
+export * from "./src/monitor/histogram.ts";
+export * from "./src/monitor/windowed_histogram.ts";
+export * from "./src/monitor/event_hub.ts";
+export * from "./src/monitor/rates.ts";
+export * from "./src/monitor/reporter.ts";
+export type * from "./src/monitor/metric_spec.ts";
+export type { Sample } from "./src/monitor/samples.ts";
+export type * from "./src/monitor/snapshot.ts";
 
 // The port has a `Store` of its own.
 export {
+  Admin,
   Feed,
   LabelPool,
-  type LabelRun,
   LabelSink,
+  Letters,
+  Monitor,
   type PublishedLabels,
   Store as StoreProtocol,
 } from "./actors/protocols.ts";
+export type { AdminArgs } from "./actors/admin.ts";
 export type { StoreArgs } from "./actors/store.ts";
 export {
   type FeedSpec,
+  type MonitorSettings,
   startWick,
   type Wick,
   type WickOptions,
@@ -143,14 +175,132 @@ const startDemoTree: StartDemoTree = async (source, log) => {
   return tree;
 };
 
-if (import.meta.main) {
-  const parts: CliParts = {
-    version: config.version,
-    labelFile: {
-      actor: labelFile,
-      entry: threadEntry(new URL("./actors/threads/label_file.ts", import.meta.url)),
+/** Where a configuration keeps its data. */
+function storeOf(config: WickConfig): StoreArgs {
+  const { data, durability, retainCandles, retainLogRows, retainDeadLetters } = config;
+  return {
+    kind: "sqlite",
+    options: {
+      path: data === ":memory:" ? data : `${data}/wick.db`,
+      durability,
+      retention: {
+        ...(retainCandles === null ? {} : { candles: retainCandles }),
+        ...(retainLogRows === null ? {} : { logRows: retainLogRows }),
+        letters: retainDeadLetters,
+      },
     },
-    runDemo: (options, io) => runDemoTree(startDemoTree, systemRandom, options, io),
   };
+}
+
+/** Taken by another process: try again. Everything else has to be mended first. */
+function serveError(error: unknown): ServeError {
+  const causes = causesOf(error);
+  const isTaken = storeErrorCode(error) === "locked" ||
+    causes.some((cause) => "code" in cause && cause.code === "EADDRINUSE");
+  // The innermost text of ours says what to do; what lies below it is the machine's own.
+  const said = causes.findLast(({ message }) => message.startsWith("Cannot "));
+  const message = said === undefined ? textOf(error) : said.message;
+  return new ServeError(message, isTaken ? Exit.tryAgain : Exit.failed, { cause: error });
+}
+
+/** An error and what caused it, outermost first. */
+function causesOf(error: unknown): Error[] {
+  const causes: Error[] = [];
+  for (let found = error; found instanceof Error && causes.length < CAUSES_MAX;) {
+    causes.push(found);
+    found = found.cause;
+  }
+  return causes;
+}
+
+/** Causes that are looked through: parts of the tree lie four deep. */
+const CAUSES_MAX = 8;
+
+const runServe: RunServe = async (config, log, io) => {
+  const instruments = config.instrumentsFile === null
+    ? new InstrumentRegistry()
+    : await readInstruments(config.instrumentsFile).catch((error) => {
+      throw new ServeError(textOf(error), Exit.usage, { cause: error });
+    });
+  const wick = await startWick({
+    store: storeOf(config),
+    params: labelParamsOf(config),
+    instruments,
+    admission: admissionOf(config),
+    ...(config.workers === null ? {} : { workers: config.workers }),
+    feeds: config.feeds.map((feed) => ({
+      name: feed.name,
+      priority: feed.priority,
+      bulk: feed.bulk,
+      source: () => sourceOf(feed, config.feedBatchRows, io.clock),
+    })),
+    monitor: { intervalMs: config.monitorIntervalMs },
+    admin: {
+      about: { name: "wick", version: parts.version },
+      options: {
+        hostname: config.host,
+        port: config.port,
+        hosts: config.allowedHosts,
+        tokens: { act: config.token, read: config.readToken },
+      },
+    },
+    system: { log },
+  }).catch((error) => {
+    throw serveError(error);
+  });
+  const { url } = await wick.admin.ask("status", {});
+  const feeds = config.feeds.map(({ name }) => wick.feed(name));
+  let committed = 0;
+  const look = async () => {
+    const status = await wick.pool.ask("status", {});
+    committed = status.candles;
+    return status;
+  };
+  const drain = async (): Promise<Drained> => {
+    const deadlineMs = io.clock.now() + config.drainMs;
+    const leftMs = () => Math.max(1, deadlineMs - io.clock.now());
+    await wick.system.stopAt(`${wick.system.root.path}/admin`).catch(() => {});
+    await Promise.allSettled(feeds.map((feed) => feed.ask("pause", {}, { timeoutMs: leftMs() })));
+    let left = (await look().catch(() => null))?.queuedBatches ?? 0;
+    while (left > 0 && io.clock.now() < deadlineMs) {
+      await new Promise<void>((resolve) => io.clock.setTimer(DRAIN_LOOK_MS, resolve));
+      left = (await look().catch(() => null))?.queuedBatches ?? 0;
+    }
+    await wick.system.stop({ deadlineMs: leftMs() });
+    return left === 0
+      ? { state: "drained", detail: `${committed} candles committed since the start` }
+      : { state: "cut", detail: `${left} batches were not committed; their senders know` };
+  };
+  let draining: Promise<Drained> | null = null;
+  return {
+    url,
+    data: config.data,
+    progress: () => `${committed} candles committed`,
+    drain: () => draining ??= drain(),
+    abort: () => {},
+    done: doneOf(wick),
+  };
+};
+
+/** Between looks at what is left while draining. */
+const DRAIN_LOOK_MS = 20;
+
+function doneOf(wick: Wick): Promise<Error | null> {
+  return wick.system.done.then((error) =>
+    error === null || error instanceof Error ? error as Error | null : new Error(textOf(error))
+  );
+}
+
+const parts: CliParts = {
+  version: config.version,
+  labelFile: {
+    actor: labelFile,
+    entry: threadEntry(new URL("./actors/threads/label_file.ts", import.meta.url)),
+  },
+  runDemo: (options, io) => runDemoTree(startDemoTree, systemRandom, options, io),
+  runServe,
+};
+
+if (import.meta.main) {
   Deno.exit(await runCommand(Deno.args, parts, processIo()));
 }

@@ -22,6 +22,12 @@
  * whoever sent a batch reads it again from the last committed cursor. The epoch tells answers to
  * what was given up from answers that count.
  *
+ * ## Who labels
+ * Labelling a candle takes a third of a microsecond, a message to a thread and back some seventy of
+ * this isolate's time. So series that come a few rows at a time are labelled by the *live* worker,
+ * an actor in this isolate, and those that come in long stretches by the threads. A series whose
+ * parts change their habit moves once nothing of it is under way: it is cold with its new worker.
+ *
  * ## Coalescing
  * Parts for one worker travel as one request, columns of many series in one buffer. While a worker
  * is at work, parts gather until it answers or a large request is full (J. Nagle, RFC 896): the
@@ -32,7 +38,6 @@
 
 import {
   actor,
-  type Clock,
   type Context,
   type Deferred,
   type Payload,
@@ -46,9 +51,11 @@ import {
   ADMISSION_DEFAULTS,
   type AdmissionByCount,
   type AdmissionOptions,
+  type Door,
+  Pace,
+  type Refusal,
 } from "../src/label/admission.ts";
 import { applyChanges, candlesIn, candlesWhere } from "../src/label/change.ts";
-import { compareLabels } from "../src/label/correction.ts";
 import { rowObject } from "../src/label/row_object.ts";
 import { historyBars, type LabelParams, labelParams, paramHash } from "../src/label/params.ts";
 import {
@@ -59,17 +66,22 @@ import {
   emptyCandles,
   type LabelBlock,
 } from "../src/market/block.ts";
+import { Reporter } from "../src/monitor/reporter.ts";
 import { partitionOf } from "../src/market/partition.ts";
+import { packCommit, unpackResult, unpackTails } from "../src/store/commit_codec.ts";
 import type { CommitBatch, CommitResult, Rows, SeriesCommit, Tail } from "../src/store/port.ts";
 import {
   type Ingest,
   type IngestReply,
+  type LabelParts,
+  type LabelPartsReply,
   LabelPool,
   type LabelReply,
-  type LabelRun,
   type LabelSink,
   type LabelWorker,
+  type Monitor,
   type PublishedLabels,
+  rowsOf,
   type Store,
 } from "./protocols.ts";
 
@@ -78,10 +90,18 @@ type WorkerRef = Ref<typeof LabelWorker.definition>;
 /** How a pool is set up. */
 export interface LabelPoolArgs {
   readonly store: Ref<typeof Store.definition>;
-  /** Partition p belongs to worker p mod their number. */
+  /** The store is in a thread: commits and tails travel as one buffer each. */
+  readonly packed?: boolean;
+  /** Those in threads: partition p belongs to worker p mod their number. */
   readonly workers: readonly WorkerRef[];
+  /** The one in this isolate; without it the threads label everything. */
+  readonly live?: WorkerRef;
   readonly params: LabelParams;
   readonly admission?: AdmissionOptions | AdmissionByCount;
+  /** Told how long commits took. */
+  readonly monitor?: TellRef<typeof Monitor.definition>;
+  /** Where senders can look whether they would be refused. */
+  readonly door?: Door;
   /** Told of every commit's labels, after it. */
   readonly sinks?: readonly TellRef<typeof LabelSink.definition>[];
 }
@@ -94,6 +114,15 @@ const BATCHES_UNDER_WAY_MAX = 10_000;
 const REQUEST_ROWS_MAX = 8_192;
 /** Requests a worker has at a time: one it works on, one that waits for it. */
 const REQUESTS_PER_WORKER = 2;
+/** Rows of a batch up to which it is labelled in this isolate: less than the way to a thread costs. */
+const LIVE_ROWS_MAX = 128;
+/**
+ * Rows that go to the live worker without waiting for more. What is under way should be little: the
+ * objects of a batch that is answered within a few milliseconds never reach the old generation.
+ */
+const LIVE_REQUEST_ROWS = 256;
+/** Parts in a row of the other kind after which a series moves: a move costs a read of its tail. */
+const MOVE_AFTER_PARTS = 8;
 /** Rows that are worth a second request: labelling them takes as long as sending them. */
 const SECOND_REQUEST_ROWS = 256;
 /** Batches of one commit. */
@@ -107,12 +136,19 @@ const COMPUTE_BARS_MAX = 200_000;
 /** History for estimators that never forget. */
 const TAIL_BARS_MAX = 1_000_000;
 
+/** Between reports to the monitor. */
+const REPORT_EVERY_MS = 1_000;
+
 const IDS_PER_INCARNATION = 2 ** 32;
 
 interface SeriesState {
   readonly key: string;
-  readonly worker: number;
-  state: "cold" | "warming" | "warm" | "rewriting";
+  worker: number;
+  state: "cold" | "warming" | "warm" | "rewriting" | "moving";
+  /** Parts given out and not committed. */
+  underWay: number;
+  /** Parts in a row that the other kind of worker should have. */
+  misplaced: number;
   /** Candles given out so far: the base of the next part. */
   base: number;
   lastTs: number;
@@ -121,29 +157,31 @@ interface SeriesState {
   waiting: Part[];
 }
 
-interface Part {
-  readonly batch: Batch;
-  readonly series: SeriesState;
-  readonly block: CandleBlock;
-  base: number;
-  tail: CandleBlock | null;
-  labels: Rows<LabelBlock> | null;
+// Constructors and no literals: V8 puts literals whose first ones lived long (the thousand series of
+// a first batch, say) into the old generation for good, where each keeps its columns alive until a
+// full collection.
+
+class Part {
+  base = 0;
+  tail: CandleBlock | null = null;
+  labels: Rows<LabelBlock> | null = null;
   /** Set for a part with late, corrected or deleted candles once it was worked out. */
-  rewrite: SeriesCommit | null;
-  /** Rows that a rewrite changed or added: what it computed anew and found the same is no news. */
-  news: readonly Rows<LabelBlock>[] | null;
-  rewrites: boolean;
+  rewrite: SeriesCommit | null = null;
+  rewrites = false;
+  constructor(readonly batch: Batch, readonly series: SeriesState, readonly block: CandleBlock) {}
 }
 
-interface Batch {
-  readonly ingest: Ingest;
-  readonly reply: Deferred<IngestReply>;
-  readonly parts: Part[];
-  readonly rows: number;
-  readonly arrivedMs: number;
+class Batch {
   /** Parts that are not labelled yet. */
-  left: number;
-  rewriting: boolean;
+  left = 0;
+  rewriting = false;
+  constructor(
+    readonly ingest: Ingest,
+    readonly reply: Deferred<IngestReply>,
+    readonly parts: Part[],
+    readonly rows: number,
+    readonly arrivedMs: number,
+  ) {}
 }
 
 /** Parts that travel together. */
@@ -155,6 +193,7 @@ interface Request {
 
 interface Outbox {
   readonly ref: WorkerRef;
+  readonly live: boolean;
   parts: Part[];
   rows: number;
   /** Requests that are not answered yet. */
@@ -170,6 +209,12 @@ export const labelPool = actor(LabelPool, (ctx, args: LabelPoolArgs) => {
     const why = new Error(`the store no longer holds what came before these candles of ${series}`);
     ctx.bury("candles", { series, candles }, why);
   });
+  if (args.door !== undefined) {
+    ctx.onStop(args.door.open((priority) => pool.refusalAhead(priority)));
+  }
+  if (args.monitor !== undefined) {
+    ctx.timer("report", { delayMs: REPORT_EVERY_MS, everyMs: REPORT_EVERY_MS }, "report", {});
+  }
   return {
     ingest: (ingest) => {
       const refusal = pool.refusal(ingest, ctx.waitedMs);
@@ -182,12 +227,28 @@ export const labelPool = actor(LabelPool, (ctx, args: LabelPoolArgs) => {
       const refusal = pool.computeRefusal(request.priority, ctx.waitedMs);
       if (refusal !== null) return refusal;
       const reply = ctx.defer<ComputeReply>();
-      pool.compute(request).then((rows) => reply.resolve(rows), (error) => reply.reject(error));
+      pool.compute(request).then(
+        ({ block, tookMs }) =>
+          reply.resolve({ state: "ok", rows: rowsOfBlock(block), tookMs, cacheHit: false }),
+        (error) => reply.reject(error),
+      );
+      return reply;
+    },
+    computeBlock: (request) => {
+      const refusal = pool.computeRefusal(request.priority, ctx.waitedMs);
+      if (refusal !== null) return refusal;
+      const reply = ctx.defer<ComputeBlockReply>();
+      pool.compute(request).then(
+        ({ block, tookMs }) => reply.resolve({ state: "ok", block, tookMs, cacheHit: false }),
+        (error) => reply.reject(error),
+      );
       return reply;
     },
     status: () => pool.status(),
+    report: () => pool.report(),
     flush: () => pool.flush(),
     labelled: ({ id, reply }) => pool.labelled(id, reply),
+    labelledParts: ({ id, reply }) => pool.labelledParts(id, reply),
     warmed: ({ epoch, series, tails }) => pool.warmed(epoch, series, tails),
     rewritten: (done) => pool.rewritten(done as Rewritten),
     committed: ({ epoch, result }) => pool.committed(epoch, result),
@@ -203,7 +264,9 @@ interface Rewritten {
   readonly commit: SeriesCommit;
 }
 
+type Committed = CommitResult & { readonly state: "committed" };
 type ComputeRequest = Payload<typeof LabelPool.definition, "compute">;
+type ComputeBlockReply = Reply<typeof LabelPool.definition, "computeBlock">;
 type ComputeReply = Reply<typeof LabelPool.definition, "compute">;
 
 class Pool {
@@ -212,7 +275,7 @@ class Pool {
   readonly #hash: string;
   readonly #history: number;
   readonly #self: Ref<typeof LabelPool.definition>;
-  readonly #clock: Clock;
+  readonly #ctx: Context<typeof LabelPool.definition>;
   readonly #admission: Admission;
   readonly #bury: (series: string, candles: CandleBlock) => void;
   readonly #series = new Map<string, SeriesState>();
@@ -228,6 +291,12 @@ class Pool {
   #requestId: number;
   #flushAsked = false;
   #delayMs = 0;
+  #queuedMs = 0;
+  readonly #pace = new Pace();
+  readonly #reporter = new Reporter();
+  readonly #commitSeconds = this.#reporter.histogram("wick_ingest_commit_seconds");
+  #lastRefusal: Refusal | null = null;
+  #lastDelayMs = 0;
   #seq = 0;
   #counts = { candles: 0, labels: 0, revised: 0, failures: 0 };
 
@@ -237,7 +306,7 @@ class Pool {
     bury: (series: string, candles: CandleBlock) => void,
   ) {
     this.#bury = bury;
-    this.#clock = ctx.clock;
+    this.#ctx = ctx;
     // The mailbox outlives an incarnation, and so do answers on their way: none may pass for new.
     this.#epoch = this.#requestId = ctx.incarnation * IDS_PER_INCARNATION;
     this.#args = args;
@@ -246,14 +315,15 @@ class Pool {
     this.#hash = paramHash(this.#params);
     this.#history = Math.min(TAIL_BARS_MAX, historyBars(this.#params));
     this.#admission = new Admission(args.admission ?? ADMISSION_DEFAULTS);
-    this.#outboxes = args.workers.map((ref) => ({ ref, parts: [], rows: 0, sent: [], spares: [] }));
+    this.#outboxes = args.workers.map((ref) => emptyOutbox(ref, false));
+    if (args.live !== undefined) this.#outboxes.push(emptyOutbox(args.live, true));
   }
 
   // ---- in -----------------------------------------------------------------------------------------
 
   /** Why a batch is not taken now; null when it is. */
   refusal(ingest: Ingest, waitedMs: number): IngestReply | null {
-    const rows = rowsOf(ingest);
+    const rows = rowsOf(ingest.blocks);
     const room = this.#rows === 0 || this.#rows + rows <= ROWS_UNDER_WAY_MAX;
     if (!this.#follows(ingest)) {
       const reason = "the batch before it was not taken";
@@ -267,13 +337,38 @@ class Pool {
   }
 
   /** Why work of this priority is not taken now; null when it is. */
-  computeRefusal(priority: number, waitedMs: number) {
-    const delayMs = this.#expectedDelayMs(waitedMs);
-    const load = this.#admission.measure === "delayMs" ? delayMs : this.#underWay;
-    if (this.#admission.admits(load, priority)) return null;
-    return {
-      state: "refused" as const,
-      code: "overload" as const,
+  computeRefusal(priority: number, waitedMs: number): Refusal | null {
+    const load = this.#measure(waitedMs);
+    const admits = this.#admission.admits(load, priority, this.#ctx.turnMs, this.#queuedMs);
+    return admits ? null : this.#overload(this.#delayMs);
+  }
+
+  /** Why work of this priority that is not sent yet would be refused; null when it would not be. */
+  refusalAhead(priority: number): Refusal | null {
+    const load = this.#measure(this.#ctx.oldestWaitMs);
+    if (!this.#admission.refuses(load, priority, this.#ctx.turnMs, this.#queuedMs)) return null;
+    // Those of one turn have the same answer.
+    const last = this.#lastRefusal;
+    return last !== null && this.#lastDelayMs === this.#delayMs
+      ? last
+      : this.#overload(this.#delayMs);
+  }
+
+  /** Measures the delay and the work before what comes now; the load in the unit of admission. */
+  #measure(waitedMs: number): number {
+    this.#queuedMs = (this.#underWay + this.#ctx.depth) * this.#pace.msPerPiece;
+    const oldest = this.#batches[0];
+    const age = oldest === undefined ? 0 : this.#ctx.turnMs - oldest.arrivedMs;
+    // The one sees a stall, the other a burst.
+    this.#delayMs = Math.max(waitedMs + age, this.#queuedMs);
+    return this.#admission.measure === "delayMs" ? this.#delayMs : this.#underWay;
+  }
+
+  #overload(delayMs: number): Refusal {
+    this.#lastDelayMs = delayMs;
+    return this.#lastRefusal = {
+      state: "refused",
+      code: "overload",
       reason: `overload: it would wait ${Math.round(delayMs)} ms`,
       retryAfterMs: this.#admission.retryAfterMs(delayMs),
     };
@@ -285,60 +380,75 @@ class Pool {
     return taken === undefined || taken === after;
   }
 
-  /** What arrives now waits as long as the oldest one under way has, and as it did itself so far. */
-  #expectedDelayMs(waitedMs: number): number {
-    const oldest = this.#batches[0];
-    const age = oldest === undefined ? 0 : this.#clock.now() - oldest.arrivedMs;
-    return this.#delayMs = waitedMs + age;
-  }
-
   get #underWay(): number {
     return this.#batches.length;
   }
 
   take(ingest: Ingest, reply: Deferred<IngestReply>): void {
     const parts: Part[] = [];
-    const batch: Batch = {
-      ingest,
-      reply,
-      parts,
-      rows: rowsOf(ingest),
-      arrivedMs: this.#clock.now(),
-      left: 0,
-      rewriting: false,
-    };
+    const batch = new Batch(ingest, reply, parts, rowsOf(ingest.blocks), this.#ctx.turnMs);
+    if (this.#batches.length === 0) this.#pace.begin(batch.arrivedMs);
     // First, so that making room for a new series forgets none of this batch.
     this.#batches.push(batch);
     for (const block of mergedBySeries(ingest.blocks)) {
       if (block.length === 0) continue;
-      const series = this.#stateOf(block.series);
-      parts.push({
-        batch,
-        series,
-        block,
-        base: 0,
-        tail: null,
-        labels: null,
-        rewrite: null,
-        news: null,
-        rewrites: false,
-      });
+      parts.push(new Part(batch, this.#stateOf(block.series, batch.rows), block));
     }
     batch.left = parts.length;
     if (ingest.feed !== null && ingest.cursor !== null) this.#taken.set(ingest.feed, ingest.cursor);
     this.#rows += batch.rows;
-    for (const part of parts) this.#place(part);
+    for (const part of parts) {
+      if (this.#args.live !== undefined) this.#mayMove(part.series, batch.rows);
+      this.#place(part);
+    }
     this.#askFlush();
   }
 
-  #stateOf(key: string): SeriesState {
+  #stateOf(key: string, rows: number): SeriesState {
     let series = this.#series.get(key);
     if (series !== undefined) return series;
     if (this.#series.size >= SERIES_MAX) this.#forgetIdleSeries();
-    const worker = partitionOf(key) % this.#outboxes.length;
-    series = { key, worker, state: "cold", base: 0, lastTs: -Infinity, tail: null, waiting: [] };
+    series = {
+      key,
+      worker: this.#workerFor(key, rows),
+      state: "cold",
+      underWay: 0,
+      misplaced: 0,
+      base: 0,
+      lastTs: -Infinity,
+      tail: null,
+      waiting: [],
+    };
     this.#series.set(key, series);
     return series;
+  }
+
+  /** Index of the worker that should have a series that comes in batches of so many rows. */
+  #workerFor(key: string, rows: number): number {
+    const threads = this.#args.workers.length;
+    const isLive = this.#args.live !== undefined && (rows <= LIVE_ROWS_MAX || threads === 0);
+    return isLive ? threads : partitionOf(key) % threads;
+  }
+
+  /** Lets a series whose parts have long been of the other kind go to the worker they belong to. */
+  #mayMove(series: SeriesState, rows: number): void {
+    if (this.#workerFor(series.key, rows) === series.worker) series.misplaced = 0;
+    else if (++series.misplaced >= MOVE_AFTER_PARTS && series.state === "warm") {
+      series.state = "moving";
+      this.#move(series);
+    }
+  }
+
+  /** Moves a series once nothing of it is under way; its first waiting part says where to. */
+  #move(series: SeriesState): void {
+    const first = series.waiting[0];
+    if (series.underWay > 0 || first === undefined) return;
+    this.#outboxes[series.worker]?.ref.tell("reset", { series: [series.key] });
+    series.worker = this.#workerFor(series.key, first.batch.rows);
+    series.misplaced = 0;
+    series.state = "cold";
+    series.tail = null;
+    this.#release(series);
   }
 
   /** Those with nothing under way can be asked for again; the oldest known go first. */
@@ -358,7 +468,8 @@ class Pool {
     const { series } = part;
     if (series.state === "warm" && series.waiting.length === 0) return this.#dispatch(part);
     series.waiting.push(part);
-    if (series.state === "cold") {
+    if (series.state === "moving") this.#move(series);
+    else if (series.state === "cold") {
       series.state = "warming";
       this.#toWarm.push(series);
     }
@@ -372,6 +483,7 @@ class Pool {
       series.state = "rewriting";
       return;
     }
+    series.underWay++;
     part.base = series.base;
     part.tail = series.tail;
     series.tail = null;
@@ -380,6 +492,7 @@ class Pool {
     const outbox = this.#outboxes[series.worker] as Outbox;
     outbox.parts.push(part);
     outbox.rows += block.length;
+    if (outbox.live && outbox.rows >= LIVE_REQUEST_ROWS) this.#send(outbox);
   }
 
   /** Parts that waited for their series, until one of them makes the others wait again. */
@@ -409,7 +522,7 @@ class Pool {
     const series = this.#toWarm.map(({ key }) => key);
     this.#toWarm = [];
     const epoch = this.#epoch;
-    this.#args.store.ask("tails", { series, bars: this.#history }, ANSWER).then(
+    this.#tails(series).then(
       (tails) => this.#self.tell("warmed", { epoch, series, tails }),
       (error) => this.#fail(epoch, "store", error),
     );
@@ -437,18 +550,32 @@ class Pool {
       while (count < outbox.parts.length && (count === 0 || rows < REQUEST_ROWS_MAX)) {
         rows += (outbox.parts[count++] as Part).block.length;
       }
-      const parts = outbox.parts.splice(0, count);
+      const whole = count === outbox.parts.length;
+      const parts = whole ? outbox.parts : outbox.parts.splice(0, count);
+      if (whole) outbox.parts = [];
       outbox.rows -= rows;
-      const id = ++this.#requestId;
-      const epoch = this.#epoch;
-      outbox.sent.push({ id, outbox, parts });
+      this.#ask(outbox, parts, rows);
+    }
+  }
+
+  #ask(outbox: Outbox, parts: Part[], rows: number): void {
+    const id = ++this.#requestId;
+    const epoch = this.#epoch;
+    outbox.sent.push({ id, outbox, parts });
+    const failed = (error: unknown) => {
+      // Given up already, and counted, when the pool has failed since.
+      this.#takeSent(id);
+      this.#fail(epoch, "worker", error);
+    };
+    if (outbox.live) {
+      outbox.ref.ask("labelParts", partsOf(parts), ANSWER).then(
+        (reply) => this.#self.tell("labelledParts", { id, reply }),
+        failed,
+      );
+    } else {
       outbox.ref.ask("label", requestOf(parts, rows, outbox.spares.pop()), ANSWER).then(
         (reply) => this.#self.tell("labelled", { id, reply }),
-        (error) => {
-          // Given up already, and counted, when the pool has failed since.
-          this.#takeSent(id);
-          this.#fail(epoch, "worker", error);
-        },
+        failed,
       );
     }
   }
@@ -470,19 +597,36 @@ class Pool {
     const request = this.#takeSent(id);
     if (request === null) return;
     request.outbox.spares.push(new Float64Array(reply.data.buffer));
-    if (reply.cold.length > 0) {
+    const block = { ...decodeLabels(reply.labels), paramHash: this.#hash };
+    this.#found(request, block, 0, reply.ends, reply.cold);
+  }
+
+  labelledParts(id: number, { block, from, ends, cold }: LabelPartsReply): void {
+    const request = this.#takeSent(id);
+    if (request !== null) this.#found(request, block, from, ends, cold);
+  }
+
+  /** A request came back: its parts have the rows of `block` up to their ends. */
+  #found(
+    { outbox, parts }: Request,
+    block: LabelBlock,
+    fromRow: number,
+    ends: ArrayLike<number>,
+    cold: readonly number[],
+  ): void {
+    if (cold.length > 0) {
       this.failed(this.#epoch, "worker", "a worker lost its state");
       return;
     }
-    const block = { ...decodeLabels(reply.labels), paramHash: this.#hash };
-    let from = 0;
-    request.parts.forEach((part, run) => {
-      const to = reply.ends[run] as number;
+    let from = fromRow;
+    for (let i = 0; i < parts.length; i++) {
+      const part = parts[i] as Part;
+      const to = ends[i] as number;
       part.labels = new Stretch(block, from, to);
       part.batch.left--;
       from = to;
-    });
-    this.#send(request.outbox);
+    }
+    this.#send(outbox);
     this.#advance();
   }
 
@@ -528,11 +672,6 @@ class Pool {
     const request = { window: { ...before, candles }, changed: range };
     const { labels, range: relabelled } = await worker.ask("rewrite", request, ANSWER);
     const rows = decodeLabels(labels);
-    const held = { series: series.key, paramHash: this.#hash, ...relabelled, limit: TAIL_BARS_MAX };
-    const was = await store.ask("labelBlock", held, ANSWER);
-    const { changed, added } = compareLabels(was.labels, rows);
-    part.news = [...changed, ...added].sort((a, b) => a - b)
-      .map((row) => ({ block: rows, from: row, to: row + 1 }));
     return {
       ...empty,
       replace,
@@ -579,10 +718,23 @@ class Pool {
     }
     this.#committing = ready;
     const epoch = this.#epoch;
-    this.#args.store.ask("commit", { batches: ready.map(commitOf) }, ANSWER).then(
+    this.#commit(ready.map(commitOf)).then(
       (result) => this.#self.tell("committed", { epoch, result }),
       (error) => this.#fail(epoch, "store", error),
     );
+  }
+
+  async #commit(batches: readonly CommitBatch[]): Promise<CommitResult> {
+    const { store, packed } = this.#args;
+    if (packed !== true) return await store.ask("commit", { batches }, ANSWER);
+    return unpackResult(await store.ask("commitPacked", packCommit(batches), ANSWER));
+  }
+
+  async #tails(series: readonly string[]): Promise<Tail[]> {
+    const { store, packed } = this.#args;
+    const wanted = { series, bars: this.#history };
+    if (packed !== true) return await store.ask("tails", wanted, ANSWER);
+    return unpackTails(await store.ask("tailsPacked", wanted, ANSWER));
   }
 
   /** Parts that wait behind a rewrite of their own batch's series cannot exist: one part a series. */
@@ -600,44 +752,43 @@ class Pool {
     this.#committing = null;
     // Taken out at once: a done batch must not keep its columns alive.
     this.#batches.splice(0, done.length);
+    const nowMs = this.#ctx.clock.now();
+    this.#pace.done(done.length, nowMs);
     this.#seq = result.seq;
     done.forEach((batch, i) => {
       const outcome = result.batches[i] as (typeof result.batches)[number];
       this.#rows -= batch.rows;
+      this.#commitSeconds.record(Math.max(0, nowMs - batch.arrivedMs) / 1_000);
       this.#counts.candles += outcome.candles;
       this.#counts.labels += outcome.labels;
       this.#counts.revised += outcome.revised;
       batch.reply.resolve({ state: "committed", seq: result.seq, ...outcome });
     });
-    this.#publish(result.seq, done);
-    for (const batch of done) this.#afterRewrites(batch);
+    this.#publish(result);
+    for (const batch of done) this.#afterCommit(batch);
     this.flush();
   }
 
-  #publish(seq: number, done: Batch[]): void {
+  /** What the store wrote to the label log, as it did: revisions and rows that ceased included. */
+  #publish({ seq, atMs, logged }: Committed): void {
     const sinks = this.#args.sinks ?? [];
-    if (sinks.length === 0) return;
-    const runs = new Map<LabelBlock, LabelRun[]>();
-    for (const batch of done) {
-      for (const part of batch.parts) {
-        for (const { block, from, to } of part.news ?? labelsOf(part)) {
-          const run = { series: part.series.key, from, to };
-          const known = runs.get(block);
-          if (known === undefined) runs.set(block, [run]);
-          else known.push(run);
-        }
-      }
-    }
-    if (runs.size === 0) return;
-    const labels = Array.from(runs, ([block, runs]) => ({ block, runs }));
-    const published: PublishedLabels = { seq, labels, at: this.#clock.wallNow() };
+    if (sinks.length === 0 || logged.runs.length === 0) return;
+    const { labels, runs, revisions, removed } = logged;
+    const published: PublishedLabels = { seq, atMs, labels, runs, revisions, removed };
     for (const sink of sinks) sink.tell("labels", published);
   }
 
-  /** A rewritten series starts from the store again; the worker forgot it when it rewrote. */
-  #afterRewrites(batch: Batch): void {
+  /**
+   * A rewritten series starts from the store again; the worker forgot it when it rewrote. One that
+   * is to move may do so now.
+   */
+  #afterCommit(batch: Batch): void {
     for (const part of batch.parts) {
-      if (!part.rewrites) continue;
+      if (!part.rewrites) {
+        part.series.underWay--;
+        if (part.series.state === "moving") this.#move(part.series);
+        continue;
+      }
       part.series.state = "cold";
       part.series.tail = null;
       this.#release(part.series);
@@ -666,6 +817,7 @@ class Pool {
     // lost worker held need not be known.
     for (const series of this.#series.values()) {
       series.state = "cold";
+      series.underWay = 0;
       series.tail = null;
       series.waiting = [];
     }
@@ -685,7 +837,8 @@ class Pool {
 
   // ---- requests ---------------------------------------------------------------------------------------
 
-  async compute(request: ComputeRequest): Promise<ComputeReply> {
+  /** Labels of stored candles under any parameters, as columns. */
+  async compute(request: ComputeRequest): Promise<{ block: LabelBlock; tookMs: number }> {
     const params = labelParams(request.params as Partial<LabelParams>);
     const { series, fromTs, limit } = request;
     const around = Math.min(COMPUTE_BARS_MAX, historyBars(params));
@@ -698,18 +851,22 @@ class Pool {
     );
     const toTs = wanted.length === 0 ? fromTs : (wanted.ts[wanted.length - 1] as number) + 1;
     const window = await store.ask("window", { series, fromTs, toTs, around }, ANSWER);
-    const outbox = this.#outboxes.reduce((a, b) => b.rows < a.rows ? b : a);
+    const threads = this.#outboxes.filter(({ live }) => !live);
+    const outbox = (threads.length > 0 ? threads : this.#outboxes).reduce((a, b) =>
+      b.rows < a.rows ? b : a
+    );
     const reply = await outbox.ref.ask(
       "compute",
       { candles: window.candles, params: request.params, range: { fromTs, toTs } },
       ANSWER,
     );
-    const labels = decodeLabels(reply.labels);
-    const rows = [];
-    for (let row = 0; row < Math.min(labels.length, request.limit); row++) {
-      rows.push(rowObject(labels, row));
-    }
-    return { state: "ok", rows, tookMs: reply.tookMs, cacheHit: false };
+    return { block: decodeLabels(reply.labels), tookMs: reply.tookMs };
+  }
+
+  /** Tells the monitor what was measured since the last time. */
+  report(): void {
+    const samples = this.#reporter.take();
+    if (samples !== null) this.#args.monitor?.tell("report", samples);
   }
 
   status() {
@@ -728,12 +885,6 @@ class Pool {
 }
 
 const ANSWER = { timeoutMs: ANSWER_TIMEOUT_MS } as const;
-
-function rowsOf(ingest: Ingest): number {
-  let rows = 0;
-  for (const block of ingest.blocks) rows += block.length;
-  return rows;
-}
 
 /** One block per series: a source may send a series in several blocks of one batch. */
 function mergedBySeries(blocks: readonly CandleBlock[]): readonly CandleBlock[] {
@@ -757,6 +908,20 @@ function isAppend(block: CandleBlock, lastTs: number): boolean {
     before = ts;
   }
   return true;
+}
+
+function emptyOutbox(ref: WorkerRef, live: boolean): Outbox {
+  return { ref, live, parts: [], rows: 0, sent: [], spares: [] };
+}
+
+function partsOf(parts: readonly Part[]): LabelParts {
+  const blocks: CandleBlock[] = [], bases: number[] = [], tails: (CandleBlock | null)[] = [];
+  for (const { block, base, tail } of parts) {
+    blocks.push(block);
+    bases.push(base);
+    tails.push(tail);
+  }
+  return { blocks, bases, tails };
 }
 
 function mayBeSent({ parts, rows, sent }: Outbox): boolean {
@@ -784,14 +949,12 @@ function requestOf(parts: readonly Part[], rows: number, spare: Float64Array | u
     bases[run] = part.base;
     ends[run] = at;
     series.push(part.series.key);
-    tails.push(part.tail);
+    // In memory of its own: tails of many series may be views of one buffer, which can be given away
+    // to one thread only.
+    tails.push(part.tail === null ? null : concatCandles([part.tail]));
   });
   return { data, series, bases, ends, tails };
 }
-
-// What a commit is made of comes from constructors: V8 puts literals whose first ones lived long (the
-// thousand series of a first batch, say) into the old generation for good, where each keeps its
-// columns alive until a full collection.
 
 class Stretch<Block> implements Rows<Block> {
   constructor(readonly block: Block, readonly from: number, readonly to: number) {}
@@ -823,4 +986,8 @@ function labelsOf(part: Part): readonly Rows<LabelBlock>[] {
   if (part.rewrite !== null) return part.rewrite.labels;
   const rows = part.labels;
   return rows === null || rows.from === rows.to ? [] : Array.of(rows);
+}
+
+function rowsOfBlock(block: LabelBlock) {
+  return Array.from({ length: block.length }, (_, row) => rowObject(block, row));
 }

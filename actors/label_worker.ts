@@ -29,6 +29,11 @@ export interface LabelWorkerArgs {
 /** 256 partitions of a large universe on a few threads; about 10 KB each at H = 6. */
 const SERIES_MAX = 20_000;
 
+/** Rows of a block that parts of the same isolate are labelled into: 70 KB. */
+const PARTS_BLOCK_ROWS = 512;
+/** Rows that must be left in it for a request to begin there. */
+const PARTS_BLOCK_ROOM = 64;
+
 /** See {@linkcode LabelWorker}. */
 export const labelWorker = actor(LabelWorker, (ctx, args: LabelWorkerArgs) => {
   const params = labelParams(args.params);
@@ -37,6 +42,8 @@ export const labelWorker = actor(LabelWorker, (ctx, args: LabelWorkerArgs) => {
   const labelers = new Map<string, Labeler>();
   const out = new LabelBuilder(1_024);
   let candles = 0, labels = 0;
+  // Handed out as it is: what was written is never written again, and a full one is left alone.
+  let shared: LabelBuilder | null = null;
 
   const labelerAt = (series: string, base: number, tail: CandleBlock | null): Labeler | null => {
     const known = labelers.get(series);
@@ -80,6 +87,25 @@ export const labelWorker = actor(LabelWorker, (ctx, args: LabelWorkerArgs) => {
       labels += out.length;
       const found = encodeLabelRows(out.columns, out.length, "", hash);
       return { labels: found, ends: rowEnds, cold, tookMs: ctx.clock.now() - startMs, data };
+    },
+
+    labelParts: ({ blocks, bases, tails }) => {
+      if (shared === null || shared.length + PARTS_BLOCK_ROOM > shared.columns.length) {
+        shared = new LabelBuilder(PARTS_BLOCK_ROWS, hash);
+      }
+      const from = shared.length;
+      const ends: number[] = [];
+      const cold: number[] = [];
+      for (let part = 0; part < blocks.length; part++) {
+        const block = blocks[part] as CandleBlock;
+        const labeler = labelerAt(block.series, bases[part] as number, tails[part] ?? null);
+        if (labeler === null) cold.push(part);
+        else labeler.push(block, 0, block.length, shared);
+        ends.push(shared.length);
+        candles += block.length;
+      }
+      labels += shared.length - from;
+      return { block: shared.columns, from, ends, cold };
     },
 
     rewrite: ({ window, changed }) => {

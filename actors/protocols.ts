@@ -8,29 +8,96 @@ import { z } from "zod";
 import { protocol } from "../src/actor/mod.ts";
 import type { CandleBlock, LabelBlock } from "../src/market/block.ts";
 import type { FeedBatch } from "../src/feed/port.ts";
+import type { Finding, Health } from "../src/monitor/finding.ts";
+import type { Sample } from "../src/monitor/samples.ts";
+import type { HistogramFamily, MetricsSnapshot, NumberFamily } from "../src/monitor/snapshot.ts";
+import { feedStatus } from "../src/feed/status.ts";
+import type { Refusal } from "../src/label/admission.ts";
 import type { TsRange } from "../src/label/correction.ts";
 import type {
   CommitBatch,
   CommitResult,
-  LoggedLabels,
+  LoggedCommit,
+  NewLetter,
+  Refused,
   StoredLabels,
+  StoreInfo,
   Tail,
   Window,
+  WriteResult,
 } from "../src/store/port.ts";
 
 const nothing = z.strictObject({});
+
+// What messages between parts of the ingest path are accounted with: their columns were accounted
+// for when they came in, and walking all of a commit would cost more than making it.
+const BATCH_BYTES = 512;
+const PART_BYTES = 256;
 const seriesKey = z.string().min(1).max(64);
+const recordKey = z.string().min(1).max(256);
 const time = z.number().min(-8.64e15).max(8.64e15);
 
 // ---- store ----------------------------------------------------------------------------------------
 
-/** Sole writer of candles, labels and cursors. */
+const wallMs = z.number().min(-8.64e15).max(8.64e15);
+const seq = z.number().min(0);
+const letterFilter = z.strictObject({
+  id: z.int().optional(),
+  afterId: z.int().optional(),
+  path: z.string().max(4_096).optional(),
+  type: z.string().max(4_096).optional(),
+  reason: z.string().max(64).optional(),
+});
+const letter = z.strictObject({
+  id: z.number(),
+  atMs: wallMs,
+  path: z.string(),
+  type: z.string(),
+  reason: z.string(),
+  error: z.string().nullable(),
+  payload: z.string().nullable(),
+});
+const written = z.union([
+  z.strictObject({ state: z.literal("written") }),
+  z.strictObject({
+    state: z.literal("refused"),
+    code: z.enum(["stale", "too_old", "full", "disk_full", "busy", "broken"]),
+    message: z.string(),
+  }),
+]);
+
+type SeriesRange = { readonly series: string } & TsRange;
+type AsOf = { readonly limit: number; readonly asOf?: number };
+
+/** Sole writer of what must survive. */
 export const Store = protocol("store", {
   commit: {
     payload: z.custom<{ readonly batches: readonly CommitBatch[] }>(),
     reply: z.custom<CommitResult>(),
     internal: true,
     priority: "high",
+    bytesOf: ({ batches }: { batches: readonly CommitBatch[] }) => BATCH_BYTES * batches.length,
+  },
+  // As one buffer each, for the way to a thread; see `src/store/commit_codec.ts`.
+  commitPacked: {
+    payload: z.custom<Uint8Array>(),
+    reply: z.custom<Uint8Array>(),
+    internal: true,
+    priority: "high",
+    columns: true,
+  },
+  tailsPacked: {
+    payload: z.custom<{ readonly series: readonly string[]; readonly bars: number }>(),
+    reply: z.custom<Uint8Array>(),
+    internal: true,
+    priority: "high",
+    columns: true,
+  },
+  labelsAfterPacked: {
+    payload: z.custom<{ readonly seq: number; readonly limit: number }>(),
+    reply: z.custom<Uint8Array>(),
+    internal: true,
+    columns: true,
   },
   tails: {
     payload: z.custom<{ readonly series: readonly string[]; readonly bars: number }>(),
@@ -39,26 +106,32 @@ export const Store = protocol("store", {
     priority: "high",
   },
   window: {
-    payload: z.custom<{ readonly series: string; readonly around: number } & TsRange>(),
+    payload: z.custom<SeriesRange & { readonly around: number }>(),
     reply: z.custom<Window>(),
     internal: true,
+    columns: true,
     priority: "high",
   },
   candleBlock: {
-    payload: z.custom<{ readonly series: string; readonly limit: number } & TsRange>(),
+    payload: z.custom<SeriesRange & AsOf>(),
     reply: z.custom<CandleBlock>(),
     internal: true,
+    columns: true,
   },
   labelBlock: {
-    payload: z.custom<
-      { readonly series: string; readonly paramHash: string; readonly limit: number } & TsRange
-    >(),
+    payload: z.custom<SeriesRange & AsOf & { readonly paramHash: string }>(),
     reply: z.custom<StoredLabels>(),
     internal: true,
+    columns: true,
   },
   labelsAfter: {
     payload: z.custom<{ readonly seq: number; readonly limit: number }>(),
-    reply: z.custom<LoggedLabels[]>(),
+    reply: z.custom<LoggedCommit[]>(),
+    internal: true,
+  },
+  buryLetters: {
+    payload: z.custom<{ readonly letters: readonly NewLetter[] }>(),
+    reply: z.custom<WriteResult>(),
     internal: true,
   },
   cursor: {
@@ -66,12 +139,73 @@ export const Store = protocol("store", {
     payload: z.strictObject({ feed: z.string().min(1).max(128) }),
     reply: z.string().nullable(),
   },
+  cursors: {
+    about: "Committed cursors of all feeds",
+    payload: nothing,
+    reply: z.array(z.strictObject({ feed: z.string(), cursor: z.string() })),
+  },
   series: {
     about: "Series that hold candles, with their counts and last times",
     payload: nothing,
     reply: z.array(z.strictObject({ series: seriesKey, count: z.number(), lastTs: z.number() })),
   },
   seq: { about: "Seq of the last commit", payload: nothing, reply: z.number() },
+  touched: {
+    about: "Ranges of candles that commits after a seq touched",
+    payload: z.strictObject({ seq, limit: z.int().min(1).max(100_000).default(1_000) }),
+    reply: z.array(
+      z.strictObject({
+        seq: z.number(),
+        series: z.string(),
+        fromTs: z.number(),
+        toTs: z.number(),
+      }),
+    ),
+  },
+  putRecord: {
+    about: "Keeps a small thing as JSON under a kind and a key",
+    payload: z.strictObject({ kind: recordKey, key: recordKey, json: z.string().max(2 ** 24) }),
+    reply: written,
+  },
+  dropRecord: {
+    about: "Drops a record",
+    payload: z.strictObject({ kind: recordKey, key: recordKey }),
+    reply: written,
+  },
+  record: {
+    about: "One record, or null",
+    payload: z.strictObject({ kind: recordKey, key: recordKey }),
+    reply: z.string().nullable(),
+  },
+  records: {
+    about: "All records of a kind",
+    payload: z.strictObject({ kind: recordKey }),
+    reply: z.array(z.strictObject({ key: z.string(), json: z.string() })),
+  },
+  letters: {
+    about: "Dead letters that are kept, oldest first",
+    payload: z.strictObject({
+      filter: letterFilter.default({}),
+      limit: z.int().min(1).max(10_000).default(100),
+    }),
+    reply: z.array(letter),
+  },
+  dropLetters: {
+    about: "Drops kept dead letters",
+    payload: z.strictObject({ filter: letterFilter }),
+    reply: z.custom<{ readonly state: "dropped"; readonly count: number } | Refused>(),
+  },
+  info: {
+    about: "Seq, sizes, state and how far back history reaches",
+    payload: nothing,
+    reply: z.custom<StoreInfo>(),
+    priority: "high",
+  },
+  backup: {
+    about: "Makes a consistent copy in a new file; its size in bytes",
+    payload: z.strictObject({ path: z.string().min(1).max(4_096) }),
+    reply: z.number(),
+  },
 });
 
 // ---- label workers --------------------------------------------------------------------------------
@@ -102,6 +236,24 @@ export interface LabelReply {
   readonly data: Float64Array;
 }
 
+/** The same for a worker in the same isolate: blocks as they are, nothing is packed. */
+export interface LabelParts {
+  /** One block a series, each in ascending time. */
+  readonly blocks: readonly CandleBlock[];
+  /** Candles of each series before its block. */
+  readonly bases: readonly number[];
+  readonly tails: readonly (CandleBlock | null)[];
+}
+
+/** Rows of part i are those of `block` from `ends[i - 1]`, or `from`, to `ends[i]`. */
+export interface LabelPartsReply {
+  readonly block: LabelBlock;
+  readonly from: number;
+  readonly ends: readonly number[];
+  /** Parts that were left out: the worker's state is not at their base. */
+  readonly cold: readonly number[];
+}
+
 const labelParams = z.strictObject({
   horizon: z.int().min(1).max(10_000).optional(),
   up: z.number().positive().optional(),
@@ -122,6 +274,12 @@ export const LabelWorker = protocol("label_worker", {
     reply: z.custom<LabelReply>(),
     internal: true,
     columns: true,
+  },
+  labelParts: {
+    payload: z.custom<LabelParts>(),
+    reply: z.custom<LabelPartsReply>(),
+    internal: true,
+    bytesOf: ({ blocks }: LabelParts) => PART_BYTES * blocks.length,
   },
   rewrite: {
     payload: z.custom<
@@ -152,25 +310,8 @@ export const LabelWorker = protocol("label_worker", {
 
 // ---- label pool -----------------------------------------------------------------------------------
 
-/** Rows from ≤ row < to of a block, all of one series. */
-export interface LabelRun {
-  /** Series key of the rows. */
-  readonly series: string;
-  /** First row of the run. */
-  readonly from: number;
-  /** Row after the last one. */
-  readonly to: number;
-}
-
-/** Labels of one commit, published after it. */
-export interface PublishedLabels {
-  /** Seq of the commit in the store; ascending from one call to the next. */
-  readonly seq: number;
-  /** Each block once, with the rows in it that are meant; it may hold others. */
-  readonly labels: readonly { readonly block: LabelBlock; readonly runs: readonly LabelRun[] }[];
-  /** Epoch ms of the commit. */
-  readonly at: number;
-}
+/** Labels of one commit, published after it: what the store wrote to its log, seqs ascending. */
+export type PublishedLabels = LoggedCommit;
 
 /** Answer to a batch of candles. */
 export type IngestReply =
@@ -191,6 +332,18 @@ export type IngestReply =
   }
   | { readonly state: "failed"; readonly code: string; readonly message: string };
 
+/** An ingest without its rows. */
+const INGEST_BYTES = 512;
+/** Six numbers. */
+const CANDLE_BYTES = 48;
+
+/** Rows of all blocks. */
+export function rowsOf(blocks: readonly CandleBlock[]): number {
+  let rows = 0;
+  for (const block of blocks) rows += block.length;
+  return rows;
+}
+
 /** A batch of candles as received; see `src/feed/port.ts`. */
 export interface Ingest {
   /** Whose cursor moves with it; null = nobody's. */
@@ -205,11 +358,36 @@ export interface Ingest {
   readonly bulk: boolean;
 }
 
+/** A request for labels. */
+export interface ComputeRequest extends TsRange {
+  readonly series: string;
+  readonly params: LabelParamsInput;
+  /** 0 to 10; 10 is refused last. */
+  readonly priority: number;
+  /** Most rows. */
+  readonly limit: number;
+}
+
+/** Labels that were asked for. */
+export interface ComputedBlock {
+  readonly state: "ok";
+  readonly block: LabelBlock;
+  /** Time the labelling took, ms. */
+  readonly tookMs: number;
+  /** Whether it was known already. */
+  readonly cacheHit: boolean;
+}
+
 const labelRow = z.record(z.string(), z.union([z.number(), z.string(), z.null()]));
 
 /** Routes series to workers, commits what they find, and answers requests for labels. */
 export const LabelPool = protocol("label_pool", {
-  ingest: { payload: z.custom<Ingest>(), reply: z.custom<IngestReply>(), internal: true },
+  ingest: {
+    payload: z.custom<Ingest>(),
+    reply: z.custom<IngestReply>(),
+    internal: true,
+    bytesOf: ({ blocks }: Ingest) => INGEST_BYTES + CANDLE_BYTES * rowsOf(blocks),
+  },
   compute: {
     about: "Labels of stored candles under any parameters",
     payload: z.strictObject({
@@ -235,6 +413,12 @@ export const LabelPool = protocol("label_pool", {
       }),
     ]),
   },
+  // The same as columns.
+  computeBlock: {
+    payload: z.custom<ComputeRequest>(),
+    reply: z.custom<ComputedBlock | Refusal>(),
+    internal: true,
+  },
   status: {
     about: "Queue, delay and counts of the pool",
     payload: nothing,
@@ -255,10 +439,17 @@ export const LabelPool = protocol("label_pool", {
   },
   // What the pool tells itself: answers of workers and store, as messages, one at a time.
   flush: { payload: nothing, internal: true, priority: "low" },
+  report: { payload: nothing, internal: true },
   labelled: {
     payload: z.custom<{ readonly id: number; readonly reply: LabelReply }>(),
     internal: true,
     priority: "high",
+  },
+  labelledParts: {
+    payload: z.custom<{ readonly id: number; readonly reply: LabelPartsReply }>(),
+    internal: true,
+    priority: "high",
+    bytesOf: ({ reply }: { reply: LabelPartsReply }) => PART_BYTES * reply.ends.length,
   },
   warmed: {
     payload: z.custom<
@@ -284,7 +475,11 @@ export const LabelPool = protocol("label_pool", {
 
 /** Anyone who wants labels as they are committed. */
 export const LabelSink = protocol("label_sink", {
-  labels: { payload: z.custom<PublishedLabels>(), internal: true },
+  labels: {
+    payload: z.custom<PublishedLabels>(),
+    internal: true,
+    bytesOf: ({ labels }: PublishedLabels) => PART_BYTES * (1 + labels.length),
+  },
 });
 
 // ---- feeds ----------------------------------------------------------------------------------------
@@ -294,15 +489,7 @@ export const Feed = protocol("feed", {
   status: {
     about: "Where the source stands and what became of its rows",
     payload: nothing,
-    reply: z.strictObject({
-      state: z.enum(["running", "waiting", "paused", "ended"]),
-      cursor: z.string().nullable(),
-      batches: z.number(),
-      rows: z.number(),
-      rejected: z.number(),
-      retries: z.number(),
-      lastError: z.string().nullable(),
-    }),
+    reply: feedStatus,
   },
   pause: {
     about: "Stops reading; replies when what was read is committed",
@@ -331,4 +518,90 @@ export const Feed = protocol("feed", {
     payload: z.custom<{ readonly epoch: number; readonly message: string }>(),
     internal: true,
   },
+});
+
+// ---- monitor --------------------------------------------------------------------------------------
+
+const labelValues = z.record(z.string(), z.string());
+const numberFamily: z.ZodType<NumberFamily> = z.strictObject({
+  name: z.string(),
+  help: z.string(),
+  kind: z.enum(["counter", "gauge"]),
+  series: z.array(z.strictObject({ labels: labelValues, value: z.number() })),
+});
+const histogramFamily: z.ZodType<HistogramFamily> = z.strictObject({
+  name: z.string(),
+  help: z.string(),
+  kind: z.literal("histogram"),
+  series: z.array(z.strictObject({
+    labels: labelValues,
+    count: z.number(),
+    sum: z.number(),
+    min: z.number().nullable(),
+    max: z.number().nullable(),
+    p50: z.number().nullable(),
+    p95: z.number().nullable(),
+    p99: z.number().nullable(),
+    buckets: z.array(z.strictObject({ le: z.number(), count: z.number() })),
+  })),
+});
+const metricsSnapshot: z.ZodType<MetricsSnapshot> = z.strictObject({
+  at: z.number(),
+  nowMs: z.number(),
+  families: z.array(z.union([numberFamily, histogramFamily])),
+  series: z.number(),
+  overflowed: z.array(z.strictObject({ name: z.string(), times: z.number() })),
+});
+const partState = z.enum(["ok", "degraded", "down"]);
+const health: z.ZodType<Health> = z.strictObject({
+  state: partState,
+  parts: z.array(z.strictObject({
+    name: z.string(),
+    state: partState,
+    detail: z.record(z.string(), z.unknown()),
+  })),
+});
+
+/** Looks at every part and gives metrics and health. */
+export const Monitor = protocol("monitor", {
+  report: {
+    payload: z.custom<readonly Sample[]>(),
+    internal: true,
+    columns: true,
+    priority: "low",
+  },
+  snapshot: { about: "All metrics as they are now", payload: nothing, reply: metricsSnapshot },
+  health: { about: "How every part is", payload: nothing, reply: health, priority: "high" },
+  // What the monitor tells itself: it is time, and what a look at a part came to.
+  tick: { payload: nothing, internal: true },
+  late: { payload: z.custom<{ readonly name: string }>(), internal: true },
+  collected: {
+    payload: z.custom<
+      { readonly name: string; readonly finding: Finding | null; readonly error: string | null }
+    >(),
+    internal: true,
+  },
+});
+
+// ---- admin ----------------------------------------------------------------------------------------
+
+/** The admin HTTP. */
+export const Admin = protocol("admin", {
+  status: {
+    about: "Where it listens and what is open",
+    payload: nothing,
+    reply: z.strictObject({ url: z.string(), connections: z.number(), streams: z.number() }),
+  },
+});
+
+// ---- letters --------------------------------------------------------------------------------------
+
+/** Keeps dead letters in the store. */
+export const Letters = protocol("letters", {
+  status: {
+    about: "Letters kept, and left out because they could not be written",
+    payload: nothing,
+    reply: z.strictObject({ written: z.number(), left: z.number(), waiting: z.number() }),
+  },
+  write: { payload: nothing, internal: true },
 });

@@ -12,22 +12,39 @@ import {
   createSystem,
   type Ref,
   type System,
+  systemClock,
   type SystemOptions,
+  type TreeRefs,
 } from "../src/actor/mod.ts";
 import { threadEntry } from "../src/actor/thread_url.ts";
-import type { AdmissionByCount, AdmissionOptions } from "../src/label/admission.ts";
+import {
+  type AdmissionByCount,
+  type AdmissionOptions,
+  Door,
+  type Refusal,
+} from "../src/label/admission.ts";
 import type { LabelParams } from "../src/label/params.ts";
 import { DEFAULT_PARAMS, historyBars } from "../src/label/params.ts";
 import type { FeedSource } from "../src/feed/port.ts";
 import { feed } from "./feed.ts";
 import { labelPool } from "./label_pool.ts";
+import { monitor, processFigures } from "./monitor.ts";
+import { admin, type AdminArgs } from "./admin.ts";
+import { letters } from "./letters.ts";
+import { Service } from "./service.ts";
+import type { InstrumentRegistry } from "../src/market/instrument.ts";
+import { feedFinding, poolFinding, storeFinding } from "../src/monitor/collect_ingest.ts";
+import { letterFinding, processFinding } from "../src/monitor/collect_process.ts";
+import { treeFinding } from "../src/monitor/collect_tree.ts";
 import { labelWorker } from "./label_worker.ts";
 import { labelSink } from "./label_sink.ts";
 import {
+  Admin,
   Feed,
   LabelPool,
   LabelSink,
   LabelWorker,
+  Monitor,
   type PublishedLabels,
   Store,
 } from "./protocols.ts";
@@ -51,10 +68,22 @@ export interface FeedSpec {
   readonly bulk?: boolean;
 }
 
+/** How the monitor looks at the tree. */
+export interface MonitorSettings {
+  /** Time between two looks, ms; default 5,000. */
+  readonly intervalMs?: number;
+  /** Time that a look may take, ms; default 2,000. */
+  readonly timeoutMs?: number;
+  /** Time between two probes of the event loop, ms; default 20, null = none. */
+  readonly lagEveryMs?: number | null;
+}
+
 /** What the tree is made of. */
 export interface WickOptions {
   /** Name of the root; default `wick`. */
   readonly name?: string;
+  /** Where senders look whether they would be refused; {@linkcode startWick} makes one. */
+  readonly door?: Door;
   /** Where candles, labels and cursors go; default: memory. */
   readonly store?: StoreArgs;
   /** What a label is; default {@linkcode DEFAULT_PARAMS}. */
@@ -72,8 +101,27 @@ export interface WickOptions {
   readonly onLabels?: (published: PublishedLabels) => void;
   /** Actors that are told the same; see `LabelSink`. */
   readonly sinks?: readonly ChildSpec[];
+  /** What looks at all of it; default: nothing does. */
+  readonly monitor?: MonitorSettings | null;
+  /** The admin HTTP; default: none. It needs the monitor. */
+  readonly admin?: {
+    readonly about: { readonly name: string; readonly version: string };
+    readonly options?: AdminArgs["options"];
+  } | null;
+  /** Whose calendars say which bars are missing; default: those of the asset classes. */
+  readonly instruments?: InstrumentRegistry;
   /** Overrides for tests and simulations: clock, random, log and the like. */
   readonly system?: Omit<SystemOptions, "name" | "children" | "strategy">;
+}
+
+/**
+ * With what {@linkcode startWick} makes for the admin HTTP.
+ *
+ * @internal
+ */
+export interface TreeOptions extends WickOptions {
+  /** What the admin HTTP shows. */
+  readonly service?: Service | null;
 }
 
 /** Refs into a running tree. */
@@ -84,15 +132,22 @@ export interface Wick {
   readonly store: Ref<typeof Store.definition>;
   /** Takes candles and requests for labels. */
   readonly pool: Ref<typeof LabelPool.definition>;
+  /**
+   * Why candles of this priority (0 to 10) would be refused now, at once and without a message; null =
+   * send them, for example with {@linkcode Wick.pool}. For senders that come in thousands a second.
+   */
+  refusal(priority: number): Refusal | null;
   /** The feed of that name; asking one that was not declared rejects with `ActorStopped`. */
   feed(name: string): Ref<typeof Feed.definition>;
+  /** The admin HTTP, when there is one. */
+  readonly admin: Ref<typeof Admin.definition>;
 }
 
 /** Queued blocks of columns: bounded in bytes rather than in messages. */
 const BLOCKS_MAILBOX = { bound: 8_192, boundBytes: 256 * 1024 * 1024 } as const;
 
 /** The tree of architecture.md, as far as its subsystems exist, as data. */
-export function wickTree(options: WickOptions = {}): SystemOptions {
+export function wickTree(options: TreeOptions = {}): SystemOptions {
   const count = options.workers ?? availableParallelism();
   const params = options.params ?? DEFAULT_PARAMS;
   const workers = Array.from({ length: count }, (_, i) => `worker-${i}`);
@@ -102,16 +157,28 @@ export function wickTree(options: WickOptions = {}): SystemOptions {
     const args = { onLabels: options.onLabels };
     sinks.push(child(labelSink, { name: "on_labels", args }));
   }
+  const { service = null } = options;
+  if (service !== null) {
+    const args = { onLabels: (published: PublishedLabels) => service.published(published) };
+    sinks.push(child(labelSink, { name: "service", args }));
+  }
+  const storeArgs = options.store ?? { kind: "memory" };
+  const packed = isPacked(storeArgs);
   return {
     ...options.system,
     name: options.name ?? "wick",
     strategy: "one_for_one",
-    children: [{
+    children: [...monitorOf(options), ...adminOf(options), {
       name: "core",
       strategy: "rest_for_one",
       intensity: 3,
       children: [
-        child(store, { name: "store", args: options.store ?? { kind: "memory" } }),
+        child(store, {
+          name: "store",
+          args: storeArgs,
+          ...(packed ? { mailbox: BLOCKS_MAILBOX, thread: { entry: STORE_ENTRY } } : {}),
+        }),
+        ...(packed ? [child(letters, { name: "letters", args: lettersArgs })] : []),
         { name: "sinks", children: sinks },
         {
           name: "work",
@@ -123,17 +190,20 @@ export function wickTree(options: WickOptions = {}): SystemOptions {
               {
                 name: "workers",
                 intensity: 5,
-                children: workers.map((worker) =>
-                  child(labelWorker, {
-                    name: worker,
-                    args: { params },
-                    mailbox: BLOCKS_MAILBOX,
-                    thread: {
-                      entry: threadEntry(new URL("./threads/label_worker.ts", import.meta.url)),
-                      prewarm: true,
-                    },
-                  })
-                ),
+                children: [
+                  child(labelWorker, { name: "live", args: { params } }),
+                  ...workers.map((worker) =>
+                    child(labelWorker, {
+                      name: worker,
+                      args: { params },
+                      mailbox: BLOCKS_MAILBOX,
+                      thread: {
+                        entry: threadEntry(new URL("./threads/label_worker.ts", import.meta.url)),
+                        prewarm: true,
+                      },
+                    })
+                  ),
+                ],
               },
               child(labelPool, {
                 name: "label_pool",
@@ -143,7 +213,13 @@ export function wickTree(options: WickOptions = {}): SystemOptions {
                   workers: workers.map((worker) =>
                     refs.ask(LabelWorker, `${PATHS.workers}/${worker}`)
                   ),
+                  live: refs.ask(LabelWorker, `${PATHS.workers}/live`),
                   params,
+                  packed,
+                  ...(options.monitor === undefined || options.monitor === null
+                    ? {}
+                    : { monitor: refs.tell(Monitor, "monitor") }),
+                  ...(options.door === undefined ? {} : { door: options.door }),
                   sinks: sinks.map((sink) => refs.tell(LabelSink, `${PATHS.sinks}/${sink.name}`)),
                   ...(options.admission === undefined ? {} : { admission: options.admission }),
                 }),
@@ -162,6 +238,9 @@ export function wickTree(options: WickOptions = {}): SystemOptions {
                       store: refs.ask(Store, PATHS.store),
                       pool: refs.ask(LabelPool, PATHS.pool),
                       source: spec.source,
+                      ...(options.instruments === undefined
+                        ? {}
+                        : { instruments: options.instruments }),
                       ...(spec.priority === undefined ? {} : { priority: spec.priority }),
                       ...(spec.bulk === undefined ? {} : { bulk: spec.bulk }),
                     }),
@@ -176,9 +255,75 @@ export function wickTree(options: WickOptions = {}): SystemOptions {
   };
 }
 
+const STORE_ENTRY = threadEntry(new URL("./threads/store.ts", import.meta.url));
+
+/** Whether the store runs in a thread, so that commits travel packed. */
+function isPacked({ kind }: StoreArgs): boolean {
+  return kind === "sqlite";
+}
+
+function lettersArgs(refs: TreeRefs) {
+  return { store: refs.ask(Store, PATHS.store), system: refs.system };
+}
+
+function adminOf({ admin: settings, service = null }: TreeOptions): ChildSpec[] {
+  if (settings === undefined || settings === null || service === null) return [];
+  const { options } = settings;
+  return [child(admin, {
+    name: "admin",
+    args: ({ system }) => ({
+      port: () => {
+        service.attach(system);
+        return service.port();
+      },
+      ...(options === undefined ? {} : { options }),
+    }),
+  })];
+}
+
+/** None unless asked for: a periodic timer would keep a simulation from coming to rest. */
+function monitorOf({ monitor: settings, feeds = [] }: WickOptions): ChildSpec[] {
+  if (settings === undefined || settings === null) return [];
+  return [child(monitor, {
+    name: "monitor",
+    args: ({ system }) => {
+      const pool = system.ref(LabelPool, PATHS.pool);
+      return {
+        ...settings,
+        collectors: [
+          { name: "tree", collect: () => treeFinding(system.tree()) },
+          { name: "dead_letters", collect: () => letterFinding(system.deadLetters) },
+          { name: "process", collect: () => processFinding(processFigures()) },
+          {
+            name: PATHS.pool,
+            collect: async () => poolFinding(PATHS.pool, await pool.ask("status", {})),
+          },
+          {
+            name: PATHS.store,
+            collect: async () =>
+              storeFinding(PATHS.store, await system.ref(Store, PATHS.store).ask("info", {})),
+          },
+          ...feeds.map(({ name }) => {
+            const path = `${PATHS.feeds}/${name}`;
+            const ref = system.ref(Feed, path);
+            return {
+              name: path,
+              collect: async () => feedFinding(path, await ref.ask("status", {})),
+            };
+          }),
+        ],
+      };
+    },
+  })];
+}
+
 /** A worker's state is rebuilt from the store: it must keep as many candles as that takes. */
 function assertEnoughBars(store: StoreArgs | undefined, params: LabelParams): void {
-  const barsMax = store?.kind === "memory" ? store.options?.barsMax : undefined;
+  const barsMax = store?.kind === "memory"
+    ? store.options?.barsMax
+    : store?.kind === "sqlite"
+    ? store.options.retention?.candles
+    : undefined;
   const needed = historyBars(params);
   if (barsMax === undefined || barsMax >= needed || needed === Infinity) return;
   throw new RangeError(
@@ -188,11 +333,13 @@ function assertEnoughBars(store: StoreArgs | undefined, params: LabelParams): vo
 }
 
 /** Refs to the parts of a running tree. */
-export function wickRefs(system: System): Wick {
+export function wickRefs(system: System, door: Door = new Door()): Wick {
   return {
+    refusal: (priority) => door.refusal(priority),
     system,
     store: system.ref(Store, PATHS.store),
     pool: system.ref(LabelPool, PATHS.pool),
+    admin: system.ref(Admin, "admin"),
     feed: (name) => system.ref(Feed, `${PATHS.feeds}/${name}`),
   };
 }
@@ -203,9 +350,34 @@ export function wickRefs(system: System): Wick {
  * @throws {StartFailed} by rejecting, when a part cannot start.
  */
 export async function startWick(options: WickOptions = {}): Promise<Wick> {
-  const system = createSystem(wickTree(options));
+  const door = options.door ?? new Door();
+  const service = serviceOf(options, door);
+  const monitor = options.monitor ?? (service === null ? null : {});
+  const instruments = options.instruments ?? service?.instruments;
+  const system = createSystem(wickTree({
+    ...options,
+    door,
+    service,
+    monitor,
+    ...(instruments === undefined ? {} : { instruments }),
+  }));
   await system.started;
-  return wickRefs(system);
+  await service?.begin();
+  return wickRefs(system, door);
+}
+
+function serviceOf(options: WickOptions, door: Door): Service | null {
+  const { admin: settings } = options;
+  if (settings === undefined || settings === null) return null;
+  return new Service({
+    about: settings.about,
+    params: options.params ?? DEFAULT_PARAMS,
+    door,
+    packed: isPacked(options.store ?? { kind: "memory" }),
+    startedAt: (options.system?.clock ?? systemClock).wallNow(),
+    paths: PATHS,
+    ...(options.instruments === undefined ? {} : { instruments: options.instruments }),
+  });
 }
 
 /** Where the parts lie, below the root. */

@@ -1,6 +1,6 @@
 /**
  * From the scheduled arrival of the candle that makes a label final to the label in the hands of
- * whoever listens: single candles over 1,000 series, in memory.
+ * whoever listens: single candles over 1,000 series, with the store in memory or on a disk.
  *
  * @module
  */
@@ -8,6 +8,7 @@
 import { DEFAULT_PARAMS } from "../../src/label/params.ts";
 import { type LabelBlock, LabelStatus } from "../../src/market/block.ts";
 import type { PublishedLabels } from "../../actors/protocols.ts";
+import type { StoreArgs } from "../../actors/store.ts";
 import { startWick } from "../../actors/tree.ts";
 import { percentileOf } from "../support/figures.ts";
 import { verify } from "../support/workload.ts";
@@ -31,12 +32,16 @@ export interface Latencies {
   readonly ackP99Ms: number;
 }
 
-/** Runs up to `perSecond` arrivals for `warmMs`, which do not count, and all of it for `ms`. */
+/**
+ * Runs up to `perSecond` arrivals for `warmMs`, which do not count, and all of it for `ms`. Labels
+ * are delivered after the commit to `store`.
+ */
 export async function latency(
   market: Market,
   perSecond: number,
   warmMs: number,
   ms: number,
+  store: StoreArgs = { kind: "memory" },
 ): Promise<Latencies> {
   const next = new Uint32Array(SERIES_COUNT).fill(HISTORY);
   // Code that is not compiled yet would refuse work at the full rate.
@@ -47,20 +52,18 @@ export async function latency(
   const found = new Checksums();
   const delays: number[] = [];
   let startMs = NaN;
-  const onLabels = ({ labels }: PublishedLabels) => {
+  const onLabels = ({ labels, runs }: PublishedLabels) => {
     const atMs = performance.now() - startMs;
-    for (const { block, runs } of labels) {
-      for (const { series: key, from, to } of runs) {
-        const series = seriesOf(key);
-        found.add(series, block, from, to);
-        for (let row = from; row < to; row++) {
-          const dueMs = due.of(series, finalAt(block, row));
-          if (dueMs >= warmMs) delays.push(atMs - dueMs);
-        }
+    for (const { series: key, from, to } of runs) {
+      const series = seriesOf(key);
+      found.add(series, labels, from, to);
+      for (let row = from; row < to; row++) {
+        const dueMs = due.of(series, finalAt(labels, row));
+        if (dueMs >= warmMs) delays.push(atMs - dueMs);
       }
     }
   };
-  const wick = await startWick({ workers: WORKERS, onLabels });
+  const wick = await startWick({ workers: WORKERS, store, onLabels });
   await preload(wick, market, HISTORY);
   const acks: number[] = [];
   let committed = 0;

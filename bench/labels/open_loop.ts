@@ -95,19 +95,16 @@ class Sender {
   readonly #free: SingleCandle[] = [];
   constructor(readonly wick: Wick, readonly market: Market) {}
 
-  async send(
-    series: number,
-    index: number,
-    priority: number,
-    bulk = false,
-  ): Promise<IngestReply> {
+  /** Sends it whatever the door says; `bulk` is never refused for the wait. */
+  ask(series: number, index: number, priority: number, bulk: boolean): Promise<IngestReply> {
     const block = this.#free.pop() ?? singleCandle();
     this.market.put(block, series, index);
     const nobody = { feed: null, after: null, cursor: null };
     const candle = { ...nobody, blocks: [block], priority, bulk };
-    const reply = await this.wick.pool.ask("ingest", candle, ANSWER).catch(asRefusal);
-    this.#free.push(block);
-    return reply;
+    return this.wick.pool.ask("ingest", candle, ANSWER).then((reply) => {
+      this.#free.push(block);
+      return reply;
+    }, asRefusal);
   }
 }
 
@@ -138,18 +135,27 @@ export function offer(wick: Wick, market: Market, arrivals: Arrivals, answered: 
   });
   const done = new Promise<void>((resolve, reject) => {
     let sent = 0, left = count;
-    const send = (at: number) => {
-      const reply = sender.send(series[at] as number, index[at] as number, priority[at] as number);
-      reply.then((reply) => {
-        answered(at, reply, performance.now() - startMs);
-        if (--left === 0) resolve();
-      }, reject);
+    const over = () => {
+      if (--left === 0) resolve();
+    };
+    const send = (at: number, nowMs: number) => {
+      const refusal = wick.refusal(priority[at] as number);
+      if (refusal !== null) {
+        answered(at, refusal, nowMs);
+        return over();
+      }
+      sender.ask(series[at] as number, index[at] as number, priority[at] as number, false)
+        .then((reply) => {
+          answered(at, reply, performance.now() - startMs);
+          over();
+        }, reject);
     };
     pacer.on("error", reject);
     pacer.on("message", () => {
       Atomics.store(cell, 0, 0);
+      Atomics.notify(cell, 0);
       const nowMs = performance.now() - startMs;
-      while (sent < count && (dueMs[sent] as number) <= nowMs) send(sent++);
+      while (sent < count && (dueMs[sent] as number) <= nowMs) send(sent++, nowMs);
     });
   });
   return { startMs, done: done.finally(() => pacer.terminate()) };
@@ -175,7 +181,7 @@ export async function saturate(
       const series = Math.floor(random.next() * SERIES_COUNT);
       const index = next[series] as number;
       next[series] = index + 1;
-      const reply = await sender.send(series, index, PRIORITY_NORMAL, true);
+      const reply = await sender.ask(series, index, PRIORITY_NORMAL, true);
       if (reply.state !== "committed") throw new Error(`Cannot find the capacity: ${reply.state}`);
       committed++;
       endMs = performance.now();

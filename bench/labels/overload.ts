@@ -14,7 +14,7 @@ import { Checksums, labelsOf } from "./checksum.ts";
 import { HISTORY } from "./latency.ts";
 import { type Market, SERIES_COUNT, seriesKey, seriesOf } from "./market.ts";
 import { type Arrivals, offer, poissonArrivals, preload, saturate } from "./open_loop.ts";
-import { WORKERS } from "./pass.ts";
+import { STORE, WORKERS } from "./pass.ts";
 import { rssMb } from "./rss.ts";
 
 const SEED = 13;
@@ -61,12 +61,11 @@ export async function overload(
   phaseMs: number,
 ): Promise<Overload> {
   const found = new Checksums();
-  const onLabels = ({ labels }: PublishedLabels) => {
-    for (const { block, runs } of labels) {
-      for (const { series, from, to } of runs) found.add(seriesOf(series), block, from, to);
-    }
+  const onLabels = ({ labels, runs }: PublishedLabels) => {
+    for (const { series, from, to } of runs) found.add(seriesOf(series), labels, from, to);
   };
-  const wick = await startWick({ workers: WORKERS, onLabels });
+  const store = { kind: "memory", options: STORE } as const;
+  const wick = await startWick({ workers: WORKERS, store, onLabels });
   await preload(wick, market, HISTORY);
   const next = new Uint32Array(SERIES_COUNT).fill(HISTORY);
   const perSecond = await capacityOf(wick, market, next, searchMs);

@@ -9,12 +9,19 @@ import { parentPort, workerData } from "node:worker_threads";
 
 const { dueMs, cell } = workerData as { dueMs: Float64Array; cell: Int32Array };
 const never = new Int32Array(new SharedArrayBuffer(4));
+/** Shortest sleep: shorter ones would take a core from what is measured. */
+const SLEEP_MIN_MS = 0.05;
+/** Wait for an unheard knock before the time is looked at again. */
+const UNHEARD_MS = 1;
 const epochMs = () => performance.timeOrigin + performance.now();
 
 for (let next = 0; next < dueMs.length;) {
   const leftMs = (dueMs[next] as number) - epochMs();
-  if (leftMs > 0) Atomics.wait(never, 0, 0, leftMs);
+  if (leftMs > 0) Atomics.wait(never, 0, 0, Math.max(SLEEP_MIN_MS, leftMs));
+  // Whoever has not heard the last knock will find what is due now too.
+  if (Atomics.wait(cell, 0, 1, UNHEARD_MS) === "timed-out") continue;
   const nowMs = epochMs();
   while (next < dueMs.length && (dueMs[next] as number) <= nowMs) next++;
-  if (Atomics.exchange(cell, 0, 1) === 0) parentPort?.postMessage(null);
+  Atomics.store(cell, 0, 1);
+  parentPort?.postMessage(null);
 }

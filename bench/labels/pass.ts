@@ -66,10 +66,8 @@ async function pass(path: string, listens: boolean): Promise<PassReport> {
   const backend = new MemoryStore(STORE);
   const published = new Checksums();
   const source = new TimedSource(fileSource(systemClock, { path, rowsMax: BATCH_ROWS }));
-  const onLabels = ({ labels }: PublishedLabels) => {
-    for (const { block, runs } of labels) {
-      for (const { series, from, to } of runs) published.add(seriesOf(series), block, from, to);
-    }
+  const onLabels = ({ labels, runs }: PublishedLabels) => {
+    for (const { series, from, to } of runs) published.add(seriesOf(series), labels, from, to);
   };
   const wick = await startWick({
     workers: WORKERS,

@@ -14,6 +14,9 @@ import { Checksums } from "./checksum.ts";
 import { type Market, SERIES_COUNT } from "./market.ts";
 import type { PassReport } from "./pass.ts";
 
+/** As in the tasks of deno.json: a young generation that fits the processor's cache. */
+const V8_FLAGS = "--v8-flags=--max-semi-space-size=4";
+
 /** One pass over the file. */
 export interface Pass {
   readonly candlesPerSecond: number;
@@ -56,7 +59,15 @@ export class LabelFile implements Disposable {
    */
   async pass(check: "every-label" | "counts"): Promise<Pass> {
     const child = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", fileURLToPath(new URL("pass.ts", import.meta.url)), this.#path, check],
+      // With the flags of the tasks that users run.
+      args: [
+        "run",
+        "-A",
+        V8_FLAGS,
+        fileURLToPath(new URL("pass.ts", import.meta.url)),
+        this.#path,
+        check,
+      ],
       stdout: "piped",
       stderr: "inherit",
     });

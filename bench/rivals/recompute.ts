@@ -27,14 +27,19 @@ export function recomputeLabels(candles: CandleBlock, horizon: number): LabelSum
   const undecided: LabelSums = { ...sums };
   for (let at = ATR_BARS + 1; at < candles.length; at++) {
     for (let event = Math.max(ATR_BARS, at - horizon); event < at; event++) {
-      addRow(candles, event, at, event === at - horizon ? sums : undecided);
+      recomputeLabel(candles, event, at, event === at - horizon ? sums : undecided);
     }
   }
   return sums;
 }
 
-/** The label of one event as far as the candles up to `end` decide it. */
-function addRow(candles: CandleBlock, event: number, end: number, sums: LabelSums): void {
+/** The label of one event as far as the candles up to `end` decide it, added to `sums`. */
+export function recomputeLabel(
+  candles: CandleBlock,
+  event: number,
+  end: number,
+  sums: LabelSums,
+): void {
   const { open, high, low, close } = candles;
   const atr = averageTrueRange(candles, event);
   if (atr === 0) return;

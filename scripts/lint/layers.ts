@@ -36,12 +36,16 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   "@hono/node-server": ["src/http/"],
   "@hono/zod-openapi": ["src/http/"],
   "prom-client": ["src/http/"],
+  "hyparquet-writer": ["src/cli/"],
+  "@uwdata/flechette": ["src/cli/"],
   "croner": ["actors/"],
   "nact": ["bench/"],
   "xstate": ["bench/"],
   "piscina": ["bench/"],
   "tinypool": ["bench/"],
   "fast-check": ["tests/"],
+  "hyparquet": ["tests/"],
+  "parquet-wasm": ["tests/"],
 };
 
 // The names that deno.json maps to files of the project.

@@ -121,6 +121,12 @@ export interface Context<D extends Definition = Definition> {
   readonly cause: number;
   /** How long the message under way waited in the mailbox, ms, to within a turn; 0 outside of one. */
   readonly waitedMs: number;
+  /** Coarse monotonic ms: exact at the start of a turn of the event loop, then within a slice. */
+  readonly turnMs: number;
+  /** How long the oldest message in the mailbox has waited so far, ms, to within a turn; 0 = none. */
+  readonly oldestWaitMs: number;
+  /** Messages in the mailbox. */
+  readonly depth: number;
   /**
    * Records something that came in and cannot be used as a dead letter of this actor: a candle that
    * breaks the rules, say. It counts as a message sent here.

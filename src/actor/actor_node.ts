@@ -45,7 +45,7 @@ export const DEFERRED_MAX = 65_536;
 export class ActorNode extends MailboxNode {
   #handlers: (Handler | undefined)[] = [];
   #context: IncarnationContext | null = null;
-  #deferred: Set<DeferredReply> | null = null;
+  #deferred: DeferredReplies | null = null;
   /** A handler's promise is under way; the message's columns are kept for its end. */
   #waiting = false;
   #entry: Entry | null = null;
@@ -305,7 +305,7 @@ export class ActorNode extends MailboxNode {
     const deferred = this.#deferred;
     if (deferred !== null) {
       this.#deferred = null;
-      for (const reply of deferred) reply.abandon(this.path, reason, error);
+      deferred.abandonAll(this.path, reason, error);
     }
   }
 
@@ -483,15 +483,13 @@ export class ActorNode extends MailboxNode {
 
   /** See `Context.defer`. */
   deferCurrent(): Deferred<unknown> {
-    const outstanding = this.#deferred ??= new Set();
+    const outstanding = this.#deferred ??= new DeferredReplies();
     if (outstanding.size >= DEFERRED_MAX) {
       throw new RangeError(
         `Cannot defer another reply in ${this.path}: at most ${DEFERRED_MAX} may be outstanding`,
       );
     }
-    const reply = new DeferredReply(this.#ask, this.path, outstanding);
-    outstanding.add(reply);
-    return reply;
+    return outstanding.add(new DeferredReply(this.#ask, this.path, outstanding));
   }
 
   /** The simulator's hand: ends a running incarnation from outside of any message. */
@@ -541,12 +539,48 @@ export class ActorNode extends MailboxNode {
   }
 }
 
+/**
+ * Deferred replies outstanding. A list through the replies themselves, and no Set: its table is made
+ * anew all the time, and tables that reached the old generation keep what came after them alive.
+ */
+class DeferredReplies {
+  size = 0;
+  #head: DeferredReply | null = null;
+
+  add(reply: DeferredReply): DeferredReply {
+    reply.next = this.#head;
+    if (this.#head !== null) this.#head.previous = reply;
+    this.#head = reply;
+    this.size++;
+    return reply;
+  }
+
+  remove(reply: DeferredReply): void {
+    if (reply.previous === null) this.#head = reply.next;
+    else reply.previous.next = reply.next;
+    if (reply.next !== null) reply.next.previous = reply.previous;
+    reply.previous = reply.next = null;
+    this.size--;
+  }
+
+  /** The incarnation ended with these replies outstanding, the oldest first. */
+  abandonAll(path: string, reason: ExitReason, error: unknown): void {
+    const all: DeferredReply[] = [];
+    for (let reply = this.#head; reply !== null; reply = reply.next) all.push(reply);
+    this.#head = null;
+    this.size = 0;
+    for (const reply of all.reverse()) reply.abandon(path, reason, error);
+  }
+}
+
 class DeferredReply implements Deferred<unknown> {
   settled = false;
+  previous: DeferredReply | null = null;
+  next: DeferredReply | null = null;
   constructor(
     readonly ask: PendingAsk | null,
     readonly path: string,
-    readonly outstanding: Set<DeferredReply>,
+    readonly outstanding: DeferredReplies,
   ) {}
 
   resolve(reply: unknown): void {
@@ -559,9 +593,10 @@ class DeferredReply implements Deferred<unknown> {
     this.ask?.reject(new ActorFailed(this.path, this.ask.type, error));
   }
 
-  /** The incarnation ended with this reply outstanding. */
+  /** Settles it without its actor. */
   abandon(path: string, reason: ExitReason, error: unknown): void {
     this.settled = true;
+    this.previous = this.next = null;
     const ask = this.ask;
     if (ask === null) return;
     ask.reject(
@@ -574,7 +609,7 @@ class DeferredReply implements Deferred<unknown> {
   #settle(): boolean {
     if (this.settled) return false;
     this.settled = true;
-    this.outstanding.delete(this);
+    this.outstanding.remove(this);
     return true;
   }
 }

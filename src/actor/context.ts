@@ -64,6 +64,17 @@ export class IncarnationContext implements Context<Definition> {
   get waitedMs(): number {
     return this.live ? this.#node.waitedMs : 0;
   }
+  get depth(): number {
+    return this.live ? this.#node.mailbox.size : 0;
+  }
+  get turnMs(): number {
+    const { scheduler } = this.#node.runtime;
+    scheduler.wake();
+    return scheduler.nowMs;
+  }
+  get oldestWaitMs(): number {
+    return this.live ? this.#node.oldestWaitMs() : 0;
+  }
   get self(): Ref<Definition> {
     return this.#self ??= new LocalRef(
       this.#node.runtime,

@@ -110,6 +110,14 @@ export abstract class MailboxNode extends Node implements Runnable {
     return this.mailbox.size * this.recentServiceMs;
   }
 
+  /** See `Context.oldestWaitMs`. */
+  oldestWaitMs(): number {
+    const atMs = this.mailbox.oldestAtMs();
+    if (atMs === Infinity) return 0;
+    this.runtime.scheduler.wake();
+    return Math.max(0, this.runtime.scheduler.nowMs - atMs);
+  }
+
   /** Takes a message in, or accounts for why not. Never throws. */
   deliver(
     entry: Entry,

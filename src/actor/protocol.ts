@@ -31,6 +31,11 @@ export interface EntrySpec {
   readonly columns?: boolean;
   /** One line for people, shown in OpenAPI and `--help`. */
   readonly about?: string;
+  /**
+   * Bytes a payload is accounted with, where walking it would cost more than delivering it; default:
+   * from its schema. Called in the sender with what the entry was given: it must not throw.
+   */
+  readonly bytesOf?: (payload: never) => number;
 }
 
 /** All messages of a protocol by name. */
@@ -133,7 +138,7 @@ export function protocol<const D extends Definition>(name: string, definition: D
       reply: spec.reply ?? null,
       fields: numericFields(spec.payload),
       about: spec.about ?? "",
-      bytesOf: sizerOf(spec.payload),
+      bytesOf: (spec.bytesOf as Sizer | undefined) ?? sizerOf(spec.payload),
     };
   });
   // Without a prototype, so that a look-up of `constructor` finds no message.

@@ -67,6 +67,11 @@ export interface TreeRefs {
   ask<D extends Definition>(messages: Protocol<D>, path: string): Ref<D>;
   /** A ref that can only tell; to any path. */
   tell<D extends Definition>(messages: Protocol<D>, path: string): TellRef<D>;
+  /**
+   * The system itself, for the monitor and the admin: they look at everything, and never wait in a
+   * handler for what they ask.
+   */
+  readonly system: System;
 }
 
 /** As {@linkcode SpawnOptions}, with arguments that are made from refs into the tree. */
@@ -440,8 +445,8 @@ export class System implements Runtime, AsyncDisposable {
     return { accepted, refused };
   }
 
-  /** False when it was refused, and is a dead letter anew. */
-  private replayDeadLetter(path: string, type: string, payload: unknown): boolean {
+  /** Sends a payload to a path again; false when it was refused, and is a dead letter anew. */
+  replayDeadLetter(path: string, type: string, payload: unknown): boolean {
     const node = this.nodeAt(path);
     const entry = node instanceof MailboxNode ? node.protocol.entries[type] : undefined;
     if (!(node instanceof MailboxNode) || entry === undefined || payload === GONE) {
@@ -619,6 +624,7 @@ function argsOf(spec: ActorSpec, system: System): unknown {
       );
     },
     tell: (messages, path) => system.ref(messages, path),
+    system,
   };
   return spec.args(refs);
 }

@@ -33,6 +33,8 @@ export interface OperandSpec {
   readonly value: ValueKind;
   readonly countMin: number;
   readonly countMax: number;
+  /** Words of which the first operand is one: what is to be done. */
+  readonly verbs?: readonly string[];
 }
 
 /** One line that works, and what it does. */
@@ -68,6 +70,11 @@ export class OptionValues {
 
   constructor(values: ReadonlyMap<string, string | number | true>) {
     this.#values = values;
+  }
+
+  /** Whether the option was given, whatever its kind. */
+  has(name: string): boolean {
+    return this.#values.has(name);
   }
 
   /** Whether the flag was given. */

@@ -4,16 +4,39 @@
  * @module
  */
 
+import { BACKUP } from "./backup.ts";
+import { BENCH } from "./bench.ts";
 import { CHECK } from "./check.ts";
 import type { Command } from "./command.ts";
 import { completionsCommand } from "./completions.ts";
+import { CONFIG } from "./config_command.ts";
 import { DEMO } from "./demo.ts";
+import { DLQ } from "./dlq.ts";
+import { DOCTOR } from "./doctor.ts";
+import { EXPORT } from "./export.ts";
 import { LABEL } from "./label.ts";
+import { SEND } from "./send.ts";
+import { SERVE } from "./serve.ts";
+import { STATUS } from "./status.ts";
+import { TAIL } from "./tail.ts";
+import { TOP, TREE } from "./tree.ts";
 
 /** The table of commands. */
 export const COMMANDS: readonly Command[] = [
   LABEL,
   CHECK,
   DEMO,
+  SERVE,
+  STATUS,
+  TAIL,
+  EXPORT,
+  TREE,
+  TOP,
+  SEND,
+  DLQ,
+  BACKUP,
+  BENCH,
+  CONFIG,
+  DOCTOR,
   completionsCommand(() => COMMANDS),
 ];

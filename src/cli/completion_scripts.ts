@@ -28,6 +28,11 @@ function optionsOf(command: Command): readonly (readonly [string, OptionSpec])[]
   return Object.entries({ ...command.options, help: HELP_OPTION });
 }
 
+/** What is offered where an operand stands: what can be done, or its values. */
+function operandKind({ operand }: Command): ValueKind | undefined {
+  return operand?.verbs ?? operand?.value;
+}
+
 function names(commands: readonly Command[]): string[] {
   return [...commands.map(({ name }) => name), "help"];
 }
@@ -70,7 +75,7 @@ ${values.join("\n")}
       if [[ $word == -* ]]; then
         COMPREPLY=($(compgen -W "${words}" -- "$word"))
       else
-        ${bashValue(command.operand?.value)}return
+        ${bashValue(operandKind(command))}return
       fi
       ;;`;
 }
@@ -117,7 +122,7 @@ function zshCommand(command: Command): string {
   });
   const { operand } = command;
   if (operand !== null) {
-    specs.push(quoted(`*:${zshWord(operand.called)}:${zshAction(operand.value)}`));
+    specs.push(quoted(`*:${zshWord(operand.called)}:${zshAction(operandKind(command) ?? "text")}`));
   }
   return `    ${command.name})
       _arguments ${specs.join(" \\\n        ")}
@@ -158,7 +163,7 @@ function fishCommand(command: Command): string[] {
     const letter = short === undefined ? "" : ` -s ${short}`;
     return `${when} -l ${name}${letter}${fishValue(value)} -d ${quoted(about)}`;
   });
-  const operand = command.operand?.value;
+  const operand = operandKind(command);
   if (operand === "file") options.push(`${when} -F`);
   else if (typeof operand === "object") options.push(`${when} -a '${operand.join(" ")}'`);
   return options;

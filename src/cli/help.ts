@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Command, HELP_OPTION, type OptionSpec } from "./command.ts";
+import { type Command, HELP_OPTION, type OperandSpec, type OptionSpec } from "./command.ts";
 import { EXIT_MEANINGS } from "./exit_code.ts";
 import type { Palette } from "./text.ts";
 
@@ -37,7 +37,7 @@ export function programHelp(commands: readonly Command[], style: HelpStyle): str
     ...table([["-h, --help", "show this help"], ["-V, --version", "show the version"]], style),
     "",
     bold("Environment:"),
-    ...table([["NO_COLOR", "if set, no colours"]], style),
+    ...table(ENVIRONMENT, style),
     "",
     bold("Exit codes:"),
     ...table(EXIT_MEANINGS.map(([code, meaning]): Row => [String(code), meaning]), style),
@@ -50,6 +50,13 @@ export function programHelp(commands: readonly Command[], style: HelpStyle): str
 }
 
 const HELP_ROW: Row = ["help", "show help on a command: wick help COMMAND"];
+
+const ENVIRONMENT: readonly Row[] = [
+  ["NO_COLOR", "if set, no colours"],
+  ["WICK_TOKEN", "token of the service; or WICK_TOKEN_FILE, a file that holds it"],
+  ["WICK_CONFIG", "configuration file, as --config"],
+  ["WICK_…", "every setting: wick config --names"],
+];
 
 /** Help on one command. */
 export function commandHelp(command: Command, style: HelpStyle): string {
@@ -74,10 +81,18 @@ function usageOf({ name, operand, options }: Command): string {
   const words = ["wick", name];
   if (Object.keys(options).length > 0) words.push("[OPTION…]");
   if (operand !== null) {
-    const list = typeof operand.value === "object" ? operand.value.join("|") : operand.called;
-    words.push(operand.countMax > 1 ? `${list}…` : list);
+    words.push(operandText(operand));
   }
   return words.join(" ");
+}
+
+function operandText({ value, called, countMax, verbs }: OperandSpec): string {
+  // What is called several things says itself how many there are.
+  if (called.includes(" ")) {
+    return verbs === undefined ? called : called.replace(/^\S+/, verbs.join("|"));
+  }
+  const list = typeof value === "object" ? value.join("|") : called;
+  return countMax > 1 ? `${list}…` : list;
 }
 
 /** How an option is written: `-o, --out FILE|DIR`. */

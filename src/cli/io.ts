@@ -11,12 +11,20 @@ import { Exit } from "./exit_code.ts";
 /** The world as the command sees it. */
 export interface CliIo {
   readonly clock: Clock;
+  /** A variable of the environment; undefined when it is not set. */
+  env(name: string): string | undefined;
+  /** Names of the variables that are set. */
+  envNames(): readonly string[];
+  /** Text of a file of at most `bytesMax` bytes. */
+  readText(path: string, bytesMax: number): Promise<string>;
   /** Whether standard output, standard error are a terminal. */
   readonly isTerminal: { readonly stdout: boolean; readonly stderr: boolean };
   /** Whether text for people may have colours. */
   readonly hasColour: { readonly stdout: boolean; readonly stderr: boolean };
   /** Width of the terminal in characters; 80 where there is none. */
   columns(): number;
+  /** Height of the terminal in lines; 0 where there is none. */
+  rows(): number;
   /** Writes text to standard output. False once nobody reads it any more. */
   out(text: string): boolean;
   /** Writes text to standard error, where nobody reading is no error. */
@@ -42,17 +50,32 @@ export function processIo(): CliIo {
   const mayColour = !Deno.env.get("NO_COLOR") && Deno.env.get("TERM") !== "dumb";
   return {
     clock: systemClock,
+    env: (name) => Deno.env.get(name),
+    envNames: () => Object.keys(Deno.env.toObject()),
+    readText,
     isTerminal,
     hasColour: {
       stdout: isTerminal.stdout && mayColour,
       stderr: isTerminal.stderr && mayColour,
     },
     columns: terminalColumns,
+    rows: terminalRows,
     out: (text) => write(Deno.stdout, text),
     err: (text) => void write(Deno.stderr, text),
     interrupted: interrupt.signal,
     onSecondInterrupt: (clean) => void cleaners.push(clean),
   };
+}
+
+async function readText(path: string, bytesMax: number): Promise<string> {
+  using file = await Deno.open(path);
+  const bytes = new Uint8Array(bytesMax + 1);
+  let length = 0;
+  for (let read: number | null; (read = await file.read(bytes.subarray(length))) !== null;) {
+    length += read;
+    if (length > bytesMax) throw new RangeError(`expected at most ${bytesMax} bytes`);
+  }
+  return new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(0, length));
 }
 
 const COLUMNS_DEFAULT = 80;
@@ -62,6 +85,14 @@ function terminalColumns(): number {
     return Deno.consoleSize().columns || COLUMNS_DEFAULT;
   } catch {
     return COLUMNS_DEFAULT;
+  }
+}
+
+function terminalRows(): number {
+  try {
+    return Deno.consoleSize().rows;
+  } catch {
+    return 0;
   }
 }
 

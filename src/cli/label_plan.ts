@@ -136,12 +136,17 @@ async function makeFolder(path: string): Promise<void> {
   }
 }
 
-/** What is at the path already decides: a file is replaced, a device or a pipe is written to. */
-async function outputOf(
+/**
+ * Where to write: what is at the path already decides. A file is replaced when all is written, a
+ * device or a pipe is written to. `read` are files, by their real paths, that must stay.
+ *
+ * @throws {FileError} when the path is a folder. @throws {UsageError} when the file is read too.
+ */
+export async function outputOf(
   path: string,
   read: ReadonlyMap<string, string>,
   temporarySuffix: string,
-): Promise<LabelJob["output"]> {
+): Promise<NonNullable<LabelJob["output"]>> {
   const info = await infoOf(path, Deno.stat);
   if (info === null) {
     // Where the folder is a link, the file would still be beside an input.

@@ -150,6 +150,9 @@ function checkOperands(command: Command, operands: readonly string[]): void {
   if (operands.length < operand.countMin) {
     throw new UsageError(`no ${operand.called} given; see wick ${name} --help`);
   }
+  if (operand.verbs !== undefined) {
+    checkWord(operand.called.split(" ")[0] ?? "", operands[0] ?? "", operand.verbs);
+  }
   for (const word of operands) {
     if (word === "") throw new UsageError(`expected ${operand.called}: current value is ""`);
     if (typeof operand.value === "object") checkWord(operand.called, word, operand.value);

@@ -4,9 +4,10 @@
  * @module
  */
 
-import type { ActorDefinition } from "../actor/mod.ts";
+import type { ActorDefinition, LogSink } from "../actor/mod.ts";
 import type { LABEL_JOB_MESSAGES } from "../feed/label_job.ts";
-import type { ExitCode } from "./exit_code.ts";
+import type { WickConfig } from "./config_schema.ts";
+import { Exit, type ExitCode } from "./exit_code.ts";
 import type { CliIo } from "./io.ts";
 
 /** How `wick demo` is to run. */
@@ -22,6 +23,57 @@ export interface DemoOptions {
 /** Runs the demo to its end, or until `io.interrupted`; what it throws is shown and exits with 1. */
 export type RunDemo = (options: DemoOptions, io: CliIo) => Promise<ExitCode>;
 
+/** How stopping the service came out. */
+export interface Drained {
+  /** `drained`: all that was accepted is committed. `cut`: the time was over before that. */
+  readonly state: "drained" | "cut";
+  /** The same in words, with figures: what was committed, or what is left. */
+  readonly detail: string;
+}
+
+/** A running service, as `wick serve` sees it. */
+export interface ServeHandle {
+  /** Where it answers, with the port that it really has: `http://127.0.0.1:8003`. */
+  readonly url: string;
+  /** Where it keeps its data: a folder, or `:memory:`. */
+  readonly data: string;
+  /** What is under way, in a few words, while it runs and while it drains. */
+  progress(): string;
+  /**
+   * Takes nothing new, commits and acknowledges what was accepted, and stops, within the
+   * configuration's `drainMs`. Idempotent; does not reject.
+   */
+  drain(): Promise<Drained>;
+  /** Lets go of everything at once and synchronously: the process ends right after it. */
+  abort(): void;
+  /** Resolves when it is over: null after a stop, the reason when the tree gave up. */
+  readonly done: Promise<Error | null>;
+}
+
+/**
+ * Starts the service and resolves once it is ready.
+ *
+ * @throws {ServeError} by rejecting, when it cannot start for a reason that the user can mend.
+ */
+export type RunServe = (config: WickConfig, log: LogSink, io: CliIo) => Promise<ServeHandle>;
+
+/** Why the service cannot start: `message` says what to do, in one line. */
+export class ServeError extends Error {
+  /** Name of the class, for logs. */
+  override readonly name = "ServeError";
+  /** What `wick serve` exits with. */
+  readonly exitCode: ExitCode;
+
+  /**
+   * `exitCode` is that of a failure unless given: `tryAgain` where another process has the port or
+   * the data, `usage` where the configuration asks for what cannot be.
+   */
+  constructor(message: string, exitCode: ExitCode = Exit.failed, options?: ErrorOptions) {
+    super(message, options);
+    this.exitCode = exitCode;
+  }
+}
+
 /** An actor, and the module that serves it in a thread. */
 export interface ThreadActor {
   readonly actor: ActorDefinition<typeof LABEL_JOB_MESSAGES, Record<string, never>>;
@@ -36,4 +88,6 @@ export interface CliParts {
   readonly labelFile: ThreadActor;
   /** Runs the demo; null in a build without one. */
   readonly runDemo: RunDemo | null;
+  /** Runs the service; absent or null in a build without one. */
+  readonly runServe?: RunServe | null;
 }

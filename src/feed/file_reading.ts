@@ -29,6 +29,19 @@ export interface FileSourceOptions {
   /** Most lines of a batch. */
   readonly rowsMax?: number;
   /**
+   * Reads on when the end is reached, as the file grows, and begins again when it was truncated or
+   * replaced; false unless said otherwise. Then the source never ends, only whole lines are taken,
+   * and a file that is not there is waited for. Gzip data cannot be followed.
+   */
+  readonly follow?: boolean;
+  /** Between two looks at a followed file that does not grow, milliseconds; 50 unless said. */
+  readonly pollMs?: number;
+  /**
+   * Speed of a replay: 60 passes an hour of candles in a minute of the clock. Null, the default: as
+   * fast as rows are asked for. See `replaySource`.
+   */
+  readonly speed?: number | null;
+  /**
    * The plain bytes of the path from its start; `fileBytes` unless given. Bytes that end late, as
    * those of a file that grows, make a source that ends late.
    */
@@ -39,7 +52,7 @@ export interface FileSourceOptions {
 }
 
 /** How much of the file's beginning is kept: its first line, by which it is also recognised. */
-const HEAD_BYTES = LINE_BYTES_MAX + 2;
+export const HEAD_BYTES = LINE_BYTES_MAX + 2;
 
 /** How long closing waits for a read of the file that is under way, in milliseconds. */
 const CLOSE_WAIT_MS = 100;
@@ -93,6 +106,16 @@ export class FileReading {
 
   get isEmpty(): boolean {
     return this.#batchLines === 0;
+  }
+
+  /** Plain bytes of the line that has begun and not ended. */
+  get unfinishedBytes(): number {
+    return this.#pushedBytes - this.#position.byte;
+  }
+
+  /** Plain bytes before the end of the last whole line. */
+  get readBytes(): number {
+    return this.#position.byte;
   }
 
   isFull(rowsMax: number): boolean {
@@ -180,6 +203,17 @@ export class FileReading {
       cursor: `1:${byte}:${line}:${rows}:${this.#hashOfHead(byte)}`,
       done,
     };
+  }
+
+  /**
+   * Goes on at a position from which its bytes begin; `start` is the beginning of the file. What is
+   * wrong with it, or null.
+   */
+  resumeAt(position: Position, start: Uint8Array, head: string): string | null {
+    this.#keepHead(start);
+    if (this.#hashOfHead(position.byte) !== head) return "expected the file of that cursor";
+    this.#prime(position);
+    return null;
   }
 
   /** Reads up to a position without parsing; what is wrong with it, or null. */

@@ -14,6 +14,11 @@
  * until the checksum at its end, so rows before such damage may be wrong: replace the file and read
  * it from the start; rows that differ then correct what was committed.
  *
+ * ## Following
+ * A followed file is entered in the middle: O(1) whatever lies before the cursor. The last line of a
+ * file that was truncated or replaced is not taken unless it has its end: nobody can know whether
+ * it is whole.
+ *
  * @module
  */
 
@@ -24,21 +29,34 @@ import {
   type ChunkState,
   FileReading,
   type FileSourceOptions,
+  HEAD_BYTES,
   type Position,
 } from "./file_reading.ts";
+import { type FileChange, FollowedFile } from "./followed_file.ts";
 import { assertBatchRows, closedError, FeedGate } from "./gate.ts";
 import {
   FEED_BATCH_ROWS_DEFAULT,
   FEED_IDLE_MS,
   type FeedBatch,
+  type FeedDetail,
   FeedError,
   type FeedSource,
 } from "./port.ts";
+import { replaySource } from "./replay.ts";
 
 export type { FileSourceOptions } from "./file_reading.ts";
 
 /** How long a batch that has rows waits for more of them, in milliseconds. */
 const LINGER_MS = 10;
+
+/** How often a followed file is looked at, in milliseconds: well below what a person notices. */
+const POLL_MS_DEFAULT = 50;
+
+const CHANGED: Readonly<Record<FileChange, string>> = {
+  truncated: "has become shorter",
+  replaced: "was replaced by another",
+  rewritten: "was written anew",
+};
 
 interface ParsedCursor {
   readonly position: Position;
@@ -52,12 +70,17 @@ interface ParsedCursor {
  * - lines are read as `csvReader` and `ndjsonReader` read them; a batch ends only between lines
  * - after an error every `read` throws it again, until the source is opened anew
  * - the end is the file's size when it is reached; bytes written later are read from that cursor
+ * - with `follow` there is no end; a file that is another than that of the cursor is read from its
+ *   start, which a note says: rows that come again do no harm
+ * - with `speed` rows come when they are due; a cursor is exact to the row, as without
  *
  * @throws {FeedError} code `options`; `open` code `cursor` also when the file is another one or has
  * become shorter; `read` code `damaged` also for input that is not of its format.
  */
 export function fileSource(clock: Clock, options: FileSourceOptions): FeedSource {
-  assertBatchRows(options.rowsMax ?? FEED_BATCH_ROWS_DEFAULT);
+  const { speed = null, rowsMax = FEED_BATCH_ROWS_DEFAULT } = options;
+  assertBatchRows(rowsMax);
+  assertPoll(options.pollMs ?? POLL_MS_DEFAULT);
   if (options.path === STDIN_PATH) {
     throw new FeedError(
       "options",
@@ -65,7 +88,19 @@ export function fileSource(clock: Clock, options: FileSourceOptions): FeedSource
         "standard input",
     );
   }
-  return new FileSource(clock, options);
+  if (speed === null) return new FileSource(clock, options);
+  // Line by line, so that the cursor of what is due is exact.
+  const lines = new FileSource(clock, { ...options, rowsMax: 1 });
+  return replaySource(clock, lines, { speed, rowsMax });
+}
+
+function assertPoll(pollMs: number): void {
+  if (pollMs >= 1 && pollMs <= FEED_IDLE_MS) return;
+  throw new FeedError(
+    "options",
+    `Cannot set up file feed: expected a look at the file every 1 to ${FEED_IDLE_MS} ms: ` +
+      `current value is ${pollMs}`,
+  );
 }
 
 class FileSource implements FeedSource {
@@ -75,8 +110,12 @@ class FileSource implements FeedSource {
   readonly #rowsMax: number;
   readonly #gate: FeedGate;
   #reading: FileReading | null = null;
+  #followed: FollowedFile | null = null;
   #isDone = false;
   #failure: unknown = null;
+  #notes: string[] = [];
+  /** Times that a followed file was begun again. */
+  #restarts = 0;
 
   constructor(clock: Clock, options: FileSourceOptions) {
     this.name = options.name ?? `file:${options.path}`;
@@ -91,11 +130,15 @@ class FileSource implements FeedSource {
     await this.close();
     this.#isDone = false;
     this.#failure = null;
-    const reading = new FileReading(this.#clock, this.#options, this.name);
-    this.#reading = reading;
-    if (parsed !== null) await this.#skip(reading, parsed, cursor as string);
-    // Closed, or opened elsewhere, meanwhile.
-    if (this.#reading !== reading) throw closedError(this.name);
+    this.#notes = [];
+    if (this.#options.follow) await this.#openFollowed(parsed);
+    else {
+      const reading = new FileReading(this.#clock, this.#options, this.name);
+      this.#reading = reading;
+      if (parsed !== null) await this.#skip(reading, parsed, cursor as string);
+      // Closed, or opened elsewhere, meanwhile.
+      if (this.#reading !== reading) throw closedError(this.name);
+    }
     this.#gate.opened();
   }
 
@@ -122,11 +165,85 @@ class FileSource implements FeedSource {
     this.#gate.closed();
     const reading = this.#reading;
     this.#reading = null;
+    this.#followed?.stop();
+    this.#followed = null;
     await reading?.close();
+  }
+
+  detail(): FeedDetail {
+    const reading = this.#reading;
+    const followed = this.#followed;
+    return {
+      path: this.#options.path,
+      readBytes: reading?.readBytes ?? 0,
+      ...(this.#options.follow
+        ? {
+          isThere: followed?.isThere ?? false,
+          sizeBytes: followed?.sizeBytes ?? null,
+          unfinishedBytes: reading?.unfinishedBytes ?? 0,
+          restarts: this.#restarts,
+        }
+        : {}),
+    };
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** Goes on at the cursor if the file is still that of the cursor, otherwise from its start. */
+  async #openFollowed(to: ParsedCursor | null): Promise<void> {
+    const file = this.#follow();
+    if (to === null || to.position.byte === 0) return this.#readFollowed(file, 0);
+    const { position, head } = to;
+    let start: Uint8Array | null;
+    try {
+      start = await file.look(Math.min(HEAD_BYTES, position.byte), position.byte);
+    } catch (error) {
+      throw this.#feedError(error);
+    }
+    if (this.#followed !== file) throw closedError(this.name);
+    this.#readFollowed(file, position.byte);
+    if (start !== null && this.#reading?.resumeAt(position, start, head) === null) return;
+    this.#note(file.isThere ? "is not that of the cursor any more" : "is not there");
+    file.stop();
+    await this.#reading?.close();
+    this.#readFollowed(this.#follow(), 0);
+  }
+
+  #follow(): FollowedFile {
+    const { path, pollMs = POLL_MS_DEFAULT } = this.#options;
+    return this.#followed = new FollowedFile(this.#clock, path, pollMs);
+  }
+
+  #readFollowed(file: FollowedFile, offset: number): void {
+    const options = { ...this.#options, bytes: () => file.bytes(offset) };
+    this.#reading = new FileReading(this.#clock, options, this.name);
+  }
+
+  #note(what: string): void {
+    this.#restarts++;
+    this.#notes.push(`the file ${this.#options.path} ${what}: it is read from its start`);
+  }
+
+  /** What was read of a file that has changed is the end of a batch; the next is of the new one. */
+  async #beginAgain(reading: FileReading): Promise<FeedBatch> {
+    const change = this.#followed?.change ?? "truncated";
+    const unfinished = reading.unfinishedBytes;
+    const cut = unfinished > 0 ? ` without the ${unfinished} bytes of a line that has no end` : "";
+    this.#note(`${CHANGED[change]}${cut}`);
+    const batch = this.#taken(reading, false);
+    await reading.close();
+    if (this.#reading === reading) this.#readFollowed(this.#follow(), 0);
+    return batch;
+  }
+
+  #taken(reading: FileReading, isDone: boolean): FeedBatch {
+    const batch = reading.take(isDone);
+    const notes = this.#notes;
+    if (notes.length === 0) return batch;
+    this.#notes = [];
+    return { ...batch, notes };
   }
 
   async #skip(reading: FileReading, to: ParsedCursor, cursor: string): Promise<void> {
@@ -150,14 +267,15 @@ class FileSource implements FeedSource {
         this.#failure = this.#feedError(error);
         break;
       }
-      if (state === "late" && reading.isEmpty) return null;
+      if (state === "late" && reading.isEmpty && this.#notes.length === 0) return null;
       if (state === "late") break;
+      if (state === "end" && this.#options.follow) return await this.#beginAgain(reading);
       if (state === "end") {
         reading.finish();
         this.#isDone = true;
       } else reading.push(this.#rowsMax);
     }
-    return reading.take(this.#isDone);
+    return this.#taken(reading, this.#isDone);
   }
 
   #parsed(cursor: string): ParsedCursor {

@@ -33,8 +33,8 @@ export const FEED_IDLE_MS = 1_000;
 /** What a source read since the batch before. */
 export interface FeedBatch {
   /**
-   * Rows as received, valid by rule R2: at most one block per series, rows in the order in which
-   * they came. They may be late, come twice, correct or delete earlier ones (`canonical.ts`).
+   * Rows as received, valid by rule R2, of bars that are over: a source leaves out those that still
+   * go on. At most one block per series, rows in the order in which they came. They may be late, come twice, correct or delete earlier ones (`canonical.ts`).
    * May be empty although the cursor moved. The columns belong to the receiver and may be
    * transferred.
    */
@@ -45,7 +45,12 @@ export interface FeedBatch {
   readonly cursor: string;
   /** Whether the source has ended with this batch. */
   readonly done: boolean;
+  /** What a person should know about this batch, as that a file was replaced; rarely any. */
+  readonly notes?: readonly string[];
 }
+
+/** What a source says about itself, by names that carry their unit last (`readBytes`). */
+export type FeedDetail = Readonly<Record<string, string | number | boolean | null>>;
 
 /**
  * A source of candles.
@@ -85,6 +90,8 @@ export interface FeedSource extends AsyncDisposable {
   ack(cursor: string): Promise<void>;
   /** Lets go of files, connections and timers; a `read` in flight ends as if aborted. */
   close(): Promise<void>;
+  /** Where it stands in terms of its own, for a person who looks; O(1), at any time. */
+  detail?(): FeedDetail;
 }
 
 /** What went wrong with a source; stable, so that callers may branch on it. */

@@ -26,7 +26,7 @@ import { FeedGate } from "./gate.ts";
 import { BatchBuilder } from "./synthetic_batch.ts";
 import { type SyntheticOptions, type SyntheticPlan, syntheticPlan } from "./synthetic_options.ts";
 import { Pace } from "./synthetic_pace.ts";
-import { type Session, sessionOf } from "./synthetic_session.ts";
+import { type Session, sessionOf } from "../market/session.ts";
 import { InstrumentStream, type RowSink } from "./synthetic_stream.ts";
 
 export {

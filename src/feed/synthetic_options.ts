@@ -17,6 +17,7 @@ import {
   type CalendarName,
   type Instrument,
   InstrumentRegistry,
+  SUBSCRIPTION_DEFAULT,
 } from "../market/instrument.ts";
 import { formatSeries } from "../market/series.ts";
 import { FEED_BATCH_REJECTIONS_MAX, FEED_BATCH_ROWS_DEFAULT, FeedError } from "./port.ts";
@@ -107,13 +108,12 @@ export interface SyntheticPlan {
   readonly fingerprint: string;
 }
 
+/** Prices of about 2024 for {@linkcode SUBSCRIPTION_DEFAULT}. */
+const BASE_PRICES = { EUR_USD: 1.085, GBP_USD: 1.27, USD_JPY: 149.5, USD_CHF: 0.885 } as const;
+
 /** The instruments of the demo and of outside feeds, at prices of about 2024. */
-export const SYNTHETIC_INSTRUMENTS_DEFAULT: readonly SyntheticInstrument[] = [
-  { symbol: "EUR_USD", basePrice: 1.085 },
-  { symbol: "GBP_USD", basePrice: 1.27 },
-  { symbol: "USD_JPY", basePrice: 149.5 },
-  { symbol: "USD_CHF", basePrice: 0.885 },
-];
+export const SYNTHETIC_INSTRUMENTS_DEFAULT: readonly SyntheticInstrument[] = SUBSCRIPTION_DEFAULT
+  .symbols.map((symbol) => ({ symbol, basePrice: BASE_PRICES[symbol] }));
 
 /** Hourly deviations that make usual yearly ones: 8, 25, 60, 15 and 20 % over trading hours. */
 const HOUR_SPREAD: Readonly<Record<AssetClass, number>> = {
@@ -158,7 +158,9 @@ export function syntheticPlan(options: SyntheticOptions = {}): SyntheticPlan {
   const { name = "synthetic", seed = 1, barsPerStep = 1, speed = "asFast" } = options;
   const { rowsMax = FEED_BATCH_ROWS_DEFAULT, startMs = START_MS_DEFAULT, endMs = null } = options;
   const faults = { ...SYNTHETIC_FAULTS_DEFAULT, ...options.faults };
-  const granularities = sortedGranularities(options.granularities ?? ["H1", "H4"]);
+  const granularities = sortedGranularities(
+    options.granularities ?? SUBSCRIPTION_DEFAULT.granularities,
+  );
   const given = options.instruments ?? SYNTHETIC_INSTRUMENTS_DEFAULT;
   assertNumbers({ seed, startMs, endMs, faults });
   assertBatchRows(rowsMax);

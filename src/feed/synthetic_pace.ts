@@ -5,6 +5,7 @@
  */
 
 import type { Clock } from "../actor/clock.ts";
+import { sleep } from "./sleep.ts";
 
 /** What may be made up for after a pause, in milliseconds of the rate. */
 const BURST_MS = 1_000;
@@ -51,7 +52,8 @@ export class Pace {
       const rows = this.#due();
       const leftMs = untilMs - this.#clock.now();
       if (rows >= 1 || leftMs <= 0) return rows;
-      await this.#sleep(Math.min(leftMs, (1 - this.#dueRows) / this.#rowsPerMs), signal);
+      const dueMs = (1 - this.#dueRows) / this.#rowsPerMs;
+      await sleep(this.#clock, Math.min(leftMs, dueMs), signal);
     }
   }
 
@@ -63,20 +65,5 @@ export class Pace {
     );
     this.#atMs = nowMs;
     return Math.max(0, Math.floor(this.#dueRows + SLACK_ROWS));
-  }
-
-  async #sleep(ms: number, signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted();
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const abort = () => {
-      cancel();
-      reject(signal.reason);
-    };
-    const cancel = this.#clock.setTimer(ms, () => {
-      signal.removeEventListener("abort", abort);
-      resolve();
-    });
-    signal.addEventListener("abort", abort, { once: true });
-    await promise;
   }
 }

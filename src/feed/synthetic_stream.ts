@@ -17,7 +17,7 @@ import {
 import { bitsAt, keyOf, mix, unit } from "./synthetic_noise.ts";
 import type { InstrumentPlan, SyntheticPlan } from "./synthetic_options.ts";
 import { PricePath } from "./synthetic_path.ts";
-import type { Session } from "./synthetic_session.ts";
+import type { Session } from "../market/session.ts";
 
 /** Takes rows as they are sent; `series` is the index of the granularity in the plan. */
 export interface RowSink {

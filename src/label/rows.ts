@@ -140,18 +140,19 @@ export class LabelBuilder {
   columns: LabelBlock;
 
   /**
-   * Empty, with room for `capacity` rows of {@linkcode LABEL_ROW_BYTES}.
+   * Empty, with room for `capacity` rows of {@linkcode LABEL_ROW_BYTES}; `columns` says that its
+   * rows are of parameters `paramHash`.
    *
    * @throws {RangeError} when the capacity is not a whole number above 0.
    */
-  constructor(capacity = 16) {
+  constructor(capacity = 16, paramHash = "") {
     if (!Number.isSafeInteger(capacity) || capacity < 1) {
       throw new RangeError(
         `Cannot create LabelBuilder: expected a capacity in rows above 0: ` +
           `current value is ${capacity}`,
       );
     }
-    this.columns = allocateLabels("", "", capacity);
+    this.columns = allocateLabels("", paramHash, capacity);
   }
 
   /** Index of a new row, whose columns the caller must all write. O(1) amortised. */
@@ -192,7 +193,7 @@ export class LabelBuilder {
   }
 
   #grow(): void {
-    const grown = allocateLabels("", "", 2 * this.columns.length);
+    const grown = allocateLabels("", this.columns.paramHash, 2 * this.columns.length);
     copyRows(this.columns, 0, this.length, grown, 0);
     this.columns = grown;
   }

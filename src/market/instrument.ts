@@ -4,9 +4,10 @@
  * @module
  */
 
+import type { SeriesKey } from "./block.ts";
 import { MarketError } from "./error.ts";
 import { GRANULARITIES, type Granularity } from "./granularity.ts";
-import { isSymbol, SYMBOL_LENGTH_MAX } from "./series.ts";
+import { formatSeries, isSymbol, SYMBOL_LENGTH_MAX } from "./series.ts";
 
 /** What kind of thing is traded. */
 export const ASSET_CLASSES = ["equity", "fx", "crypto", "index", "commodity"] as const;
@@ -44,6 +45,28 @@ export interface Instrument {
 export type InstrumentSpec =
   & Pick<Instrument, "symbol">
   & Partial<Omit<Instrument, "symbol" | "source">>;
+
+/** What the demo and outside feeds subscribe to unless told otherwise. */
+export const SUBSCRIPTION_DEFAULT = {
+  symbols: ["EUR_USD", "GBP_USD", "USD_JPY", "USD_CHF"],
+  granularities: ["H1", "H4"],
+} as const satisfies {
+  readonly symbols: readonly string[];
+  readonly granularities: readonly Granularity[];
+};
+
+/**
+ * Keys of the series of some symbols in some granularities, symbol by symbol:
+ * {@linkcode SUBSCRIPTION_DEFAULT} unless said otherwise.
+ *
+ * @throws {MarketError} code `series` for a symbol that cannot be in a key.
+ */
+export function subscriptionSeries(
+  symbols: readonly string[] = SUBSCRIPTION_DEFAULT.symbols,
+  granularities: readonly Granularity[] = SUBSCRIPTION_DEFAULT.granularities,
+): readonly SeriesKey[] {
+  return symbols.flatMap((symbol) => granularities.map((g) => formatSeries(symbol, g)));
+}
 
 /** Most instruments in a registry: a bound on memory, some 20 MB. */
 export const INSTRUMENTS_MAX = 100_000;

@@ -66,7 +66,8 @@ export class SeriesTable {
   }
 
   #add(bytes: Uint8Array, from: number, to: number): CandleBuilder | null {
-    const text = new TextDecoder().decode(bytes.slice(from, to));
+    // With a byte order mark kept: a key that begins with one is no key, not that of another series.
+    const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes.slice(from, to));
     if (!isSeries(text)) return null;
     const index = this.#builders.length;
     if (index === SERIES_PER_FILE_MAX) {

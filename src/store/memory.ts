@@ -1,233 +1,66 @@
 /**
- * The memory twin of the store. Candles and labels of a series lie in parallel columns: the label of
- * a candle stands at the candle's index, so finding it is finding its time.
+ * The memory twin of the store: series tables (`series_table.ts`), a log of commits
+ * (`commit_log.ts`), and what rows were before (`superseded.ts`).
  *
- * Memory is bounded: a series keeps its last `barsMax` candles, the log its last `logRowsMax` rows.
+ * Memory is bounded: a series keeps its last `barsMax` candles, the log its last `logRowsMax` rows,
+ * history its last `versionsMax` versions.
  *
  * @module
  */
 
+import { type Clock, systemClock } from "../actor/clock.ts";
 import { sameBarrierHalf, sameRow } from "../label/correction.ts";
-import { allocateLabels, copyRow, copyRows, LabelBuilder } from "../label/rows.ts";
+import { allocateLabels, copyRow } from "../label/rows.ts";
 import {
   CANDLE_COLUMNS,
   type CandleBlock,
-  candleBlock,
+  CandleBuilder,
   type CandleColumns,
-  LABEL_COLUMNS,
   type LabelBlock,
   LabelStatus,
   type SeriesKey,
 } from "../market/block.ts";
-import { LabelLog } from "./label_log.ts";
+import { CommitLog, type TouchedRanges } from "./commit_log.ts";
+import { goneError, StoreError } from "./error.ts";
+import { CandleHistory, LabelHistory } from "./history.ts";
+import { LoggedBuilder } from "./logged.ts";
+import { MemoryRecords } from "./memory_records.ts";
 import type {
   BatchOutcome,
   CommitBatch,
   CommitResult,
-  LoggedLabels,
+  Letter,
+  LetterFilter,
+  LoggedCommit,
+  NewLetter,
+  Refused,
   SeriesCommit,
   Store,
   StoredLabels,
+  StoredRecord,
+  StoreInfo,
   Tail,
+  Touched,
   Window,
+  WriteResult,
 } from "./port.ts";
+import { type LabelTable, NO_LABEL, type Owners, SeriesTable } from "./series_table.ts";
+import type { Superseded } from "./superseded.ts";
 
 /** Bounds of a {@linkcode MemoryStore}. */
 export interface MemoryStoreOptions {
-  /** Candles kept per series; default 100,000 (17 MB with one label set). */
+  /** Candles kept per series; default 100,000 (18 MB with one label set). */
   readonly barsMax?: number;
-  /** Label rows kept in the log; default 500,000 (about 70 MB). */
+  /** Label rows and touched ranges kept in the log; default 500,000 (about 70 MB). */
   readonly logRowsMax?: number;
   /** Series; default 20,000. */
   readonly seriesMax?: number;
-}
-
-/** First room of a series; it doubles. */
-const CAPACITY_MIN = 32;
-/** No label row stands at this index. */
-const NONE = 255;
-
-interface LabelTable {
-  columns: LabelBlock;
-  revisions: Uint32Array;
-  seqs: Float64Array;
-  /** Who its rows belong to in the log. */
-  readonly owner: number;
-  /** Last revision of rows that ceased to be, by time: one that comes back goes on counting. */
-  readonly ceased: Map<number, number>;
-}
-
-/** Candles and labels of one series. Indices are places in the columns. */
-class SeriesTable {
-  columns: CandleColumns;
-  length = 0;
-  /** Candles that retention has given up. */
-  dropped = 0;
-  readonly labels = new Map<string, LabelTable>();
-
-  constructor(readonly series: SeriesKey, readonly log: LabelLog) {
-    this.columns = emptyColumns(CAPACITY_MIN);
-  }
-
-  get count(): number {
-    return this.dropped + this.length;
-  }
-
-  get lastTs(): number {
-    return this.length === 0 ? -Infinity : this.columns.ts[this.length - 1] as number;
-  }
-
-  /** First index with a time of at least `ts`. O(log n), O(1) near the end. */
-  at(ts: number): number {
-    const times = this.columns.ts;
-    let low = 0, high = this.length;
-    for (let near = 1; near <= this.length; near *= 2) {
-      if ((times[this.length - near] as number) < ts) {
-        low = this.length - near + 1;
-        break;
-      }
-      high = this.length - near;
-    }
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((times[middle] as number) < ts) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  }
-
-  block(from: number, to: number): CandleBlock {
-    const { columns } = this;
-    const part = (column: Float64Array) => column.slice(from, to);
-    return candleBlock(this.series, {
-      ts: part(columns.ts),
-      open: part(columns.open),
-      high: part(columns.high),
-      low: part(columns.low),
-      close: part(columns.close),
-      volume: part(columns.volume),
-    });
-  }
-
-  table(paramHash: string): LabelTable {
-    let table = this.labels.get(paramHash);
-    if (table === undefined) {
-      const capacity = this.columns.ts.length;
-      table = {
-        columns: emptyLabels(this.series, paramHash, capacity),
-        revisions: new Uint32Array(capacity),
-        seqs: new Float64Array(capacity),
-        owner: this.log.owner(this.series, paramHash),
-        ceased: new Map(),
-      };
-      this.labels.set(paramHash, table);
-    }
-    return table;
-  }
-
-  append(rows: CandleBlock, from: number, to: number, barsMax: number): void {
-    const added = to - from;
-    if (this.length + added > this.columns.ts.length) this.#makeRoom(added, barsMax);
-    if (added === 1) this.#appendRow(rows, from);
-    else {
-      for (const name of CANDLE_COLUMNS) {
-        const column = added === rows.length ? rows[name] : rows[name].subarray(from, to);
-        this.columns[name].set(column, this.length);
-      }
-    }
-    this.length += added;
-  }
-
-  /** Column by column by name: the usual way of a live candle. */
-  #appendRow(rows: CandleBlock, row: number): void {
-    const { columns, length } = this;
-    // Rows are inside the block, where typed arrays give numbers.
-    columns.ts[length] = rows.ts[row] as number;
-    columns.open[length] = rows.open[row] as number;
-    columns.high[length] = rows.high[row] as number;
-    columns.low[length] = rows.low[row] as number;
-    columns.close[length] = rows.close[row] as number;
-    columns.volume[length] = rows.volume[row] as number;
-  }
-
-  /** Gives up the oldest candles once the series has its full length, or doubles. */
-  #makeRoom(added: number, barsMax: number): void {
-    const excess = this.length + added - barsMax;
-    if (excess > 0) this.#giveUp(Math.min(this.length, Math.max(excess, barsMax >> 2)));
-    let capacity = this.columns.ts.length;
-    if (this.length + added <= capacity) return;
-    while (capacity < this.length + added) capacity *= 2;
-    this.#rebuild(capacity, (set) => set(0, this.length, 0));
-  }
-
-  /** Moves the candles after the first `count` to the front, in place. */
-  #giveUp(count: number): void {
-    const { length } = this;
-    const keep = length - count;
-    for (const name of CANDLE_COLUMNS) this.columns[name].copyWithin(0, count, length);
-    for (const { columns, revisions, seqs } of this.labels.values()) {
-      for (const [name] of LABEL_COLUMNS) columns[name].copyWithin(0, count, length);
-      columns.tbStatus.fill(NONE, keep, length);
-      revisions.copyWithin(0, count, length).fill(0, keep, length);
-      seqs.copyWithin(0, count, length);
-    }
-    this.length = keep;
-    this.dropped += count;
-    const firstTs = keep === 0 ? Infinity : this.columns.ts[0] as number;
-    for (const { ceased } of this.labels.values()) {
-      for (const ts of ceased.keys()) if (ts < firstTs) ceased.delete(ts);
-    }
-  }
-
-  /** Puts `candles` in the place of the indices from ≤ i < to; labels of kept times stay. */
-  splice(from: number, to: number, candles: CandleBlock): void {
-    const length = this.length - (to - from) + candles.length;
-    const old = this.columns.ts.slice(from, to);
-    let capacity = this.columns.ts.length;
-    while (capacity < length) capacity *= 2;
-    const oldLength = this.length;
-    this.#rebuild(capacity, (set) => {
-      set(0, from, 0);
-      set(to, oldLength, from + candles.length);
-      // Candles that are there before and after keep their label rows.
-      for (let i = 0, j = 0; i < candles.length && j < old.length;) {
-        const was = old[j] as number, is = candles.ts[i] as number;
-        if (was === is) set(from + j, from + j + 1, from + i);
-        if (was <= is) j++;
-        if (is <= was) i++;
-      }
-    });
-    for (const name of CANDLE_COLUMNS) this.columns[name].set(candles[name], from);
-    this.length = length;
-  }
-
-  /** Copies stretches of all columns into new ones. */
-  #rebuild(
-    capacity: number,
-    copy: (set: (from: number, to: number, at: number) => void) => void,
-  ): void {
-    const columns = emptyColumns(capacity);
-    const tables = [...this.labels].map(([paramHash, table]) => ({
-      table,
-      columns: emptyLabels(this.series, paramHash, capacity),
-      revisions: new Uint32Array(capacity),
-      seqs: new Float64Array(capacity),
-    }));
-    copy((from, to, at) => {
-      for (const name of CANDLE_COLUMNS) {
-        columns[name].set(this.columns[name].subarray(from, to), at);
-      }
-      for (const { table, columns: labels, revisions, seqs } of tables) {
-        copyRows(table.columns, from, to, labels, at);
-        revisions.set(table.revisions.subarray(from, to), at);
-        seqs.set(table.seqs.subarray(from, to), at);
-      }
-    });
-    this.columns = columns;
-    for (const { table, columns: labels, revisions, seqs } of tables) {
-      Object.assign(table, { columns: labels, revisions, seqs });
-    }
-  }
+  /** Superseded versions kept, of candles and of labels each; default 100,000 (about 20 MB). */
+  readonly versionsMax?: number;
+  /** Dead letters kept; default {@linkcode LETTER_BOUNDS}. */
+  readonly lettersMax?: number;
+  /** Says when a commit was made; default the machine's. */
+  readonly clock?: Pick<Clock, "wallNow">;
 }
 
 /** See {@linkcode Store}. */
@@ -237,25 +70,39 @@ export class MemoryStore implements Store {
   readonly #seriesMax: number;
   readonly #series = new Map<SeriesKey, SeriesTable>();
   readonly #cursors = new Map<string, string>();
-  readonly #log: LabelLog;
+  readonly #clock: Pick<Clock, "wallNow">;
+  readonly #log: CommitLog;
+  readonly #records: MemoryRecords;
+  readonly #owners: Owners = { next: 0 };
+  readonly #oldLabels: LabelHistory;
+  readonly #oldCandles: CandleHistory;
 
   /** Empty; bounds that are left out have their defaults. */
   constructor(options: MemoryStoreOptions = {}) {
     this.#barsMax = options.barsMax ?? 100_000;
-    this.#log = new LabelLog(options.logRowsMax ?? 500_000);
+    this.#log = new CommitLog(options.logRowsMax ?? 500_000);
     this.#seriesMax = options.seriesMax ?? 20_000;
+    this.#clock = options.clock ?? systemClock;
+    this.#records = new MemoryRecords(options.lettersMax);
+    const versionsMax = options.versionsMax ?? 100_000;
+    this.#oldLabels = new LabelHistory(versionsMax);
+    this.#oldCandles = new CandleHistory(versionsMax);
   }
 
   commit(batches: readonly CommitBatch[]): CommitResult {
     const refusal = this.#check(batches);
     if (refusal !== null) return refusal;
     const seq = ++this.seq;
-    const outcomes = batches.map((batch) => this.#apply(batch, seq));
-    return { state: "committed", seq, batches: outcomes };
+    const atMs = this.#clock.wallNow();
+    const draft = new Draft(seq, labelRowsOf(batches));
+    const outcomes = batches.map((batch) => this.#apply(batch, draft));
+    const logged = draft.rows.finish();
+    this.#log.push(seq, atMs, logged, draft);
+    return { state: "committed", seq, atMs, batches: outcomes, logged };
   }
 
   /** Everything that could be refused is looked at before anything is changed. */
-  #check(batches: readonly CommitBatch[]): CommitResult | null {
+  #check(batches: readonly CommitBatch[]): Refused | null {
     const counts = new Map<SeriesKey, number>();
     const cursors = new Map<string, string>();
     let added = 0;
@@ -294,23 +141,24 @@ export class MemoryStore implements Store {
     return table.dropped > 0 && (part.replace?.fromTs ?? 0) <= (table.columns.ts[0] as number);
   }
 
-  #apply(batch: CommitBatch, seq: number): BatchOutcome {
+  #apply(batch: CommitBatch, draft: Draft): BatchOutcome {
     const outcome = { candles: 0, corrected: 0, labels: 0, revised: 0 };
     for (const part of batch.series) {
       if (isEmpty(part)) continue;
       const table = this.#table(part.series);
       // First, while the rows of candles that go are still there to be named in the log.
-      if (part.relabelled !== null) this.#cease(table, part, seq, outcome);
-      if (part.replace !== null) this.#replace(table, part.replace, outcome);
+      if (part.relabelled !== null) this.#cease(table, part, draft, outcome);
+      if (part.replace !== null) this.#replace(table, part.replace, draft, outcome);
       if (part.append !== null) {
         const { block, from, to } = part.append;
-        table.append(block, from, to, this.#barsMax);
+        table.append(block, from, to, this.#barsMax, draft.seq);
+        if (to > from) draft.touch(part.series, block.ts[from], (block.ts[to - 1] ?? NaN) + 1);
         outcome.candles += to - from;
       }
       for (const { block, from, to } of part.labels) {
         const labels = table.table(block.paramHash);
         for (let row = from; row < to; row++) {
-          this.#putLabel(table, labels, block, row, seq, outcome);
+          this.#putLabel(table, labels, block, row, draft, outcome);
         }
       }
     }
@@ -321,23 +169,35 @@ export class MemoryStore implements Store {
   #replace(
     table: SeriesTable,
     replace: NonNullable<SeriesCommit["replace"]>,
+    { seq, touch }: Draft,
     outcome: { candles: number; corrected: number },
   ): void {
+    touch(table.series, replace.fromTs, replace.toTs);
     const from = table.at(replace.fromTs), to = table.at(replace.toTs);
     const { candles } = replace;
     let kept = 0, same = 0;
-    for (let i = from, j = 0; i < to && j < candles.length;) {
-      const was = table.columns.ts[i] as number, is = candles.ts[j] as number;
-      if (was === is) {
-        kept++;
-        if (CANDLE_COLUMNS.every((name) => table.columns[name][i] === candles[name][j])) same++;
-      }
+    for (let i = from, j = 0; i < to;) {
+      const was = table.columns.ts[i] as number, is = candles.ts[j] ?? Infinity;
+      const isSame = was === is &&
+        CANDLE_COLUMNS.every((name) => table.columns[name][i] === candles[name][j]);
+      if (was === is) kept++;
+      if (isSame) same++;
+      else if (was <= is) this.#supersedeCandle(table, i, seq);
       if (was <= is) i++;
       if (is <= was) j++;
     }
     outcome.candles += candles.length - kept;
     outcome.corrected += (to - from) - same;
-    table.splice(from, to, candles);
+    table.splice(from, to, candles, seq);
+  }
+
+  #supersedeCandle(table: SeriesTable, at: number, seq: number): void {
+    this.#oldCandles.add(table.owner, table.seqs[at] as number, seq, table.columns, at);
+  }
+
+  #supersedeLabel(labels: LabelTable, at: number, seq: number): void {
+    const { owner, columns, revisions, seqs } = labels;
+    this.#oldLabels.add(owner, seqs[at] as number, seq, columns, at, revisions[at] as number);
   }
 
   #putLabel(
@@ -345,17 +205,18 @@ export class MemoryStore implements Store {
     labels: LabelTable,
     block: LabelBlock,
     row: number,
-    seq: number,
+    { seq, rows }: Draft,
     outcome: { labels: number; revised: number },
   ): void {
     const ts = block.ts[row] as number;
     const at = table.at(ts);
     // Retention may have given up the candle of a long horizon's event.
     if (at >= table.length || table.columns.ts[at] !== ts) return;
-    const exists = labels.columns.tbStatus[at] !== NONE;
+    const exists = labels.columns.tbStatus[at] !== NO_LABEL;
     if (exists && sameRow(labels.columns, at, block, row)) return;
     const completes = exists && labels.columns.fhStatus[at] === LabelStatus.pending &&
       sameBarrierHalf(labels.columns, at, block, row);
+    if (exists) this.#supersedeLabel(labels, at, seq);
     const ceasedAt = exists || labels.ceased.size === 0 ? undefined : labels.ceased.get(ts);
     if (ceasedAt !== undefined) {
       labels.ceased.delete(ts);
@@ -369,14 +230,15 @@ export class MemoryStore implements Store {
     }
     copyRow(block, row, labels.columns, at);
     labels.seqs[at] = seq;
-    this.#log.write(seq, labels.owner, block, row, labels.revisions[at] as number, 0);
+    const { series } = table;
+    rows.write(series, block.paramHash, block, row, labels.revisions[at] as number, 0);
   }
 
   /** Rows in the relabelled range that the new labels do not name. */
   #cease(
     table: SeriesTable,
     part: SeriesCommit,
-    seq: number,
+    { seq, rows }: Draft,
     outcome: { revised: number },
   ): void {
     const { fromTs, toTs, paramHash } = part.relabelled as NonNullable<SeriesCommit["relabelled"]>;
@@ -386,12 +248,13 @@ export class MemoryStore implements Store {
     }
     const labels = table.table(paramHash);
     for (let at = table.at(fromTs); at < table.at(toTs); at++) {
-      if (labels.columns.tbStatus[at] === NONE) continue;
+      if (labels.columns.tbStatus[at] === NO_LABEL) continue;
       if (stays.has(table.columns.ts[at] as number)) continue;
       outcome.revised++;
       const revision = (labels.revisions[at] as number) + 1;
-      this.#log.write(seq, labels.owner, labels.columns, at, revision, 1);
-      labels.columns.tbStatus[at] = NONE;
+      rows.write(table.series, paramHash, labels.columns, at, revision, 1);
+      this.#supersedeLabel(labels, at, seq);
+      labels.columns.tbStatus[at] = NO_LABEL;
       labels.revisions[at] = 0;
       labels.ceased.set(table.columns.ts[at] as number, revision);
     }
@@ -399,20 +262,23 @@ export class MemoryStore implements Store {
 
   #table(series: SeriesKey): SeriesTable {
     let table = this.#series.get(series);
-    if (table === undefined) this.#series.set(series, table = new SeriesTable(series, this.#log));
+    if (table === undefined) {
+      table = new SeriesTable(series, this.#owners);
+      this.#series.set(series, table);
+    }
     return table;
   }
 
   tails(series: readonly SeriesKey[], bars: number): Tail[] {
     return series.map((key) => {
-      const table = this.#series.get(key) ?? new SeriesTable(key, this.#log);
+      const table = this.#series.get(key) ?? new SeriesTable(key, NOBODY);
       const from = Math.max(0, table.length - bars);
       return { count: table.count, candles: table.block(from, table.length) };
     });
   }
 
   window(series: SeriesKey, fromTs: number, toTs: number, around: number): Window {
-    const table = this.#series.get(series) ?? new SeriesTable(series, this.#log);
+    const table = this.#series.get(series) ?? new SeriesTable(series, NOBODY);
     const from = Math.max(0, table.at(fromTs) - around);
     const to = Math.min(table.length, table.at(toTs) + around);
     return {
@@ -435,10 +301,37 @@ export class MemoryStore implements Store {
       .sort((a, b) => a.series < b.series ? -1 : 1);
   }
 
-  candles(series: SeriesKey, fromTs: number, toTs: number, limit: number): CandleBlock {
-    const table = this.#series.get(series) ?? new SeriesTable(series, this.#log);
-    const from = table.at(fromTs);
-    return table.block(from, Math.min(table.at(toTs), from + limit));
+  cursors(): { feed: string; cursor: string }[] {
+    return Array.from(this.#cursors, ([feed, cursor]) => ({ feed, cursor }))
+      .sort((a, b) => a.feed < b.feed ? -1 : 1);
+  }
+
+  candles(
+    series: SeriesKey,
+    fromTs: number,
+    toTs: number,
+    limit: number,
+    asOf = Infinity,
+  ): CandleBlock {
+    const table = this.#series.get(series) ?? new SeriesTable(series, NOBODY);
+    const from = table.at(fromTs), to = table.at(toTs);
+    if (asOf >= this.seq) return table.block(from, Math.min(to, from + limit));
+    this.#assertHistory(asOf);
+    const rows = new CandleBuilder(series, 64);
+    const { versions, columns: before } = this.#oldCandles;
+    const row = new Float64Array(CANDLE_COLUMNS.length);
+    const push = (columns: CandleColumns, at: number) => {
+      CANDLE_COLUMNS.forEach((name, i) => row[i] = columns[name][at] as number);
+      rows.pushRow(row);
+    };
+    inTime(
+      { times: table.columns.ts, from, to, limit },
+      (at) => (table.seqs[at] as number) <= asOf,
+      { versions, slots: versions.at(table.owner, keptFrom(table, fromTs), toTs, asOf) },
+      (at) => push(table.columns, at),
+      (slot) => push(before, slot),
+    );
+    return rows.finish();
   }
 
   labels(
@@ -447,44 +340,172 @@ export class MemoryStore implements Store {
     fromTs: number,
     toTs: number,
     limit: number,
+    asOf = Infinity,
   ): StoredLabels {
-    const table = this.#series.get(series);
-    const labels = table?.labels.get(paramHash);
-    const rows = new LabelBuilder(64);
-    const revisions: number[] = [], seqs: number[] = [];
-    if (table !== undefined && labels !== undefined) {
-      const to = table.at(toTs);
-      for (let at = table.at(fromTs); at < to && rows.length < limit; at++) {
-        if (labels.columns.tbStatus[at] === NONE) continue;
-        rows.append(labels.columns, at);
-        revisions.push(labels.revisions[at] as number);
-        seqs.push(labels.seqs[at] as number);
-      }
-    }
+    if (asOf < this.seq) this.#assertHistory(asOf);
+    const table = this.#series.get(series) ?? new SeriesTable(series, NOBODY);
+    const { owner, columns, revisions, seqs } = table.labels.get(paramHash) ?? NO_LABELS;
+    const { versions, rows: before } = this.#oldLabels;
+    const to = columns.length === 0 ? 0 : table.at(toTs);
+    const found = new LoggedBuilder(64);
+    const seqsFound: number[] = [];
+    const add = (block: LabelBlock, row: number, revision: number, seq: number) => {
+      found.write(series, paramHash, block, row, revision, 0);
+      seqsFound.push(seq);
+    };
+    inTime(
+      { times: table.columns.ts, from: Math.min(to, table.at(fromTs)), to, limit },
+      (at) => columns.tbStatus[at] !== NO_LABEL && (seqs[at] as number) <= asOf,
+      {
+        versions,
+        slots: asOf >= this.seq ? [] : versions.at(owner, keptFrom(table, fromTs), toTs, asOf),
+      },
+      (at) => add(columns, at, revisions[at] as number, seqs[at] as number),
+      (slot) => add(before.labels, slot, before.revisions[slot] as number, versions.fromSeq(slot)),
+    );
+    const { labels, revisions: held } = found.finish();
     return {
-      labels: rows.take(series, paramHash),
-      revisions: Uint32Array.from(revisions),
-      seqs: Float64Array.from(seqs),
+      labels: { ...labels, series, paramHash },
+      revisions: held,
+      seqs: Float64Array.from(seqsFound),
     };
   }
 
-  /**
-   * The log after `seq`.
-   *
-   * @throws {RangeError} when the log no longer reaches back to `seq`.
-   */
-  labelsAfter(seq: number, limit: number): LoggedLabels[] {
-    if (seq < this.#log.fromSeq) {
-      throw new RangeError(
-        `Cannot read labels after seq ${seq}: expected at least ${this.#log.fromSeq}, ` +
-          "since older rows were given up",
-      );
-    }
-    return this.#log.after(seq, limit);
+  /** See {@linkcode Store.labelsAfter}. */
+  labelsAfter(seq: number, limit: number): LoggedCommit[] {
+    return this.#log.labelsAfter(seq, limit);
+  }
+
+  touched(seq: number, limit: number): Touched[] {
+    return this.#log.touched(seq, limit);
+  }
+
+  putRecord(kind: string, key: string, json: string): WriteResult {
+    return this.#records.put(kind, key, json);
+  }
+
+  dropRecord(kind: string, key: string): WriteResult {
+    return this.#records.drop(kind, key);
+  }
+
+  record(kind: string, key: string): string | null {
+    return this.#records.get(kind, key);
+  }
+
+  records(kind: string): StoredRecord[] {
+    return this.#records.list(kind);
+  }
+
+  buryLetters(letters: readonly NewLetter[]): WriteResult {
+    return this.#records.bury(letters);
+  }
+
+  letters(filter: LetterFilter, limit: number): Letter[] {
+    return this.#records.letters(filter, limit);
+  }
+
+  dropLetters(filter: LetterFilter): { readonly state: "dropped"; count: number } {
+    return { state: "dropped", count: this.#records.dropLetters(filter) };
+  }
+
+  info(): StoreInfo {
+    let candles = 0;
+    for (const { length } of this.#series.values()) candles += length;
+    return {
+      backend: "memory",
+      path: null,
+      durability: "none",
+      bytesOnDisk: 0,
+      seq: this.seq,
+      oldestSeq: this.#log.fromSeq,
+      oldestAsOf: this.#oldestAsOf,
+      series: this.#series.size,
+      candles,
+      letters: this.#records.lettersHeld,
+      state: "ok",
+      lastError: null,
+    };
+  }
+
+  backup(path: string): Promise<number> {
+    const error = new StoreError(
+      "unsupported",
+      `Cannot back up to ${path}: expected a store on disk: current value is memory`,
+    );
+    return Promise.reject(error);
+  }
+
+  get #oldestAsOf(): number {
+    return Math.max(this.#oldCandles.versions.oldestSeq, this.#oldLabels.versions.oldestSeq);
+  }
+
+  #assertHistory(asOf: number): void {
+    if (asOf < this.#oldestAsOf) throw goneError("history as of seq", asOf, this.#oldestAsOf);
   }
 
   /** Nothing to let go of: it can be used again. */
   close(): void {}
+}
+
+/** For tables of series that are not there, which are looked at and forgotten. */
+const NOBODY: Owners = { next: 0 };
+
+/** What one commit leaves in the log, while it is being made. */
+class Draft implements TouchedRanges {
+  readonly rows: LoggedBuilder;
+  readonly series: string[] = [];
+  readonly bounds: number[] = [];
+
+  constructor(readonly seq: number, rowsExpected: number) {
+    this.rows = new LoggedBuilder(rowsExpected);
+  }
+
+  readonly touch = (series: SeriesKey, fromTs = NaN, toTs = NaN): void => {
+    this.series.push(series);
+    this.bounds.push(fromTs, toTs);
+  };
+}
+
+const NO_LABELS: Pick<LabelTable, "owner" | "columns" | "revisions" | "seqs"> = {
+  owner: -1,
+  columns: allocateLabels("", "", 0),
+  revisions: new Uint32Array(0),
+  seqs: new Float64Array(0),
+};
+
+/** What was given up is gone at every seq. */
+function keptFrom(table: SeriesTable, fromTs: number): number {
+  return table.dropped === 0 ? fromTs : Math.max(fromTs, table.columns.ts[0] ?? Infinity);
+}
+
+function labelRowsOf(batches: readonly CommitBatch[]): number {
+  let rows = 0;
+  for (const { series } of batches) {
+    for (const { labels } of series) for (const { from, to } of labels) rows += to - from;
+  }
+  return rows;
+}
+
+/** Merges the rows that still stand with versions that stood then, in ascending time. */
+function inTime(
+  { times, from, to, limit }: { times: Float64Array; from: number; to: number; limit: number },
+  stands: (at: number) => boolean,
+  was: { readonly versions: Superseded; readonly slots: readonly number[] },
+  now: (at: number) => void,
+  then: (slot: number) => void,
+): void {
+  let old = 0;
+  for (let at = from, left = limit; left > 0 && (at < to || old < was.slots.length);) {
+    const slot = was.slots[old];
+    if (slot !== undefined && (at >= to || was.versions.ts(slot) <= (times[at] as number))) {
+      then(slot);
+      old++;
+      left--;
+    } else if (stands(at++)) {
+      now(at - 1);
+      left--;
+    }
+  }
 }
 
 /** Whether a part leaves its series as it is. */
@@ -527,23 +548,6 @@ function heldIn(
   return times.length;
 }
 
-function refused(code: "stale" | "too_old" | "full", message: string): CommitResult {
+function refused(code: "stale" | "too_old" | "full", message: string): Refused {
   return { state: "refused", code, message: `Cannot commit: ${message}` };
-}
-
-function emptyColumns(capacity: number): CandleColumns {
-  return {
-    ts: new Float64Array(capacity),
-    open: new Float64Array(capacity),
-    high: new Float64Array(capacity),
-    low: new Float64Array(capacity),
-    close: new Float64Array(capacity),
-    volume: new Float64Array(capacity),
-  };
-}
-
-function emptyLabels(series: SeriesKey, paramHash: string, capacity: number): LabelBlock {
-  const labels = allocateLabels(series, paramHash, capacity);
-  labels.tbStatus.fill(NONE);
-  return labels;
 }

@@ -74,13 +74,48 @@ export interface BatchOutcome {
   readonly revised: number;
 }
 
-/** Why a commit was not made; nothing of it was. */
-export type RefusalCode = "stale" | "too_old" | "full" | "busy" | "broken";
+/**
+ * Why something was not written; nothing of it was.
+ *
+ * | code | why | again? |
+ * |---|---|---|
+ * | `stale` | made on another state than the committed one | after a new look at the store |
+ * | `too_old` | retention gave up the candles around it | never |
+ * | `full` | a bound of the store is reached | once something is dropped |
+ * | `disk_full` | no room on the disk | once there is room |
+ * | `busy` | somebody else holds the file | at once |
+ * | `broken` | the disk or the file fails | after a look at the message |
+ */
+export type RefusalCode = "stale" | "too_old" | "full" | "disk_full" | "busy" | "broken";
+
+/** Nothing was written, and why. */
+export interface Refused {
+  /** Tells it from what was done. */
+  readonly state: "refused";
+  /** Why, for programs. */
+  readonly code: RefusalCode;
+  /** Why, for people. */
+  readonly message: string;
+}
 
 /** Outcome of a commit: all batches or none. */
 export type CommitResult =
-  | { readonly state: "committed"; readonly seq: number; readonly batches: readonly BatchOutcome[] }
-  | { readonly state: "refused"; readonly code: RefusalCode; readonly message: string };
+  | {
+    /** Everything is durable. */
+    readonly state: "committed";
+    /** Seq of the commit. */
+    readonly seq: number;
+    /** Epoch ms of the commit. */
+    readonly atMs: number;
+    /** What each batch came to, in their order. */
+    readonly batches: readonly BatchOutcome[];
+    /** What it wrote to the label log; to be read, not written to. */
+    readonly logged: LoggedRows;
+  }
+  | Refused;
+
+/** Outcome of a write beside the commits. */
+export type WriteResult = { readonly state: "written" } | Refused;
 
 /** The end of a series. */
 export interface Tail {
@@ -104,19 +139,57 @@ export interface Window {
   readonly truncated: boolean;
 }
 
-/** Rows of the label log of one commit and one series. */
-export interface LoggedLabels {
-  /** Seq of the commit. */
-  readonly seq: number;
-  /** Rows as the commit left them; of a removed one, as it was. */
+/** Consecutive rows of one series and one parameter set. */
+export interface LoggedRun {
+  /** Whose labels they are. */
+  readonly series: SeriesKey;
+  /** Under which parameters. */
+  readonly paramHash: string;
+  /** First row of the run. */
+  readonly from: number;
+  /** Row after its last one. */
+  readonly to: number;
+}
+
+/**
+ * Rows of the label log that one commit wrote, in the order in which it did. A row that was completed
+ * within the commit stands there twice, so that what was logged does not depend on grouping.
+ */
+export interface LoggedRows {
+  /**
+   * All rows in one block, whose series and parameter hash are empty: the runs say whose they are. A
+   * removed row as it was.
+   */
   readonly labels: LabelBlock;
+  /** Whose rows they are; together the runs hold every row once, in order. */
+  readonly runs: readonly LoggedRun[];
   /** Revision of each row; 0 = first. */
   readonly revisions: Uint32Array;
   /** 1 = the row has ceased to be. */
   readonly removed: Uint8Array;
 }
 
-/** Rows as they are now. */
+/** One commit of the label log. */
+export interface LoggedCommit extends LoggedRows {
+  /** Seq of the commit. */
+  readonly seq: number;
+  /** Epoch ms of the commit. */
+  readonly atMs: number;
+}
+
+/** Candles that a commit may have changed: those of from ≤ ts < to. */
+export interface Touched {
+  /** Seq of the commit. */
+  readonly seq: number;
+  /** Whose candles. */
+  readonly series: SeriesKey;
+  /** First open time. */
+  readonly fromTs: number;
+  /** End, exclusive. */
+  readonly toTs: number;
+}
+
+/** Rows as they are, or were. */
 export interface StoredLabels {
   /** Rows in ascending time. */
   readonly labels: LabelBlock;
@@ -124,6 +197,98 @@ export interface StoredLabels {
   readonly revisions: Uint32Array;
   /** Seq each row was written at. */
   readonly seqs: Float64Array;
+}
+
+/** A dead letter to be kept. */
+export interface NewLetter {
+  /** Epoch ms of its death. */
+  readonly atMs: number;
+  /** Absolute path of the actor it was meant for. */
+  readonly path: string;
+  /** Name of the message. */
+  readonly type: string;
+  /** Why it was not handled. */
+  readonly reason: string;
+  /** What was thrown; null when nothing was. */
+  readonly error: string | null;
+  /** The payload as JSON; null when it cannot be written so, or is above the bound. */
+  readonly payload: string | null;
+}
+
+/** A dead letter that is kept. */
+export interface Letter extends NewLetter {
+  /** Number of the letter; a later one has a higher number. */
+  readonly id: number;
+}
+
+/** Which letters; every given part must match. */
+export interface LetterFilter {
+  /** Exactly this letter. */
+  readonly id?: number;
+  /** Letters with a higher number. */
+  readonly afterId?: number;
+  /** Exactly this path. */
+  readonly path?: string;
+  /** Messages of this name. */
+  readonly type?: string;
+  /** Letters with this reason. */
+  readonly reason?: string;
+}
+
+/** A small thing that must survive, as JSON. */
+export interface StoredRecord {
+  /** Unique within its kind. */
+  readonly key: string;
+  /** The value as JSON. */
+  readonly json: string;
+}
+
+/** Bounds of records: what they are for is settings, registries and checkpoints, not data. */
+export const RECORD_BOUNDS = {
+  /** Records of one kind. */
+  perKind: 100_000,
+  /** Characters of one record's JSON: 100,000 levels. */
+  jsonChars: 16 * 1024 * 1024,
+  /** Characters of a kind or a key. */
+  keyChars: 256,
+} as const;
+
+/** Bounds of dead letters. */
+export const LETTER_BOUNDS = {
+  /** Letters kept unless retention says otherwise: more than anybody looks through. */
+  kept: 100_000,
+  /** Characters of one payload; a longer one is left out. */
+  payloadChars: 64 * 1024,
+  /** Characters of path, type, reason and error; longer ones are cut. */
+  textChars: 4_096,
+} as const;
+
+/** How a store is. */
+export interface StoreInfo {
+  /** Which twin. */
+  readonly backend: "memory" | "sqlite";
+  /** Its file; null when there is none. */
+  readonly path: string | null;
+  /** What a power cut may cost: nothing, the last commits, or all. */
+  readonly durability: "full" | "normal" | "none";
+  /** Bytes of its files on disk. */
+  readonly bytesOnDisk: number;
+  /** Seq of the last commit. */
+  readonly seq: number;
+  /** The label log and the touched ranges can be read after this seq and any later one. */
+  readonly oldestSeq: number;
+  /** History can be read as of this seq and any later one. */
+  readonly oldestAsOf: number;
+  /** Series that were ever committed to. */
+  readonly series: number;
+  /** Candles held. */
+  readonly candles: number;
+  /** Dead letters held. */
+  readonly letters: number;
+  /** `full`: the last write found no room; `read_only`: it failed for another reason. */
+  readonly state: "ok" | "full" | "read_only";
+  /** Message of the last write that failed, null when none did since the last that went well. */
+  readonly lastError: string | null;
 }
 
 /** A value now, or a promise of it. */
@@ -141,20 +306,72 @@ export interface Store {
   window(series: SeriesKey, fromTs: number, toTs: number, around: number): Maybe<Window>;
   /** Committed cursor of a feed, or null. */
   cursor(feed: string): Maybe<string | null>;
+  /** Committed cursors of all feeds, sorted. */
+  cursors(): Maybe<{ feed: string; cursor: string }[]>;
   /** Series that hold candles, with their counts, sorted. */
   series(): Maybe<{ series: SeriesKey; count: number; lastTs: number }[]>;
-  /** Candles with fromTs ≤ ts < toTs, at most `limit`. */
-  candles(series: SeriesKey, fromTs: number, toTs: number, limit: number): Maybe<CandleBlock>;
-  /** Labels with fromTs ≤ ts < toTs, at most `limit`. */
+  /**
+   * Candles with fromTs ≤ ts < toTs, at most `limit`; with `asOf` as they were after that commit.
+   * Candles that retention gave up are gone at every seq.
+   *
+   * @throws {StoreError} code `gone` when history no longer reaches back to `asOf`.
+   */
+  candles(
+    series: SeriesKey,
+    fromTs: number,
+    toTs: number,
+    limit: number,
+    asOf?: number,
+  ): Maybe<CandleBlock>;
+  /**
+   * Labels with fromTs ≤ ts < toTs, at most `limit`; with `asOf` as they were after that commit.
+   *
+   * @throws {StoreError} code `gone` when history no longer reaches back to `asOf`.
+   */
   labels(
     series: SeriesKey,
     paramHash: string,
     fromTs: number,
     toTs: number,
     limit: number,
+    asOf?: number,
   ): Maybe<StoredLabels>;
-  /** The log after `seq`, oldest first, whole commits, until `limit` rows are passed. */
-  labelsAfter(seq: number, limit: number): Maybe<LoggedLabels[]>;
+  /**
+   * The label log after `seq`, oldest first, whole commits, until `limit` rows are passed. Commits
+   * without labels are left out.
+   *
+   * @throws {StoreError} code `gone` when the log no longer reaches back to `seq`.
+   */
+  labelsAfter(seq: number, limit: number): Maybe<LoggedCommit[]>;
+  /**
+   * Ranges of candles that the commits after `seq` touched, oldest first, whole commits, until
+   * `limit` ranges are passed.
+   *
+   * @throws {StoreError} code `gone` when the log no longer reaches back to `seq`.
+   */
+  touched(seq: number, limit: number): Maybe<Touched[]>;
+  /** Writes or replaces a record; see {@linkcode RECORD_BOUNDS}. */
+  putRecord(kind: string, key: string, json: string): Maybe<WriteResult>;
+  /** Drops a record; one that is not there is no failure. */
+  dropRecord(kind: string, key: string): Maybe<WriteResult>;
+  /** The JSON of one record, or null. */
+  record(kind: string, key: string): Maybe<string | null>;
+  /** All records of a kind, by key. */
+  records(kind: string): Maybe<StoredRecord[]>;
+  /** Keeps dead letters; beyond the bound the oldest are given up. See {@linkcode LETTER_BOUNDS}. */
+  buryLetters(letters: readonly NewLetter[]): Maybe<WriteResult>;
+  /** Letters in the order of their numbers, at most `limit`. */
+  letters(filter: LetterFilter, limit: number): Maybe<Letter[]>;
+  /** Drops letters; says how many. */
+  dropLetters(filter: LetterFilter): Maybe<{ readonly state: "dropped"; count: number } | Refused>;
+  /** How the store is. O(series). */
+  info(): Maybe<StoreInfo>;
+  /**
+   * A consistent copy in a new file, made while the store goes on. Says its size in bytes.
+   *
+   * @throws {StoreError} code `exists` when there is such a file, `unsupported` without a disk.
+   */
+  backup(path: string): Promise<number>;
   /** Lets go of files and connections; the store is not asked anything afterwards. */
   close(): Maybe<void>;
 }

@@ -2,17 +2,39 @@
 
 import { assert, assertEquals, assertGreater, assertThrows } from "@std/assert";
 import { z } from "zod";
-import { describeProtocol, InvalidMessage, type Protocol, Simulator } from "../../src/actor/mod.ts";
+import {
+  child,
+  describeProtocol,
+  InvalidMessage,
+  type Protocol,
+  Simulator,
+} from "../../src/actor/mod.ts";
+import { admin } from "../../actors/admin.ts";
+import { letters } from "../../actors/letters.ts";
 import * as protocols from "../../actors/protocols.ts";
 import { PATHS, wickTree } from "../../actors/tree.ts";
+import { MemoryService } from "../http/service.ts";
 import { ArraySource, walkOf } from "./support.ts";
 
-const { Feed, LabelPool, LabelSink, LabelWorker, Store } = protocols;
-const ALL = [Feed, LabelPool, LabelSink, LabelWorker, Store] as unknown as Protocol[];
+const { Admin, Feed, LabelPool, LabelSink, LabelWorker, Letters, Monitor, Store } = protocols;
+const ALL = [
+  ...[Admin, Feed, LabelPool, LabelSink, LabelWorker, Letters, Monitor, Store],
+] as unknown as Protocol[];
 
 /** A payload that each message takes, with every field that it may have. */
 const PAYLOADS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   "store.cursor": { feed: "feed" },
+  "store.touched": { seq: 0, limit: 10 },
+  "store.putRecord": { kind: "test", key: "a", json: "1" },
+  "store.dropRecord": { kind: "test", key: "a" },
+  "store.record": { kind: "test", key: "a" },
+  "store.records": { kind: "test" },
+  "store.letters": {
+    filter: { id: 1, afterId: 0, path: "/wick/x", type: "x", reason: "crashed" },
+    limit: 10,
+  },
+  "store.dropLetters": { filter: { id: 1 } },
+  "store.backup": { path: "/nowhere/wick.db" },
   "label_pool.compute": {
     series: "EUR_USD:H1",
     fromTs: 0,
@@ -110,17 +132,35 @@ Deno.test("every entry is named and numbered once in its protocol", () => {
 
 /** The running tree, with one actor of each protocol. */
 async function running() {
+  const service = new MemoryService();
+  const tree = wickTree({
+    workers: 1,
+    feeds: [{ name: "feed", source: () => new ArraySource("feed", [[walkOf(1, "A:M1", 9)]]) }],
+    onLabels: () => {},
+    monitor: {},
+    system: { log: null },
+  });
   const simulator = new Simulator({
     seed: 1,
-    system: wickTree({
-      workers: 1,
-      feeds: [{ name: "feed", source: () => new ArraySource("feed", [[walkOf(1, "A:M1", 9)]]) }],
-      onLabels: () => {},
-      system: { log: null },
-    }),
+    system: {
+      ...tree,
+      children: [
+        ...tree.children ?? [],
+        child(letters, {
+          name: "letters",
+          args: (refs) => ({ store: refs.ask(Store, PATHS.store), system: refs.system }),
+        }),
+        child(admin, { name: "admin", args: { port: () => service, options: { port: 0 } } }),
+      ],
+    },
   });
   await simulator.advance(1_000);
+  // The admin's socket opens in the machine's time.
+  while (simulator.system.nodeAt("/wick/admin")?.state !== "running") await simulator.run();
   const paths: Record<string, string> = {
+    [Admin.name]: "admin",
+    [Letters.name]: "letters",
+    [Monitor.name]: "monitor",
     [Store.name]: PATHS.store,
     [LabelWorker.name]: `${PATHS.workers}/worker-0`,
     [LabelPool.name]: PATHS.pool,
@@ -131,9 +171,11 @@ async function running() {
     simulator,
     pathOf: (name: string) => `/wick/${paths[name]}`,
     async [Symbol.asyncDispose]() {
-      const stopped = simulator.system.stop();
-      await simulator.advance(10_000);
+      let isStopped = false;
+      const stopped = simulator.system.stop().finally(() => isStopped = true);
+      while (!isStopped) await simulator.advance(1_000);
       await stopped;
+      await service[Symbol.asyncDispose]();
     },
   };
 }
@@ -169,9 +211,15 @@ Deno.test("every message with a reply answers from outside as it says", async ()
     for (const entry of open(messages)) {
       if (entry.reply === null) continue;
       const path = tree.pathOf(messages.name);
-      const asked = system.askFromOutside(path, entry.type, payloadOf(entry));
+      const asked = system.askFromOutside(path, entry.type, payloadOf(entry))
+        .catch((error) => error as Error);
       await tree.simulator.advance(1_000);
       const reply = await asked;
+      if (entry.type === "backup") {
+        // Of the memory store only: it has no disk to copy.
+        assert(reply instanceof Error && reply.message.includes("Cannot back up"), `${reply}`);
+        continue;
+      }
       const { error } = entry.reply.safeParse(reply);
       assertEquals(error === undefined ? "" : z.prettifyError(error), "", `${path} ${entry.type}`);
     }

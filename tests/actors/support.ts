@@ -18,16 +18,7 @@ import {
   sliceCandles,
 } from "../../src/market/block.ts";
 import { canonicalOf } from "../../src/market/canonical.ts";
-import { MemoryStore } from "../../src/store/memory.ts";
-import type {
-  CommitBatch,
-  CommitResult,
-  LoggedLabels,
-  Store,
-  StoredLabels,
-  Tail,
-  Window,
-} from "../../src/store/port.ts";
+import type { Store } from "../../src/store/port.ts";
 import { assert, assertEquals } from "@std/assert";
 
 /** A source that yields the batches it was given; its cursor is the number of batches read. */
@@ -199,69 +190,6 @@ function assertSameRows(actual: LabelBlock, expected: LabelBlock, series: string
     }
     assert(sameRow(actual, row, expected, row), `label ${row} of ${series} differs`);
   }
-}
-
-/** What a {@linkcode SpyStore} was asked for. */
-export type StoreCall =
-  | { readonly type: "tails"; readonly series: readonly string[]; readonly bars: number }
-  | { readonly type: "window"; readonly series: string; readonly candles: number }
-  | { readonly type: "commit"; readonly batches: readonly CommitBatch[] };
-
-/** A memory store that remembers what it was asked for, and whose commits can be held up. */
-export class SpyStore implements Store {
-  readonly calls: StoreCall[] = [];
-  /** Told of every commit that was made. */
-  onCommit: (seq: number) => void = () => {};
-  /** Decides what becomes of a commit instead of the store; null leaves it to the store. */
-  refuse: () => CommitResult | null = () => null;
-  #gate: PromiseWithResolvers<void> | null = null;
-  constructor(readonly memory: MemoryStore = new MemoryStore()) {}
-
-  get seq(): number {
-    return this.memory.seq;
-  }
-  /** Holds commits up until `release`. */
-  hold(): void {
-    this.#gate ??= Promise.withResolvers();
-  }
-  release(): void {
-    this.#gate?.resolve();
-    this.#gate = null;
-  }
-  async commit(batches: readonly CommitBatch[]): Promise<CommitResult> {
-    this.calls.push({ type: "commit", batches });
-    await this.#gate?.promise;
-    const refused = this.refuse();
-    if (refused !== null) return refused;
-    const result = this.memory.commit(batches);
-    if (result.state === "committed") this.onCommit(result.seq);
-    return result;
-  }
-  tails(series: readonly string[], bars: number): Tail[] {
-    this.calls.push({ type: "tails", series, bars });
-    return this.memory.tails(series, bars);
-  }
-  window(series: string, fromTs: number, toTs: number, around: number): Window {
-    const window = this.memory.window(series, fromTs, toTs, around);
-    this.calls.push({ type: "window", series, candles: window.candles.length });
-    return window;
-  }
-  cursor(feed: string): string | null {
-    return this.memory.cursor(feed);
-  }
-  series() {
-    return this.memory.series();
-  }
-  candles(series: string, fromTs: number, toTs: number, limit: number): CandleBlock {
-    return this.memory.candles(series, fromTs, toTs, limit);
-  }
-  labels(series: string, hash: string, fromTs: number, toTs: number, limit: number): StoredLabels {
-    return this.memory.labels(series, hash, fromTs, toTs, limit);
-  }
-  labelsAfter(seq: number, limit: number): LoggedLabels[] {
-    return this.memory.labelsAfter(seq, limit);
-  }
-  close(): void {}
 }
 
 /** Rows from ≤ i < to of a block, in memory of their own. */

@@ -16,7 +16,8 @@ import { LabelPool, type PublishedLabels, Store } from "../../actors/protocols.t
 import { store } from "../../actors/store.ts";
 import { PATHS, startWick, type WickOptions, wickRefs, wickTree } from "../../actors/tree.ts";
 import { DEFAULT_PARAMS } from "../../src/label/params.ts";
-import { ArraySource, assertStoreHolds, randomStream, SpyStore, walkOf } from "./support.ts";
+import { SpyStore } from "./spy_store.ts";
+import { ArraySource, assertStoreHolds, randomStream, walkOf } from "./support.ts";
 
 const SEED = Number(Deno.env.get("WICK_SEED") ?? Math.floor(Math.random() * 2 ** 31));
 console.log(`tree_test seed ${SEED} (WICK_SEED=${SEED} repeats it)`);
@@ -63,6 +64,7 @@ Deno.test("wickTree() has the paths and strategies of the architecture", async (
     "/wick/core/work one_for_one",
     "/wick/core/work/ingest rest_for_one",
     "/wick/core/work/ingest/workers one_for_one",
+    "/wick/core/work/ingest/workers/live label_worker",
     "/wick/core/work/ingest/workers/worker-0 label_worker",
     "/wick/core/work/ingest/workers/worker-1 label_worker",
     "/wick/core/work/ingest/label_pool label_pool",
@@ -157,6 +159,7 @@ Deno.test("the store's crash restarts what depends on it and nothing else", asyn
     "work",
     "work/ingest",
     "workers",
+    "workers/live",
     "workers/worker-0",
     "workers/worker-1",
     "label_pool",
@@ -174,6 +177,7 @@ Deno.test("a worker's, a feed's or a sink's crash restarts only itself", async (
   for (
     const [path, name] of [
       [`${PATHS.workers}/worker-1`, "workers/worker-1"],
+      [`${PATHS.workers}/live`, "workers/live"],
       [`${PATHS.feeds}/b`, "feeds/b"],
       [`${PATHS.sinks}/on_labels`, "sinks/on_labels"],
     ] as const

@@ -2,7 +2,10 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { ROOT } from "../../scripts/support/root.ts";
-import { HEADER, inFolder, readText, wick } from "./support.ts";
+import { HEADER, inFolder, listed, readText, wick } from "./support.ts";
+import { served } from "./serving.ts";
+
+const THREADS = `${ROOT}actors/threads`;
 
 async function bundle(entry: string, output: string): Promise<string | null> {
   const { success, stderr } = await new Deno.Command(Deno.execPath(), {
@@ -17,8 +20,9 @@ Deno.test("a bundle of mod.ts and its thread entries labels as the source does",
   inFolder(async (folder) => {
     const failures = await Promise.all([
       bundle("mod.ts", `${folder}/wick.js`),
-      bundle("actors/threads/label_file.ts", `${folder}/label_file.js`),
-      bundle("actors/threads/label_worker.ts", `${folder}/label_worker.js`),
+      ...listed(THREADS).map((name) =>
+        bundle(`actors/threads/${name}`, `${folder}/${name.replace(/ts$/, "js")}`)
+      ),
     ]);
     const failure = failures.find((text) => text !== null);
     if (failure?.includes("esbuild") && failure.includes("Download")) {
@@ -48,4 +52,27 @@ Deno.test("a bundle of mod.ts and its thread entries labels as the source does",
     const summary = JSON.parse(demo.out);
     assertEquals([summary.killed, summary.checked.different], ["worker-0", 0]);
     assert(summary.checked.rows > 1_000);
+    await assertServes(folder);
   }));
+
+/** The service of the bundle keeps, in its store's thread, what a run before it was given. */
+async function assertServes(folder: string): Promise<void> {
+  const serving = { folder, main: ["--no-config", `${folder}/wick.js`] };
+  const lines = Array.from({ length: 60 }, (_, i) => {
+    const close = 100 + Math.sin(i);
+    const [high, low] = [close + 1, close - 1];
+    return JSON.stringify({ ts: 60_000 * i, open: close, high, low, close, volume: 1 });
+  });
+  const counts: number[] = [];
+  for (const part of [lines.slice(0, 40), lines.slice(40)]) {
+    await using service = await served(serving);
+    const answer = await service.post("/api/candles?series=A:M1", part);
+    assertEquals((await answer.json()).accepted, part.length);
+    const { rows } = await service.json<{ rows: unknown[] }>("/api/labels?series=A:M1");
+    counts.push(rows.length);
+    assertEquals((await service.get("/docs")).status, 200);
+    assertEquals(await service.end("SIGTERM"), 0, service.text.err);
+  }
+  // ATR is there from the 14th candle on, labels from six candles later.
+  assert(counts[0] !== undefined && counts[1] === counts[0] + 20, String(counts));
+}

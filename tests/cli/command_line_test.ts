@@ -160,6 +160,8 @@ Deno.test("bash completes commands, options, words and files", async () => {
   assertEquals(await bashOffers("label", "--volatility", "y"), ["yang-zhang"]);
   assertEquals(await bashOffers("completions", "z"), ["zsh"]);
   assertEquals(await bashOffers("help", "de"), ["demo"]);
+  assertEquals(await bashOffers("dlq", "re"), ["replay"]);
+  assertEquals(await bashOffers("serve", "--profile", "l"), ["latency"]);
   const { pathname } = new URL("./support.t", import.meta.url);
   assertEquals(await bashOffers("label", pathname), [`${pathname}s`]);
   assertEquals(await bashOffers("check", "--max-gap-ms", ""), [""]);

@@ -29,6 +29,7 @@ export const PARTS: CliParts = {
     entry: new URL("../../actors/threads/label_file.ts", import.meta.url),
   },
   runDemo: null,
+  runServe: null,
 };
 
 /** A world without a terminal that keeps what is written. */
@@ -39,6 +40,11 @@ export function fakeIo(given: Partial<CliIo> = {}): CliIo & { text: { out: strin
     isTerminal: { stdout: false, stderr: false },
     hasColour: { stdout: false, stderr: false },
     columns: () => 80,
+    rows: () => 0,
+    env: () => undefined,
+    envNames: () => [],
+    // In no folder: a wick.json where the tests run must not decide their outcome.
+    readText: (path) => Promise.reject(new Deno.errors.NotFound(path)),
     out: (more) => {
       text.out += more;
       return true;
@@ -55,10 +61,21 @@ export function fakeIo(given: Partial<CliIo> = {}): CliIo & { text: { out: strin
  * Runs the command in this process. Labels that go to standard output go to that of the tests: give
  * `--out`, or use {@linkcode wick}.
  */
-export async function run(words: readonly string[], parts: Partial<CliParts> = {}): Promise<Ran> {
-  const io = fakeIo();
+export async function run(
+  words: readonly string[],
+  parts: Partial<CliParts> = {},
+  given: Partial<CliIo> = {},
+): Promise<Ran> {
+  const io = fakeIo(given);
   const code = await runCommand(words, { ...PARTS, ...parts }, io);
   return { code, ...io.text };
+}
+
+/** An environment of these variables. */
+export function envOf(
+  variables: Readonly<Record<string, string>>,
+): Pick<CliIo, "env" | "envNames"> {
+  return { env: (name) => variables[name], envNames: () => Object.keys(variables) };
 }
 
 /** Arguments of deno that run the command under its permission set. */

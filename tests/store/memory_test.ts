@@ -1,6 +1,7 @@
 /** The memory twin: the conformance suite, and what only it does: forget. */
 
 import { assert, assertEquals, assertLessOrEqual, assertThrows } from "@std/assert";
+import { StoreError } from "../../src/store/error.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 import type { CommitBatch } from "../../src/store/port.ts";
 import { storeConformance } from "./conformance.ts";
@@ -106,7 +107,7 @@ Deno.test("MemoryStore.labelsAfter() keeps the newest rows up to its bound, whol
         store.labelsAfter(seq, 1);
         return true;
       } catch (error) {
-        assert(error instanceof RangeError);
+        assert(error instanceof StoreError && error.code === "gone");
         return false;
       }
     }) as number;
@@ -115,7 +116,7 @@ Deno.test("MemoryStore.labelsAfter() keeps the newest rows up to its bound, whol
     assertLessOrEqual(rows.length, 40);
     assert(rows.length >= Math.min(3 * store.seq, 27), `${rows.length} rows are kept`);
   }
-  assertThrows(() => store.labelsAfter(0, 1), RangeError, "Cannot read labels after seq 0");
+  assertThrows(() => store.labelsAfter(0, 1), StoreError, "Cannot read labels after seq 0");
 });
 
 Deno.test("MemoryStore.commit() refuses series above its bound, all or nothing", () => {
@@ -152,4 +153,22 @@ Deno.test("MemoryStore: rows that ceased go on counting revisions while their ti
   assertEquals(stateOf(store, back(84, 500)), "committed");
   const logged = logRows(store.labelsAfter(seq, Infinity));
   assertEquals(logged.map(({ ts, revision }) => [ts, revision]), [[200, 2], [200, 3], [500, 2]]);
+});
+
+Deno.test("MemoryStore: reads as of a seq whose versions were given up are refused", () => {
+  const store = new MemoryStore({ versionsMax: 10 });
+  store.commit([append(S, 0, 4)]);
+  for (let close = 1; close <= 30; close++) {
+    const now = candles(S, [candle(10, close)]);
+    store.commit([batch(part(S, 4, { replace: { fromTs: 10, toTs: 11, candles: now } }))]);
+  }
+  // Seq 1 to 31, of which each from 2 on superseded the version before it.
+  const { oldestAsOf } = store.info();
+  assertEquals(oldestAsOf, 21);
+  for (let asOf = 0; asOf <= 31; asOf++) {
+    const read = () => [...store.candles(S, 10, 11, 1, asOf).close];
+    if (asOf >= oldestAsOf) assertEquals(read(), [asOf - 1]);
+    else assertEquals(assertThrows(read, StoreError).code, "gone");
+  }
+  assertThrows(() => store.labels(S, HASH, 0, 99, 9, oldestAsOf - 1), StoreError, "at least 21");
 });

@@ -15,9 +15,9 @@ import {
   LabelStatus,
 } from "../../src/market/block.ts";
 import type {
+  BatchOutcome,
   CommitBatch,
-  CommitResult,
-  LoggedLabels,
+  LoggedCommit,
   SeriesCommit,
   Store,
 } from "../../src/store/port.ts";
@@ -105,6 +105,25 @@ export function batch(...series: SeriesCommit[]): CommitBatch {
   return { feed: null, after: null, cursor: null, series };
 }
 
+/** Bounds at which each of a dozen rows goes through tail, chunks and windows. */
+export const TINY_BOUNDS = {
+  directRows: 5,
+  roundBytes: 4_000,
+  stepBytes: 500,
+  chunkRows: 7,
+  windowBars: 4,
+};
+
+/** A path in a folder that goes when the test ends. */
+export async function inFolder(run: (path: string) => void | Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "wick-store-" });
+  try {
+    await run(`${folder}/data/wick.db`);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
 /** One row of the log: what a commit made of a label in the end. */
 export interface LogRow {
   readonly seq: number;
@@ -117,23 +136,24 @@ export interface LogRow {
 }
 
 /** The rows of log entries. A row that one commit wrote twice counts with its last state. */
-export function logRows(entries: readonly LoggedLabels[]): LogRow[] {
+export function logRows(entries: readonly LoggedCommit[]): LogRow[] {
   const rows = new Map<string, LogRow>();
-  for (const { seq, labels: block, revisions, removed } of entries) {
-    const { series, paramHash } = block;
-    for (let i = 0; i < block.length; i++) {
-      const ts = block.ts[i] as number;
-      const key = `${seq} ${series} ${paramHash} ${ts}`;
-      rows.delete(key);
-      rows.set(key, {
-        seq,
-        series,
-        paramHash,
-        ts,
-        revision: revisions[i] as number,
-        removed: removed[i] === 1,
-        values: labelRow(block, i),
-      });
+  for (const { seq, labels: block, revisions, removed, runs } of entries) {
+    for (const { series, paramHash, from, to } of runs) {
+      for (let i = from; i < to; i++) {
+        const ts = block.ts[i] as number;
+        const key = `${seq} ${series} ${paramHash} ${ts}`;
+        rows.delete(key);
+        rows.set(key, {
+          seq,
+          series,
+          paramHash,
+          ts,
+          revision: revisions[i] as number,
+          removed: removed[i] === 1,
+          values: labelRow(block, i),
+        });
+      }
     }
   }
   return [...rows.values()];
@@ -155,15 +175,27 @@ export async function contentsOf(
   const found: Contents = {
     seq: store.seq,
     series: await store.series(),
-    candles: {},
-    labels: {},
+    ...await rowsOf(store, series, paramHashes),
     cursors: {},
     log: sortedLog(logRows(await store.labelsAfter(0, Infinity))),
   };
+  for (const feed of feeds) found.cursors[feed] = await store.cursor(feed);
+  return found;
+}
+
+/** Candles and labels of these series; with `asOf` as they were. */
+export async function rowsOf(
+  store: Store,
+  series: readonly string[],
+  paramHashes: readonly string[],
+  asOf?: number,
+): Promise<Pick<Contents, "candles" | "labels">> {
+  const found: Pick<Contents, "candles" | "labels"> = { candles: {}, labels: {} };
   for (const key of series) {
-    found.candles[key] = candleRows(await store.candles(key, -Infinity, Infinity, Infinity));
+    const block = await store.candles(key, -Infinity, Infinity, Infinity, asOf);
+    found.candles[key] = candleRows(block);
     for (const hash of paramHashes) {
-      const rows = await store.labels(key, hash, -Infinity, Infinity, Infinity);
+      const rows = await store.labels(key, hash, -Infinity, Infinity, Infinity, asOf);
       found.labels[`${key} ${hash}`] = Array.from({ length: rows.labels.length }, (_, i) => ({
         revision: rows.revisions[i] as number,
         seq: rows.seqs[i] as number,
@@ -171,7 +203,6 @@ export async function contentsOf(
       }));
     }
   }
-  for (const feed of feeds) found.cursors[feed] = await store.cursor(feed);
   return found;
 }
 
@@ -213,6 +244,8 @@ function sameValues(a: readonly number[], b: readonly number[], from: number, to
  * that a refused one leaves nothing behind. It never forgets.
  */
 export class SlowStore {
+  /** The state after each commit, by seq. */
+  readonly #history: SlowState[] = [];
   #state: SlowState = {
     seq: 0,
     candles: new Map(),
@@ -221,7 +254,12 @@ export class SlowStore {
     log: [],
   };
 
-  commit(batches: readonly CommitBatch[]): CommitResult {
+  get seq(): number {
+    return this.#state.seq;
+  }
+
+  commit(batches: readonly CommitBatch[]): SlowResult {
+    if (this.#history.length === 0) this.#history.push(this.#state);
     const state: SlowState = {
       ...this.#state,
       seq: this.#state.seq + 1,
@@ -241,15 +279,19 @@ export class SlowStore {
       outcomes.push(outcome);
     }
     this.#state = state;
+    this.#history.push(state);
     return { state: "committed", seq: state.seq, batches: outcomes };
   }
 
+  /** What `contentsOf` finds; with `asOf`, what it would have found then. */
   contents(
     series: readonly string[],
     paramHashes: readonly string[],
     feeds: readonly string[],
+    asOf?: number,
   ): Contents {
-    const { seq, candles, labels, cursors, log } = this.#state;
+    const state = asOf === undefined ? this.#state : this.#history[asOf] ?? this.#state;
+    const { seq, candles, labels, cursors, log } = state;
     const found: Contents = {
       seq,
       series: [],
@@ -293,7 +335,12 @@ function lastOfEach(log: readonly LogRow[]): LogRow[] {
   return [...new Map(log.map((row) => [keyOf(row), row])).values()];
 }
 
-const STALE: CommitResult = { state: "refused", code: "stale", message: "" };
+/** What a commit comes to. */
+export type SlowResult =
+  | { readonly state: "committed"; readonly seq: number; readonly batches: BatchOutcome[] }
+  | { readonly state: "refused"; readonly code: "stale" };
+
+const STALE: SlowResult = { state: "refused", code: "stale" };
 
 function copied<V>(maps: Map<string, Map<number, V>>, copy: (value: V) => V) {
   return new Map(

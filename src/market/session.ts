@@ -9,8 +9,8 @@
  * @module
  */
 
-import { type Granularity, granularityMs } from "../market/granularity.ts";
-import type { CalendarName } from "../market/instrument.ts";
+import { type Granularity, granularityMs } from "./granularity.ts";
+import type { CalendarName } from "./instrument.ts";
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -96,6 +96,28 @@ class WeeklySession implements Session {
       this.#table = isSummer(week) ? this.#summer : this.#winter;
     }
     return this.#table;
+  }
+}
+
+/** A stretch of time in which a market is open, epoch milliseconds UTC, from ≤ t < to. */
+export type OpenStretch = readonly [fromMs: number, toMs: number];
+
+/**
+ * The stretches of calendars that are not always open which begin in the weeks (Sunday 00:00 UTC)
+ * that hold the times from ≤ t ≤ to, ascending. O(weeks).
+ */
+export function* openStretches(
+  calendar: Exclude<CalendarName, "always">,
+  fromTs: number,
+  toTs: number,
+): Generator<OpenStretch> {
+  const lastWeek = Math.floor((toTs - FIRST_SUNDAY_MS) / WEEK_MS);
+  for (let week = Math.floor((fromTs - FIRST_SUNDAY_MS) / WEEK_MS); week <= lastWeek; week++) {
+    const sundayMs = FIRST_SUNDAY_MS + week * WEEK_MS;
+    const behindMs = isSummer(week) ? BEHIND_MS.summer : BEHIND_MS.winter;
+    for (const [from, to] of openIntervals(calendar, behindMs)) {
+      yield [sundayMs + from, sundayMs + to];
+    }
   }
 }
 

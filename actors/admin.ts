@@ -1,0 +1,41 @@
+/**
+ * The admin HTTP as an actor: it listens at its start and closes at its end, streams first. An
+ * address that cannot be listened on fails its init with a message that says why.
+ *
+ * @module
+ */
+
+import { actor, textOf } from "../src/actor/mod.ts";
+import { createAdmin } from "../src/http/app.ts";
+import type { AdminOptions } from "../src/http/options.ts";
+import type { ServicePort } from "../src/http/port.ts";
+import { serveAdmin } from "../src/http/serve.ts";
+import { Admin } from "./protocols.ts";
+
+/** What the admin HTTP serves, and how. */
+export interface AdminArgs {
+  /** Makes the view of the service; called once per incarnation. */
+  readonly port: () => ServicePort;
+  /** Address, tokens, hosts, bounds; the clock and the log are the system's. */
+  readonly options?: Omit<AdminOptions, "clock" | "onError">;
+}
+
+/** See {@linkcode Admin}. */
+export const admin = actor(Admin, async (ctx, { port, options }: AdminArgs) => {
+  const made = createAdmin(port(), {
+    ...options,
+    clock: ctx.clock,
+    onError: (error, method, path) =>
+      ctx.log("error", "a request failed", { method, path, error: textOf(error) }),
+  });
+  const server = await serveAdmin(made);
+  ctx.onStop(() => server.close());
+  ctx.log("info", "listening", { url: server.url });
+  return {
+    status: async () => ({
+      url: server.url,
+      connections: await server.connections(),
+      streams: made.streams.size,
+    }),
+  };
+});

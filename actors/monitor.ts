@@ -1,0 +1,213 @@
+/**
+ * The monitor: looks at every part of the service now and then, takes what actors report, and gives
+ * both as metrics and as the health of the parts.
+ *
+ * It starts first and outlives what it looks at, so it waits for nobody: a look is begun, its answer
+ * comes as a message, and one that fails or takes too long is a finding like any other.
+ *
+ * @module
+ */
+
+import process from "node:process";
+import { actor, textOf } from "../src/actor/mod.ts";
+import { WICK_METRICS } from "../src/monitor/catalogue.ts";
+import type { ProcessFigures } from "../src/monitor/collect_process.ts";
+import { type Finding, healthOf, type PartHealth } from "../src/monitor/finding.ts";
+import { watchLoopLag } from "../src/monitor/loop_lag.ts";
+import type { MetricKind, MetricSpec } from "../src/monitor/metric_spec.ts";
+import { Registry } from "../src/monitor/registry.ts";
+import { applySamples, type Sample } from "../src/monitor/samples.ts";
+import { WindowedHistogram } from "../src/monitor/windowed_histogram.ts";
+import { Monitor } from "./protocols.ts";
+
+/** Looks at one part of the service. */
+export interface MonitorCollector {
+  /** Label of its metrics; for one part, the part's path below the root. */
+  readonly name: string;
+  /** Called at every tick, unless the call before is still under way. */
+  readonly collect: () => Finding | Promise<Finding>;
+}
+
+/** How a monitor is set up. */
+export interface MonitorArgs {
+  /** What it looks at, in the order in which the parts are shown. */
+  readonly collectors: readonly MonitorCollector[];
+  /** Metrics besides {@linkcode WICK_METRICS}. */
+  readonly metrics?: readonly MetricSpec[];
+  /** Time between two looks; default 5 s. */
+  readonly intervalMs?: number;
+  /** Time that a look may take; default 2 s. */
+  readonly timeoutMs?: number;
+  /** Time between two probes of the event loop; default 20 ms, null = none. */
+  readonly lagEveryMs?: number | null;
+}
+
+const INTERVAL_DEFAULT_MS = 5_000;
+const TIMEOUT_DEFAULT_MS = 2_000;
+/** A gauge that was not measured in so many looks is taken out: what it measured is gone. */
+const LOOKS_KEPT = 3;
+const LAG_WINDOW_MS = 60_000;
+/** Metrics named in the log when their samples are refused; the counter goes on. */
+const REFUSED_NAMES_MAX = 64;
+
+/** The last look at a part. */
+interface Look {
+  /** A call is under way, perhaps beyond its time. */
+  isBusy: boolean;
+  startMs: number;
+  /** It succeeded before: while the tree starts, parts that do not answer yet are no news. */
+  isKnown: boolean;
+  /** Null before the first. */
+  state: "ok" | "failed" | null;
+  error: string;
+  parts: readonly PartHealth[];
+}
+
+/** See {@linkcode Monitor}. */
+export const monitor = actor(Monitor, (ctx, args: MonitorArgs) => {
+  const { clock } = ctx;
+  const { intervalMs = INTERVAL_DEFAULT_MS, timeoutMs = TIMEOUT_DEFAULT_MS } = args;
+  const registry = new Registry();
+  for (const spec of [...WICK_METRICS, ...args.metrics ?? []]) registry.register(spec);
+  const looks = new Map(args.collectors.map(({ name }): [string, Look] => [
+    name,
+    { isBusy: false, startMs: 0, isKnown: false, state: null, error: "", parts: [] },
+  ]));
+  const refusedNames = new Set<string>();
+  const lag = new LagWindow(registry);
+  if (args.lagEveryMs !== null) {
+    ctx.onStop(watchLoopLag(clock, (lagMs) => lag.record(lagMs, clock.now()), args.lagEveryMs));
+  }
+
+  const take = (samples: readonly Sample[]) => {
+    const refused = applySamples(registry, samples, clock.now());
+    if (refused.length === 0) return;
+    seriesOf(registry, "wick_monitor_refused_samples_total", "counter").add(refused.length);
+    for (const { name, reason } of refused) {
+      if (refusedNames.has(name) || refusedNames.size >= REFUSED_NAMES_MAX) continue;
+      refusedNames.add(name);
+      ctx.log("warn", "refused a sample", { metric: name, reason });
+    }
+  };
+
+  const begin = ({ name, collect }: MonitorCollector, look: Look) => {
+    if (look.isBusy) return;
+    look.isBusy = true;
+    look.startMs = clock.now();
+    ctx.timer(`late ${name}`, { delayMs: timeoutMs }, "late", { name });
+    Promise.try(collect).then(
+      (finding) => ctx.self.tell("collected", { name, finding, error: null }),
+      (error) => ctx.self.tell("collected", { name, finding: null, error: textOf(error) }),
+    );
+  };
+
+  const settle = (name: string, look: Look, finding: Finding | null, error: string) => {
+    const labels = { collector: name };
+    const failed = finding === null;
+    if (failed && look.state !== "failed") {
+      ctx.log(look.isKnown ? "warn" : "info", "cannot look at a part", { part: name, error });
+    } else if (!failed && look.state === "failed") {
+      ctx.log("info", "can look at a part again", { part: name });
+    }
+    look.isKnown ||= !failed;
+    look.state = failed ? "failed" : "ok";
+    look.error = error;
+    look.parts = finding?.parts ?? [];
+    const seconds = (clock.now() - look.startMs) / 1_000;
+    take([
+      ...finding?.samples ?? [],
+      { name: "wick_monitor_collector_up", labels, value: failed ? 0 : 1 },
+      { name: "wick_monitor_collector_seconds", labels, value: seconds },
+      { name: "wick_monitor_collector_failures_total", labels, add: failed ? 1 : 0 },
+    ]);
+  };
+
+  ctx.timer("tick", { delayMs: 0, everyMs: intervalMs }, "tick", {});
+  return {
+    report: (samples) => take(samples),
+
+    tick: () => {
+      for (const collector of args.collectors) {
+        const look = looks.get(collector.name);
+        if (look !== undefined) begin(collector, look);
+      }
+      const nowMs = clock.now();
+      registry.expire(nowMs - LOOKS_KEPT * intervalMs - timeoutMs);
+      take([
+        ...lag.samples(nowMs),
+        { name: "wick_monitor_series", value: registry.series },
+        { name: "wick_monitor_series_overflow_total", total: registry.overflowed },
+      ]);
+    },
+
+    late: ({ name }) => {
+      const look = looks.get(name);
+      if (look?.isBusy === true) settle(name, look, null, `no answer within ${timeoutMs} ms`);
+    },
+
+    collected: ({ name, finding, error }) => {
+      const look = looks.get(name);
+      if (look === undefined || !look.isBusy) return;
+      look.isBusy = false;
+      ctx.cancelTimer(`late ${name}`);
+      // What comes too late was given up already; the next look is begun at the next tick.
+      if (clock.now() - look.startMs < timeoutMs) settle(name, look, finding, error ?? "");
+    },
+
+    snapshot: () => registry.snapshot(clock.wallNow(), clock.now()),
+
+    health: () => healthOf([...looks].flatMap(([name, look]) => partsOf(name, look))),
+  };
+});
+
+/** What a look says of its part: that it could not be looked at is no good sign. */
+function partsOf(name: string, look: Look): readonly PartHealth[] {
+  if (look.state === "ok") return look.parts;
+  const detail = look.state === null ? { look: "not yet" } : { look: "failed", error: look.error };
+  return [{ name, state: "degraded", detail }];
+}
+
+/** The lag of the event loop, all of it and the last minute. */
+class LagWindow {
+  readonly #all;
+  readonly #recent = new WindowedHistogram({ windowMs: LAG_WINDOW_MS });
+
+  constructor(registry: Registry) {
+    this.#all = seriesOf(registry, "wick_event_loop_lag_seconds", "histogram");
+  }
+
+  record(lagMs: number, nowMs: number): void {
+    this.#all.record(lagMs / 1_000);
+    this.#recent.record(lagMs / 1_000, nowMs);
+  }
+
+  /** None before the first probe. */
+  samples(nowMs: number): Sample[] {
+    const recent = this.#recent.at(nowMs);
+    if (recent.count === 0) return [];
+    return [{ name: "wick_event_loop_lag_p99_seconds", value: recent.percentile(0.99) }];
+  }
+}
+
+/** The series of a metric of ours that has no labels. */
+function seriesOf<K extends MetricKind>(registry: Registry, name: string, kind: K) {
+  const family = registry.familyOf(name, kind);
+  if (family === null) {
+    throw new TypeError(`Cannot measure ${name}: expected a registered ${kind}`);
+  }
+  return family.with({});
+}
+
+/** Memory and processor time of this process. Needs no permission. */
+export function processFigures(): ProcessFigures {
+  const { rss, heapUsed, heapTotal, external } = process.memoryUsage();
+  const { user, system } = process.cpuUsage();
+  return {
+    rssBytes: rss,
+    heapUsedBytes: heapUsed,
+    heapTotalBytes: heapTotal,
+    externalBytes: external,
+    cpuUserSeconds: user / 1e6,
+    cpuSystemSeconds: system / 1e6,
+  };
+}

@@ -1,0 +1,276 @@
+/**
+ * The running service as the admin HTTP sees it: the port of `src/http/port.ts` over the refs of the
+ * tree. Made before the tree, since the admin starts first and outlives what it shows.
+ *
+ * @module
+ */
+
+import type { Ref, System } from "../src/actor/mod.ts";
+import type { DataPort, Gone, ServicePort } from "../src/http/port.ts";
+import { LabelLog } from "../src/http/label_log.ts";
+import { metricsText } from "../src/http/metrics.ts";
+import { systemLetters, systemTree } from "../src/http/system_port.ts";
+import type { Door } from "../src/label/admission.ts";
+import { type LabelParams, paramHash } from "../src/label/params.ts";
+import { InstrumentRegistry } from "../src/market/instrument.ts";
+import { EventHub } from "../src/monitor/event_hub.ts";
+import { unpackLogged } from "../src/store/commit_codec.ts";
+import { storeErrorCode } from "../src/store/error.ts";
+import type { LoggedCommit } from "../src/store/port.ts";
+import { instruments, levels, putInstrument, putLevels } from "../src/store/records.ts";
+import {
+  Admin,
+  Feed,
+  LabelPool,
+  LabelSink,
+  LabelWorker,
+  Letters,
+  Monitor,
+  type PublishedLabels,
+  Store,
+} from "./protocols.ts";
+
+/** What a service is made of. */
+export interface ServiceOptions {
+  /** Name and version of the program. */
+  readonly about: { readonly name: string; readonly version: string };
+  /** The parameters under which labels are stored. */
+  readonly params: LabelParams;
+  /** Where pushes look whether they would be refused. */
+  readonly door: Door;
+  /** The store is in a thread: pages of the log travel as one buffer each. */
+  readonly packed: boolean;
+  /** Epoch ms of the start: ids of events ascend over restarts. */
+  readonly startedAt: number;
+  /** Paths of parts below the root. */
+  readonly paths: { readonly store: string; readonly pool: string };
+  /** Instruments that the program knows before the store is read. */
+  readonly instruments?: InstrumentRegistry;
+}
+
+/** Every protocol of the tree, each once. */
+const PROTOCOLS = [
+  Admin,
+  Feed,
+  LabelPool,
+  LabelSink,
+  LabelWorker,
+  Letters,
+  Monitor,
+  Store,
+];
+/** Writes that lose or take long are asked no longer than this. */
+const ANSWER = { timeoutMs: 60_000 } as const;
+/** Copies take as long as the disk. */
+const BACKUP = { timeoutMs: 3_600_000 } as const;
+/** Label events for watchers: more a second would say no more. */
+const LABELS_EVENT_EVERY_MS = 100;
+
+/** See the module's text. */
+export class Service {
+  /** The label log, which streams wait on. */
+  readonly log: LabelLog;
+  /** Events for watchers. */
+  readonly events: EventHub;
+  /** Instruments, registered over HTTP or by the program. */
+  readonly instruments: InstrumentRegistry;
+  readonly #options: ServiceOptions;
+  #system: System | null = null;
+  #isKnown = false;
+  #labelsSince = 0;
+  #labelsAt = 0;
+
+  /** Answers nothing about the tree before {@linkcode Service.attach}. */
+  constructor(options: ServiceOptions) {
+    this.#options = options;
+    this.instruments = options.instruments ?? new InstrumentRegistry();
+    this.log = new LabelLog((seq, limit) => this.#readLog(seq, limit), 0);
+    this.events = new EventHub({ firstId: Math.max(1, Math.floor(options.startedAt)) * 1_000 });
+  }
+
+  /** The tree exists; called while it starts. */
+  attach(system: System): void {
+    if (this.#system !== null) return;
+    this.#system = system;
+    system.deadLetters.subscribe(({ at, path, type, reason, error }) => {
+      this.events.publish("dead_letter", { path, type, reason, error }, at);
+    });
+  }
+
+  /** The core is up: what the store knows is known from here on. */
+  async begin(): Promise<void> {
+    const store = this.#store;
+    for (const instrument of await instruments(recordsOf(store))) {
+      this.instruments.register(instrument);
+    }
+    this.log.committed(await store.ask("seq", {}, ANSWER));
+    this.#isKnown = true;
+    // What it saw while the tree started is no news any more.
+    this.#monitor.tell("tick", {});
+  }
+
+  /** A commit was published. */
+  published({ seq, atMs, labels }: PublishedLabels): void {
+    this.log.committed(seq);
+    this.#labelsSince += labels.length;
+    if (atMs - this.#labelsAt < LABELS_EVENT_EVERY_MS && atMs >= this.#labelsAt) return;
+    this.events.publish("labels", { seq, rows: this.#labelsSince }, atMs);
+    this.#labelsSince = 0;
+    this.#labelsAt = atMs;
+  }
+
+  /** The view of the admin HTTP. */
+  port(): ServicePort {
+    const system = () => this.#running;
+    return {
+      about: this.#options.about,
+      actors: systemTree(system, PROTOCOLS),
+      letters: systemLetters(system),
+      log: this.log,
+      events: this.events,
+      data: this.#data(),
+      waitingFor: () => this.#waitingFor(),
+      health: () => this.#monitor.ask("health", {}),
+      metrics: async () => metricsText(await this.#monitor.ask("snapshot", {})),
+    };
+  }
+
+  get #running(): System {
+    if (this.#system === null) throw new Error("Cannot look at the tree: it is not there yet");
+    return this.#system;
+  }
+  get #store() {
+    return this.#running.ref(Store, this.#options.paths.store);
+  }
+  get #pool() {
+    return this.#running.ref(LabelPool, this.#options.paths.pool);
+  }
+  get #monitor() {
+    return this.#running.ref(Monitor, "monitor");
+  }
+
+  /** Top parts of the tree that are not up. */
+  #waitingFor(): readonly string[] {
+    if (this.#system === null || !this.#isKnown) return ["core"];
+    const waiting: string[] = [];
+    const look = (node: ReturnType<System["tree"]>) => {
+      if (node.state !== "running") waiting.push(node.path);
+      else node.children.forEach(look);
+    };
+    look(this.#system.tree());
+    return waiting;
+  }
+
+  async #readLog(seq: number, limit: number) {
+    try {
+      return { state: "ok" as const, commits: await this.#logged(seq, limit) };
+    } catch (error) {
+      if (storeErrorCode(error) !== "gone") throw error;
+      const { oldestSeq } = await this.#store.ask("info", {}, ANSWER);
+      return { state: "gone" as const, oldestSeq };
+    }
+  }
+
+  async #logged(seq: number, limit: number): Promise<readonly LoggedCommit[]> {
+    const wanted = { seq, limit };
+    if (!this.#options.packed) return await this.#store.ask("labelsAfter", wanted, ANSWER);
+    return unpackLogged(await this.#store.ask("labelsAfterPacked", wanted, ANSWER));
+  }
+
+  #data(): DataPort {
+    const hash = paramHash(this.#options.params);
+    const records = () => recordsOf(this.#store);
+    return {
+      params: this.#options.params,
+      seq: () => this.#store.ask("seq", {}, ANSWER),
+      series: () => this.#store.ask("series", {}, ANSWER),
+      candles: (query) =>
+        this.#read(query.asOf, async (range) => ({
+          state: "ok" as const,
+          seq: query.asOf ?? this.log.seq(),
+          block: await this.#store.ask("candleBlock", { ...rangeOf(query), ...range }, ANSWER),
+        })),
+      labels: (query) =>
+        this.#read(query.asOf, async (range) => {
+          const seq = query.asOf ?? this.log.seq();
+          const wanted = { ...rangeOf(query), ...range, paramHash: hash };
+          const { labels, revisions, seqs } = await this.#store.ask("labelBlock", wanted, ANSWER);
+          return { state: "ok" as const, seq, block: labels, revisions, seqs };
+        }),
+      compute: async (query) => {
+        const { params, priority } = query;
+        const found = await this.#pool.ask(
+          "computeBlock",
+          { ...rangeOf(query), params, priority },
+          ANSWER,
+        );
+        return found;
+      },
+      ingest: ({ blocks, priority, bulk }) => {
+        const nobody = { feed: null, after: null, cursor: null };
+        return (bulk ? null : this.#options.door.refusal(priority)) ??
+          this.#pool.ask("ingest", { ...nobody, blocks, priority, bulk }, ANSWER);
+      },
+      instruments: () => this.instruments.list(),
+      instrument: (symbol) => this.instruments.get(symbol),
+      putInstrument: async (spec) => {
+        // Checked first: what the registry refuses must not be kept.
+        const instrument = new InstrumentRegistry().register(spec);
+        assertWritten(await putInstrument(records(), instrument));
+        return this.instruments.register(instrument);
+      },
+      levels: (symbol) => levels(records(), symbol),
+      putLevels: async (symbol, given) => assertWritten(await putLevels(records(), symbol, given)),
+      backup: async (file) => {
+        try {
+          const bytes = await this.#store.ask("backup", { path: file }, BACKUP);
+          return { state: "ok", file, bytes };
+        } catch (error) {
+          const code = storeErrorCode(error);
+          if (code === null) throw error;
+          return { state: "failed", code, message: (error as Error).message };
+        }
+      },
+    };
+  }
+
+  /** A read that history may no longer reach. */
+  async #read<T>(
+    asOf: number | null,
+    read: (range: { readonly asOf?: number }) => Promise<T>,
+  ): Promise<T | Gone> {
+    try {
+      return await read(asOf === null ? {} : { asOf });
+    } catch (error) {
+      if (storeErrorCode(error) !== "gone") throw error;
+      const { oldestAsOf } = await this.#store.ask("info", {}, ANSWER);
+      return { state: "gone", oldestSeq: oldestAsOf };
+    }
+  }
+}
+
+function rangeOf(query: {
+  readonly series: string;
+  readonly fromTs: number;
+  readonly toTs: number;
+  readonly limit: number;
+}) {
+  const { series, fromTs, toTs, limit } = query;
+  return { series, fromTs, toTs, limit };
+}
+
+/** The store's records through its ref. */
+function recordsOf(ref: Ref<typeof Store.definition>) {
+  return {
+    putRecord: (kind: string, key: string, json: string) =>
+      ref.ask("putRecord", { kind, key, json }, ANSWER),
+    record: (kind: string, key: string) => ref.ask("record", { kind, key }, ANSWER),
+    records: (kind: string) => ref.ask("records", { kind }, ANSWER),
+  };
+}
+
+function assertWritten(result: { readonly state: string; readonly message?: string }): void {
+  if (result.state !== "written") {
+    throw new Error(result.message ?? "Cannot write to the store");
+  }
+}

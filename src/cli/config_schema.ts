@@ -1,0 +1,201 @@
+/**
+ * Everything that can be set, as one schema: types, bounds and defaults. How a setting is named on
+ * the command line and in the environment stands in `settings.ts`, which values win in `config.ts`.
+ *
+ * @module
+ */
+
+import { z } from "zod";
+import { DEFAULT_PARAMS, HORIZON_MAX, VOLATILITIES } from "../label/params.ts";
+import { GRANULARITIES } from "../market/granularity.ts";
+
+/** Most feeds of one service: each is an actor with buffers of its own, some 10 MB. */
+export const FEEDS_MAX = 64;
+
+/** Longest path or text of a setting, characters: PATH_MAX of Linux. */
+const TEXT_MAX = 4_096;
+
+/** Longest span a setting can name, ms: a timer cannot wait longer without being chained. */
+const SPAN_MAX_MS = 2_147_483_647;
+
+const text = z.string().min(1).max(TEXT_MAX);
+const spanMs = z.int().min(1).max(SPAN_MAX_MS);
+const count = z.int().min(1).max(Number.MAX_SAFE_INTEGER);
+const ratio = z.number().min(0).max(1);
+
+/** Name of a feed: that of its actor, so it stands in paths. */
+const feedName = z.string().regex(/^[a-z0-9][a-z0-9_-]{0,63}$/, {
+  error: "expected 1 to 64 of a-z, 0-9, _ and -",
+});
+
+/** What feeds of every kind have. */
+const feedCommon = {
+  name: feedName,
+  /** 0 to 10; under overload the lowest is refused first. Counts only when `bulk` is false. */
+  priority: z.int().min(0).max(10).default(5),
+  /** Whether the source can wait, as a file can. */
+  bulk: z.boolean().default(true),
+};
+
+/** A source of candles that the service opens. */
+export const feedSchema = z.discriminatedUnion("kind", [
+  z.strictObject({
+    kind: z.literal("file"),
+    ...feedCommon,
+    path: text,
+    /** Series of rows that name none; null: every row names its own. */
+    series: z.string().max(64).nullable().default(null),
+    /** Null: the first character says. */
+    format: z.enum(["csv", "ndjson"]).nullable().default(null),
+    /** Whether to wait for what is written after the file's end. */
+    follow: z.boolean().default(false),
+    /** How many times faster than the candles' own time; null: as fast as possible. */
+    speed: z.number().positive().max(1e9).nullable().default(null),
+  }),
+  z.strictObject({
+    kind: z.literal("synthetic"),
+    ...feedCommon,
+    seed: z.int().min(0).max(2 ** 32 - 1).default(1),
+    /** Rows a second; null: as fast as possible. */
+    ratePerSecond: z.number().positive().max(10_000_000).nullable().default(1_000),
+    /** Empty: the default subscription. */
+    symbols: z.array(z.string().min(1).max(32)).max(10_000).default([]),
+    granularities: z.array(z.enum(GRANULARITIES)).min(1).default(["H1", "H4"]),
+    /** Epoch ms at which it ends; null: never. */
+    endMs: z.int().min(0).nullable().default(null),
+    /** Whether rows are missing, late, repeated, corrected, deleted and bad, as live ones are. */
+    faults: z.boolean().default(true),
+  }),
+]);
+
+/** A feed with all its values. */
+export type FeedConfig = z.output<typeof feedSchema>;
+
+const feeds = z.array(feedSchema).max(FEEDS_MAX).superRefine((list, ctx) => {
+  const seen = new Set<string>();
+  for (const { name } of list) {
+    if (seen.has(name)) {
+      ctx.addIssue({ code: "custom", message: `expected different names: ${name} comes twice` });
+    }
+    seen.add(name);
+  }
+});
+
+/** Level of a log line: also the least that is written. */
+export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
+
+/** Groups of values; see `profiles.ts`. */
+export const PROFILES = ["throughput", "latency", "memory", "conservative"] as const;
+
+const service = {
+  profile: z.enum(PROFILES).nullable().default(null),
+  data: text.default("data"),
+  durability: z.enum(["full", "normal"]).default("full"),
+  host: z.string().min(1).max(255).default("127.0.0.1"),
+  port: z.int().min(0).max(65_535).default(8_003),
+  allowedHosts: z.array(z.string().min(1).max(255)).max(64).default([]),
+  instrumentsFile: text.nullable().default(null),
+  tokenFile: text.nullable().default(null),
+  token: text.nullable().default(null),
+  readTokenFile: text.nullable().default(null),
+  readToken: text.nullable().default(null),
+  workers: z.int().min(1).max(64).nullable().default(null),
+  feeds: feeds.default([]),
+  feedBatchRows: z.int().min(256).max(65_536).default(8_192),
+  admission: z.enum(["delay", "count", "off"]).default("delay"),
+  admissionOnMs: spanMs.default(60),
+  admissionOffMs: spanMs.default(20),
+  admissionHardMs: spanMs.default(80),
+  queueSize: z.int().min(10).max(10_000_000).default(10_000),
+  drainMs: spanMs.default(10_000),
+};
+
+const labels = {
+  labelHorizon: z.int().min(1).max(HORIZON_MAX).default(DEFAULT_PARAMS.horizon),
+  labelUp: z.number().positive().max(1e6).default(DEFAULT_PARAMS.up),
+  labelDown: z.number().positive().max(1e6).default(DEFAULT_PARAMS.down),
+  labelTie: z.enum(["lower", "upper"]).default(DEFAULT_PARAMS.tie),
+  labelVertical: z.enum(["zero", "sign"]).default(DEFAULT_PARAMS.vertical),
+  labelVolatility: z.enum(VOLATILITIES).default(DEFAULT_PARAMS.volatility),
+  labelMaxGapMs: count.default(DEFAULT_PARAMS.maxGapMs),
+};
+
+const retention = {
+  retainCandles: count.nullable().default(null),
+  retainLogRows: count.nullable().default(null),
+  retainDeadLetters: count.default(100_000),
+};
+
+const logs = {
+  logLevel: text.default("info"),
+  logFormat: z.enum(["auto", "text", "json"]).default("auto"),
+  logFile: text.nullable().default(null),
+  logFileBytesMax: z.int().min(1_024).max(10_000_000_000).default(10_000_000),
+  logFileCount: z.int().min(1).max(100).default(5),
+};
+
+const client = {
+  url: z.url({ protocol: /^https?$/, error: "expected a URL of http or https" })
+    .default("http://127.0.0.1:8003"),
+  timeoutMs: spanMs.default(10_000),
+};
+
+const monitoring = {
+  monitorEnabled: z.boolean().default(true),
+  monitorIntervalMs: spanMs.default(5_000),
+  alertCooldownMs: spanMs.default(300_000),
+};
+
+const outside = {
+  redisUrl: z.url({ protocol: /^rediss?$/, error: "expected a URL of redis or rediss" })
+    .nullable().default(null),
+  gcpProjectId: text.nullable().default(null),
+  googleCredentialsFile: text.nullable().default(null),
+};
+
+const cacheAndWarming = {
+  cacheEntriesMax: count.default(50_000),
+  cacheTtlMs: spanMs.default(3_600_000),
+  cacheTtlPriceMs: spanMs.default(300_000),
+  cacheTtlFundamentalsMs: spanMs.default(86_400_000),
+  cacheBatchEnabled: z.boolean().default(true),
+  cacheBatchSize: z.int().min(1).max(100_000).default(50),
+  cacheBatchIntervalMs: spanMs.default(60_000),
+  lowLoadHours: text.default("0,1,2,3,4,5,6"),
+  warmingEnabled: z.boolean().default(true),
+  warmingSchedule: text.default("0,6,12,18"),
+  warmingBatchSize: z.int().min(1).max(100_000).default(50),
+  warmingPopularLimit: z.int().min(1).max(1_000_000).default(100),
+  warmingRatePerMinute: z.number().positive().max(1e6).default(100),
+  warmingMemoryMb: z.number().positive().max(1e6).default(500),
+};
+
+const refresh = {
+  refreshMinChangedEdges: z.int().min(1).max(1_000_000).default(1),
+  refreshClusterThreshold: ratio.default(0.4),
+  refreshImpactThreshold: ratio.default(0.3),
+  refreshScoreDelta: z.number().min(0).max(1e6).default(0.001),
+  refreshClusterSizeMax: z.int().min(1).max(1_000_000).default(5),
+};
+
+/** Schemas of the settings by name. */
+export const CONFIG_SHAPE = {
+  ...service,
+  ...labels,
+  ...retention,
+  ...logs,
+  ...client,
+  ...monitoring,
+  ...outside,
+  ...cacheAndWarming,
+  ...refresh,
+};
+
+/** The schema of the configuration: every setting has a default, and no other key is known. */
+export const configSchema = z.strictObject(CONFIG_SHAPE);
+
+/** All settings with their values. */
+export type WickConfig = z.output<typeof configSchema>;
+
+/** Name of a setting, as `wick.json` spells it. */
+export type SettingName = keyof WickConfig;

@@ -1,0 +1,182 @@
+/**
+ * The settings one by one: what each is, its name in the environment and on the command line, and
+ * whether the program does anything with it yet.
+ *
+ * @module
+ */
+
+import type { OptionSpec } from "./command.ts";
+import {
+  CONFIG_SHAPE,
+  configSchema,
+  PROFILES,
+  type SettingName,
+  type WickConfig,
+} from "./config_schema.ts";
+
+/** How a setting is written where everything is text. */
+export type SettingText = "text" | "number" | "boolean" | "list" | "json";
+
+/** One setting. */
+export interface Setting {
+  /** One line. */
+  readonly about: string;
+  /** How its value is written in the environment. */
+  readonly text: SettingText;
+  /** Its option, without dashes; null where there is none. */
+  readonly flag: string | null;
+  /** How help calls the value of its option. */
+  readonly called?: string;
+  /** Words allowed, for help and completion. */
+  readonly words?: readonly string[];
+  /** Never shown; taken only from the environment or a file that is named. */
+  readonly secret?: true;
+  /** The subsystem it belongs to is not there yet. */
+  readonly later?: true;
+}
+
+const setting = (
+  about: string,
+  kind: SettingText = "text",
+  more: Partial<Omit<Setting, "about" | "text">> = {},
+): Setting => ({ about, text: kind, flag: null, ...more });
+
+const later = (about: string, kind: SettingText): Setting => setting(about, kind, { later: true });
+
+/** Every setting, in the order in which they are shown. */
+export const SETTINGS: Readonly<Record<SettingName, Setting>> = {
+  profile: setting("a group of values at once", "text", { flag: "profile", words: PROFILES }),
+  data: setting("folder of wick.db, or :memory: to keep nothing", "text", {
+    flag: "data",
+    called: "DIR",
+  }),
+  durability: setting(
+    "full: nothing acknowledged is ever lost; normal: faster, a power cut may take the last commits",
+    "text",
+    { flag: "durability", words: ["full", "normal"] },
+  ),
+  host: setting("address to listen on; any but loopback needs tokens", "text", {
+    flag: "host",
+    called: "ADDRESS",
+  }),
+  port: setting("port to listen on, 0 for a free one", "number", { flag: "port", called: "N" }),
+  allowedHosts: setting("further names that requests may call the service by", "list"),
+  instrumentsFile: setting("file of instruments, JSON or CSV"),
+  tokenFile: setting("file that holds the token for acting"),
+  token: setting("token for acting", "text", { secret: true }),
+  readTokenFile: setting("file that holds the token for reading"),
+  readToken: setting("token for reading", "text", { secret: true }),
+  workers: setting("threads that label, as many as cores unless set", "number", {
+    flag: "workers",
+    called: "N",
+  }),
+  feeds: setting("sources of candles", "json", { flag: "feed", called: "FILE|synthetic" }),
+  feedBatchRows: setting("most rows of a feed's batch", "number"),
+  admission: setting(
+    "what new work is refused by: expected delay, count of queued rows, or nothing",
+    "text",
+    { words: ["delay", "count", "off"] },
+  ),
+  admissionOnMs: setting("expected delay at which refusing begins, ms", "number"),
+  admissionOffMs: setting("expected delay at which refusing ends, ms", "number"),
+  admissionHardMs: setting("from this expected delay on only priority 10 is let in, ms", "number"),
+  queueSize: setting(
+    "with admission count: queued rows at which only priority 10 is let in; " +
+      "refusing begins at 8 and ends at 2 tenths of it",
+    "number",
+  ),
+  drainMs: setting("longest time for stopping, ms", "number"),
+  labelHorizon: setting("bars that a path has", "number"),
+  labelUp: setting("upper barrier, in units of volatility", "number"),
+  labelDown: setting("lower barrier, in units of volatility", "number"),
+  labelTie: setting("who wins when one candle touches both", "text"),
+  labelVertical: setting("label when neither was touched: 0 or the sign of the move"),
+  labelVolatility: setting("the unit of barriers"),
+  labelMaxGapMs: setting("a longer hole starts anew, ms", "number"),
+  retainCandles: setting("candles kept per series, all unless set", "number"),
+  retainLogRows: setting("label rows kept for streams and as-of, all unless set", "number"),
+  retainDeadLetters: setting("dead letters kept", "number"),
+  logLevel: setting("least level written, also per actor: info,core/store=debug", "text", {
+    flag: "log-level",
+    called: "LEVELS",
+  }),
+  logFormat: setting("how lines look; auto is text on a terminal and JSON elsewhere", "text", {
+    flag: "log-format",
+    words: ["auto", "text", "json"],
+  }),
+  logFile: setting("file the log goes to instead of standard error", "text", {
+    flag: "log-file",
+    called: "FILE",
+  }),
+  logFileBytesMax: setting("size at which the log file is set aside, bytes", "number"),
+  logFileCount: setting("log files kept, the current one included", "number"),
+  url: setting("address of the running service", "text", { flag: "url", called: "URL" }),
+  timeoutMs: setting("longest wait for the service's answer, ms", "number"),
+  monitorEnabled: setting("whether figures of the parts are collected", "boolean"),
+  monitorIntervalMs: setting("time between two collections, ms", "number"),
+  alertCooldownMs: later("least time between two alerts of one kind, ms", "number"),
+  redisUrl: setting("Redis of several nodes", "text", { secret: true, later: true }),
+  gcpProjectId: later("project of the Firestore feed", "text"),
+  googleCredentialsFile: later("file with the key of the Firestore feed", "text"),
+  cacheEntriesMax: later("entries of the memory cache", "number"),
+  cacheTtlMs: later("life of an entry unless its kind has one, ms", "number"),
+  cacheTtlPriceMs: later("life of a price, ms", "number"),
+  cacheTtlFundamentalsMs: later("life of fundamentals, ms", "number"),
+  cacheBatchEnabled: later("whether loads are grouped into calls", "boolean"),
+  cacheBatchSize: later("keys of one call", "number"),
+  cacheBatchIntervalMs: later("time between two groups, ms", "number"),
+  lowLoadHours: later("hours of low load, UTC", "text"),
+  warmingEnabled: later("whether the cache is warmed ahead of need", "boolean"),
+  warmingSchedule: later("hours of warming, UTC, or a cron expression", "text"),
+  warmingBatchSize: later("keys of one warming step", "number"),
+  warmingPopularLimit: later("most popular keys that are warmed", "number"),
+  warmingRatePerMinute: later("provider calls for warming, a minute", "number"),
+  warmingMemoryMb: later("memory for warmed entries, MB", "number"),
+  refreshMinChangedEdges: later("changed edges before a live refresh", "number"),
+  refreshClusterThreshold: later("correlation that joins a cluster", "number"),
+  refreshImpactThreshold: later("impact at which a cluster is refreshed", "number"),
+  refreshScoreDelta: later("least change of a score that counts", "number"),
+  refreshClusterSizeMax: later("most edges of a cluster that is scored at once", "number"),
+};
+
+/** Names of all settings, in the order of {@linkcode SETTINGS}. */
+export const SETTING_NAMES: readonly SettingName[] = Object.keys(SETTINGS) as SettingName[];
+
+/** Whether the text is the name of a setting. */
+export function isSettingName(name: string): name is SettingName {
+  return Object.hasOwn(CONFIG_SHAPE, name);
+}
+
+/** Every setting's default. */
+export const CONFIG_DEFAULTS: WickConfig = configSchema.parse({});
+
+/** Name of a setting in the environment: `drainMs` is `WICK_DRAIN_MS`. */
+export function environmentName(name: SettingName): string {
+  return `WICK_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
+}
+
+/** The options by which commands take these settings. */
+export function settingOptions(names: readonly SettingName[]): Record<string, OptionSpec> {
+  const options: Record<string, OptionSpec> = {};
+  for (const name of names) {
+    const { flag, about, called, words, text } = SETTINGS[name];
+    if (flag === null) continue;
+    const value = words ?? (text === "number" ? "number" : called === "FILE" ? "file" : "text");
+    const byDefault = CONFIG_DEFAULTS[name];
+    options[flag] = {
+      value,
+      ...(words === undefined ? { called: called ?? "VALUE" } : {}),
+      about,
+      ...(byDefault === null || Array.isArray(byDefault) ? {} : { byDefault: String(byDefault) }),
+    };
+  }
+  return options;
+}
+
+/** The option that names the configuration file. */
+export const CONFIG_OPTION: OptionSpec = {
+  value: "file",
+  called: "FILE",
+  about: "configuration file",
+  byDefault: "wick.json, where there is one",
+};

@@ -1,0 +1,87 @@
+/**
+ * `wick status`: how the service is.
+ *
+ * @module
+ */
+
+import type { z } from "zod";
+import { healthReply } from "../http/schemas.ts";
+import type { Command, CommandCall } from "./command.ts";
+import { Exit, type ExitCode } from "./exit_code.ts";
+import type { CliIo } from "./io.ts";
+import { SERVICE_OPTIONS, withService } from "./service_call.ts";
+import type { ServiceClient } from "./service_client.ts";
+import { textTable } from "./table.ts";
+import { countText, palette } from "./text.ts";
+
+type Health = z.output<typeof healthReply>;
+
+/** The command. */
+export const STATUS: Command = {
+  name: "status",
+  about: "say how the service is",
+  details: ["Exits with 0 when all is well, 1 when a part is not, 69 when nobody answers."],
+  operand: null,
+  options: { json: { about: "as JSON" }, ...SERVICE_OPTIONS },
+  examples: [
+    { line: "wick status", about: "" },
+    { line: "wick status --json | jq .seq", about: "the last commit" },
+  ],
+  run: (call, io) => withService(call, io, (client) => runStatus(call, io, client)),
+};
+
+async function runStatus(
+  { values }: CommandCall,
+  io: CliIo,
+  client: ServiceClient,
+): Promise<ExitCode> {
+  const health = await client.ask("/api/health", healthReply);
+  if (values.flag("json")) io.out(`${JSON.stringify(health)}\n`);
+  else {
+    const rows = health.parts.map(({ name, state, detail }) => [
+      name,
+      stateText(state, io),
+      detailText(detail),
+    ]);
+    io.out(
+      `${healthLine(health, io)}\n${
+        rows.length > 0 ? textTable(["part", "state", ""], rows, io) : ""
+      }`,
+    );
+  }
+  return health.state === "ok" && health.ready ? Exit.ok : Exit.failed;
+}
+
+/** One line: name, version, state, last commit. */
+export function healthLine({ name, version, state, ready, seq }: Health, io: CliIo): string {
+  const how = ready ? stateText(state, io) : palette(io.hasColour.stdout).yellow("starting");
+  return `${name} ${version}  ${how}  ${
+    seq === null ? "no commit known" : `commit ${countText(seq)}`
+  }`;
+}
+
+function stateText(state: Health["state"], io: CliIo): string {
+  const paint = palette(io.hasColour.stdout);
+  return state === "ok" ? state : state === "degraded" ? paint.yellow(state) : paint.red(state);
+}
+
+/** What is known of a part, short enough for a line of a table. */
+function detailText(detail: unknown): string {
+  if (detail === null || detail === undefined) return "";
+  if (typeof detail !== "object" || Array.isArray(detail)) {
+    return typeof detail === "string" ? detail : JSON.stringify(detail);
+  }
+  return Object.entries(detail).map(([name, value]) =>
+    `${name} ${
+      typeof value === "number"
+        ? numberText(value)
+        : typeof value === "string"
+        ? value
+        : JSON.stringify(value)
+    }`
+  ).join(", ");
+}
+
+function numberText(value: number): string {
+  return Number.isInteger(value) ? countText(value) : value.toPrecision(3);
+}

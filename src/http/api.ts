@@ -1,0 +1,292 @@
+/**
+ * The routes of the admin HTTP as data: what each takes, gives, and who may call it. The checks at
+ * the edge, OpenAPI and the typed client are made from this one table.
+ *
+ * Pages answer JSON, or NDJSON (one row a line, `next` in the header `Wick-Next`) when `Accept` says
+ * `application/x-ndjson`. Times are epoch milliseconds UTC; queries take ISO dates too.
+ *
+ * @module
+ */
+
+import type { Hono } from "hono";
+import { z } from "zod";
+import * as shape from "./schemas.ts";
+
+export * from "./schemas.ts";
+
+/** Who may call a route: anybody, whoever may read, or whoever may act. */
+export type Access = "open" | "read" | "act";
+
+/** What a route answers with. */
+export type Answers = "json" | "page" | "stream" | "events" | "text" | "html";
+
+/** One route. */
+export interface RouteSpec {
+  /** One line for people. */
+  readonly about: string;
+  /** Who may call it. */
+  readonly access: Access;
+  /** Parts of the path. */
+  readonly param?: z.ZodObject;
+  /** Query; texts are read as numbers and booleans where the schema has those. */
+  readonly query?: z.ZodObject;
+  /** JSON body. */
+  readonly json?: z.ZodType;
+  /** Takes candles as NDJSON, JSON, plain or gzip. */
+  readonly push?: true;
+  /** What it answers with; default `json`. */
+  readonly answers?: Answers;
+  /** Shape of the answer, of one line of it for streams. */
+  readonly reply?: z.ZodType;
+}
+
+const actorPath = z.strictObject({
+  path: z.string().min(1).max(1_024)
+    .meta({ description: "Path in the tree, as wick/core/store or core/store" }),
+});
+const letterId = z.strictObject({ id: z.string().regex(/^\d{1,16}$/) });
+const oneSymbol = z.strictObject({ symbol: shape.symbol });
+
+/**
+ * The routes, by path and method; `{.+}` takes slashes too.
+ *
+ * @internal
+ */
+export const ROUTES = {
+  "/healthz": {
+    get: { about: "The process lives", access: "open", reply: shape.aliveReply },
+  },
+  "/readyz": {
+    get: {
+      about: "It can serve; 503 while parts are not up",
+      access: "open",
+      reply: shape.readyReply,
+    },
+  },
+  "/metrics": {
+    get: { about: "Metrics in the text format of Prometheus", access: "read", answers: "text" },
+  },
+  "/openapi.json": {
+    get: { about: "This description", access: "read", reply: z.record(z.string(), z.unknown()) },
+  },
+  "/docs": {
+    get: { about: "This description as a page", access: "open", answers: "html" },
+  },
+  "/": {
+    get: { about: "The service at a glance", access: "open", answers: "html" },
+  },
+  "/api/health": {
+    get: { about: "How every part is", access: "read", reply: shape.healthReply },
+  },
+  "/api/events": {
+    get: {
+      about: "Events as they happen, as server-sent events; resumes after Last-Event-ID",
+      access: "read",
+      query: shape.eventsQuery,
+      answers: "events",
+    },
+  },
+  "/api/actors": {
+    get: { about: "The supervision tree", access: "read", reply: shape.treeNode },
+  },
+  "/api/actors/:path{.+}": {
+    get: {
+      about: "One node and what it can be sent",
+      access: "read",
+      param: actorPath,
+      reply: shape.actorReply,
+    },
+  },
+  "/api/actors/:path{.+}/messages": {
+    post: {
+      about: "Sends a message, checked against the protocol of the actor",
+      access: "act",
+      param: actorPath,
+      json: shape.sendBody,
+      reply: shape.sendReply,
+    },
+  },
+  "/api/actors/:path{.+}/restart": {
+    post: {
+      about: "Restarts an actor or supervisor",
+      access: "act",
+      param: actorPath,
+      reply: shape.nodeDone,
+    },
+  },
+  "/api/actors/:path{.+}/stop": {
+    post: {
+      about: "Drains and stops an actor or supervisor for good",
+      access: "act",
+      param: actorPath,
+      reply: shape.nodeDone,
+    },
+  },
+  "/api/dead-letters": {
+    get: {
+      about: "Messages that were not handled, by ascending id",
+      access: "read",
+      query: shape.lettersQuery,
+      reply: shape.lettersReply,
+    },
+    delete: {
+      about: "Forgets dead letters; without a filter all, up to the limit",
+      access: "act",
+      query: shape.lettersAction,
+      reply: shape.lettersDone,
+    },
+  },
+  "/api/dead-letters/replay": {
+    post: {
+      about: "Sends dead letters again, oldest first",
+      access: "act",
+      query: shape.lettersAction,
+      reply: shape.lettersDone,
+    },
+  },
+  "/api/dead-letters/:id": {
+    get: {
+      about: "One dead letter, with its payload",
+      access: "read",
+      param: letterId,
+      reply: shape.deadLetter,
+    },
+    delete: {
+      about: "Forgets one dead letter",
+      access: "act",
+      param: letterId,
+      reply: shape.lettersDone,
+    },
+  },
+  "/api/dead-letters/:id/replay": {
+    post: {
+      about: "Sends one dead letter again",
+      access: "act",
+      param: letterId,
+      reply: shape.lettersDone,
+    },
+  },
+  "/api/labels": {
+    get: {
+      about: "Labels of a range: stored ones, or computed ones for other parameters",
+      access: "read",
+      query: shape.labelsQuery,
+      answers: "page",
+      reply: shape.labelsReply,
+    },
+  },
+  "/api/labels/stream": {
+    get: {
+      about:
+        "Every label and revision once, in order, live; NDJSON, or server-sent events by Accept",
+      access: "read",
+      query: shape.streamQuery,
+      answers: "stream",
+      reply: shape.streamLine,
+    },
+  },
+  "/api/candles": {
+    get: {
+      about: "Candles of a range",
+      access: "read",
+      query: shape.candlesQuery,
+      answers: "page",
+      reply: shape.candlesReply,
+    },
+    post: {
+      about: "Takes candles: NDJSON, or a JSON array or object, plain or gzip",
+      access: "act",
+      query: shape.pushQuery,
+      push: true,
+      reply: shape.pushReply,
+    },
+  },
+  "/api/series": {
+    get: { about: "Series that hold candles", access: "read", reply: shape.seriesReply },
+  },
+  "/api/instruments": {
+    get: {
+      about: "The registered instruments",
+      access: "read",
+      reply: z.strictObject({ instruments: z.array(shape.instrument) }),
+    },
+  },
+  "/api/instruments/:symbol": {
+    get: {
+      about: "One instrument, registered or by default",
+      access: "read",
+      param: oneSymbol,
+      reply: shape.instrument,
+    },
+    put: {
+      about: "Registers or replaces an instrument",
+      access: "act",
+      param: oneSymbol,
+      json: shape.instrumentSpec,
+      reply: shape.instrument,
+    },
+  },
+  "/api/levels": {
+    get: {
+      about: "Support and resistance levels of an instrument",
+      access: "read",
+      query: oneSymbol,
+      reply: shape.levelsReply,
+    },
+    put: {
+      about: "Replaces the levels of an instrument",
+      access: "act",
+      query: oneSymbol,
+      json: shape.levels,
+      reply: shape.levelsReply,
+    },
+  },
+  "/api/backup": {
+    post: {
+      about: "Makes a consistent copy of the store in a new file on the service's machine",
+      access: "act",
+      json: shape.backupBody,
+      reply: shape.backupReply,
+    },
+  },
+} as const satisfies Readonly<Record<string, Readonly<Record<string, RouteSpec>>>>;
+
+/**
+ * The table's type.
+ *
+ * @internal
+ */
+export type Routes = typeof ROUTES;
+
+/** No parameters. */
+type Nothing = Record<never, never>;
+
+/** @internal */
+type InputOf<S, K extends "param" | "query" | "json"> = S extends
+  { readonly [P in K]: infer T extends z.ZodType } ? { [P in K]: z.input<T> } : Nothing;
+
+/** @internal */
+type ReplyOf<S> = S extends { readonly reply: infer T extends z.ZodType } ? z.output<T> : string;
+
+/** @internal */
+type FormatOf<S> = S extends { readonly answers: infer A }
+  ? A extends "json" | "page" ? "json" : "text"
+  : "json";
+
+/** The table as hono's client reads it. */
+export type AdminSchema = {
+  [P in keyof Routes]: {
+    [M in keyof Routes[P] & string as `$${M}`]: {
+      input:
+        & InputOf<Routes[P][M], "param">
+        & InputOf<Routes[P][M], "query">
+        & InputOf<Routes[P][M], "json">;
+      output: ReplyOf<Routes[P][M]>;
+      outputFormat: FormatOf<Routes[P][M]>;
+      status: 200;
+    };
+  };
+};
+
+/** The app's type. */
+export type AdminApp = Hono<Record<never, never>, AdminSchema, "/">;

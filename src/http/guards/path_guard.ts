@@ -1,0 +1,46 @@
+/**
+ * Refuses request targets that mean one thing to a guard and another to a router: dot segments,
+ * empty segments, backslashes, control characters, and encodings of any of them.
+ *
+ * @module
+ */
+
+import type { RequestFacts } from "../facts.ts";
+import { TARGET_CHARS_MAX } from "../limits.ts";
+import { HttpProblem } from "../problem.ts";
+
+/** `%` that begins no byte; `%00`–`%1f`, `%7f`, `%2f`, `%5c`, `%2e`, `%25` in any case. */
+const TRICKS = /%(?![0-9a-f]{2})|%(?:[01][0-9a-f]|7f|2f|5c|2e|25)/i;
+/** What may stand in a path (RFC 3986, 3.3), and what we take besides: `^` of index symbols. */
+const PATH = /^\/[\w\-.~!$&'()*+,;=:@%^/]*$/;
+
+/**
+ * @throws {HttpProblem} 400 `path` or 414 `target_too_long`.
+ */
+export function guardPath({ target }: Pick<RequestFacts, "target">): void {
+  if (target.length > TARGET_CHARS_MAX) {
+    throw new HttpProblem(
+      414,
+      "target_too_long",
+      `Cannot read the request target: expected at most ${TARGET_CHARS_MAX} characters`,
+      { expected: `at most ${TARGET_CHARS_MAX} characters`, found: String(target.length) },
+    );
+  }
+  const path = pathOf(target);
+  const isPlain = PATH.test(path) && !TRICKS.test(path) &&
+    (path === "/" || path.slice(1).split("/").every((part) => !["", ".", ".."].includes(part)));
+  if (isPlain) return;
+  throw new HttpProblem(
+    400,
+    "path",
+    "Cannot read the path: expected plain segments, without dots, blanks or encoded slashes",
+  );
+}
+
+/** The path of a target in origin or absolute form, without its query. */
+export function pathOf(target: string): string {
+  const absolute = /^https?:\/\/[^/?#]*/i.exec(target)?.[0];
+  const rest = absolute === undefined ? target : target.slice(absolute.length) || "/";
+  const end = rest.search(/[?#]/);
+  return end < 0 ? rest : rest.slice(0, end);
+}

@@ -1,0 +1,92 @@
+/**
+ * Every bound of the admin HTTP, each with its unit and its reason.
+ *
+ * @module
+ */
+
+/** Time for a connection to send its headers: far above any honest client's. */
+export const HEADERS_TIMEOUT_MS = 10_000;
+
+/**
+ * Time for a whole request to arrive: a backstop for pushes, which have a limit per chunk; other
+ * bodies are bounded by {@linkcode BODY_TIMEOUT_MS}.
+ */
+export const REQUEST_TIMEOUT_MS = 3_600_000;
+
+/** How often the two above are looked at. */
+export const CONNECTION_CHECK_MS = 1_000;
+
+/** How long an idle connection is kept for its next request. */
+export const KEEP_ALIVE_MS = 15_000;
+
+/** Open connections: an admin port serves people, scrapers and a few feeds, not the public. */
+export const CONNECTIONS_MAX = 512;
+
+/** Bytes of all headers of a request. */
+export const HEADER_BYTES_MAX = 16 * 1024;
+
+/** Characters of a request target. */
+export const TARGET_CHARS_MAX = 8 * 1024;
+
+/** Bytes of a JSON body: messages, instruments. All connections together hold half a gigabyte. */
+export const JSON_BYTES_MAX = 1024 * 1024;
+
+/** Bytes of a list of levels: 100,000 of them at 100 bytes. */
+export const LEVELS_BYTES_MAX = 10 * 1024 * 1024;
+
+/** Brackets in brackets of a JSON body: schemas are a few deep, and parsers recurse. */
+export const JSON_DEPTH_MAX = 32;
+
+/** Time for a JSON body to arrive. */
+export const BODY_TIMEOUT_MS = 10_000;
+
+/** Bytes of one push as sent; a file of 40 million candles. */
+export const PUSH_BYTES_MAX = 4 * 1024 * 1024 * 1024;
+
+/** Bytes of one push unpacked: gzip shrinks candles by four to eight, a bomb by a thousand. */
+export const PUSH_UNPACKED_BYTES_MAX = 16 * 1024 * 1024 * 1024;
+
+/** Bytes of a push as a JSON array, which has to be held whole. */
+export const PUSH_JSON_BYTES_MAX = 16 * 1024 * 1024;
+
+/** Time between two chunks of a push, while the service is ready to read. */
+export const PUSH_IDLE_MS = 15_000;
+
+/** Rows of one batch of a push: 8 ms of labelling, and the grain of its back-pressure. */
+export const PUSH_BATCH_ROWS = 16_384;
+
+/** Batches of one push under way: one is read while another is committed. */
+export const PUSH_BATCHES_UNDER_WAY = 4;
+
+/** Longest that a bulk push waits for room at a time before it is refused after all. */
+export const PUSH_ROOM_WAIT_MS = 30_000;
+
+/** Streams open at a time: each holds a queue of events or a page of the log. */
+export const STREAMS_MAX = 128;
+
+/** Silence on a stream that a heartbeat ends: below the minute that proxies allow. */
+export const HEARTBEAT_MS = 15_000;
+
+/** How long a client of a stream may leave a chunk unread before it is dropped. */
+export const STREAM_STALL_MS = 60_000;
+
+/** Rows that the label stream reads from the log at a time. */
+export const STREAM_READ_ROWS = 2_048;
+
+/** Rows written as one chunk of text: half a millisecond of the event loop. */
+export const TEXT_ROWS = 256;
+
+/** Bytes of a dead letter's payload that a page shows. */
+export const LETTER_PREVIEW_CHARS = 2_048;
+
+/** Bytes of a dead letter's payload that the letter itself shows. */
+export const LETTER_CHARS_MAX = 256 * 1024;
+
+/** Time that open requests have to end when the server closes; an actor has 5 s for all of it. */
+export const CLOSE_GRACE_MS = 3_000;
+
+/** How long a body that nobody wants is read on, so that its sender sees the answer. */
+export const LINGER_MS = 300;
+
+/** Shortest token: 128 bits as text take 22 characters, 32 as hex. */
+export const TOKEN_CHARS_MIN = 16;

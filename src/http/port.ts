@@ -1,0 +1,311 @@
+/**
+ * What the admin HTTP needs of the running service, in plain types: `src/http` knows no actor. The
+ * tree implements it; `system_port.ts` gives the part that any actor system can answer.
+ *
+ * ## Failures
+ * Expected outcomes are results (`gone`, `refused`, `failed`). Whatever else a method rejects with
+ * is answered by kind: the runtime's `AskTimeout` 504, `ActorStopped` and `Overflow` 503,
+ * `InvalidMessage` and `MarketError` 422, anything else 500 without its text.
+ *
+ * @module
+ */
+
+import type { DeadLetter, DeadLetterFilter, DeadReason } from "../actor/dead_letters.ts";
+import type { ProtocolDescription } from "../actor/protocol.ts";
+import type { TellResult } from "../actor/actor.ts";
+import type { TreeNode } from "../actor/tree.ts";
+import type { Level } from "../label/levels.ts";
+import type { LabelParams } from "../label/params.ts";
+import type { CandleBlock, LabelBlock, SeriesKey } from "../market/block.ts";
+import type { Instrument, InstrumentSpec } from "../market/instrument.ts";
+import type { LoggedCommit, Maybe } from "../store/port.ts";
+
+/** The tree and its messages, by absolute path (`/wick/core/store`). */
+export interface TreePort {
+  /** The whole tree. */
+  tree(): TreeNode;
+  /** Every protocol that actors of this program have, living or not, each name once. */
+  protocols(): readonly ProtocolDescription[];
+  /**
+   * Sends a message checked against the protocol of the actor at `path`.
+   *
+   * @throws {InvalidMessage | ActorStopped} for a wrong message, or when no actor lives there.
+   */
+  tell(path: string, type: string, payload: unknown): TellResult;
+  /**
+   * As `tell`, with the reply.
+   *
+   * @throws {InvalidMessage | ActorStopped | AskTimeout | Overflow | ActorFailed} by rejecting.
+   */
+  ask(path: string, type: string, payload: unknown, timeoutMs: number): Promise<unknown>;
+  /** Restarts the actor or supervisor at `path`; false when it is the root or nothing is there. */
+  restart(path: string): boolean;
+  /** Drains and stops the actor or supervisor at `path` for good; false as in `restart`. */
+  stop(path: string): Promise<boolean>;
+}
+
+/** Which dead letters; every given part must match. */
+export interface LetterQuery extends DeadLetterFilter {
+  /** Letters with a higher id. */
+  readonly afterId: number;
+  /** Most of them. */
+  readonly limit: number;
+}
+
+/** Counts over all dead letters. */
+export interface LetterCounts {
+  /** Letters ever, by reason. */
+  readonly counts: Readonly<Record<DeadReason, number>>;
+  /** Letters whose body is kept. */
+  readonly kept: number;
+  /** Bodies given up because of the bounds. */
+  readonly evicted: number;
+}
+
+/** The dead letters. */
+export interface LettersPort {
+  /** Kept letters, by ascending id. */
+  list(query: LetterQuery): Maybe<DeadLetter[]>;
+  /** One kept letter, or null. */
+  get(id: number): Maybe<DeadLetter | null>;
+  /** Sends one letter again and takes it off the list; null when it is not kept. */
+  replay(id: number): Maybe<"accepted" | "refused" | null>;
+  /** Forgets one body; false when it is not kept. */
+  drop(id: number): Maybe<boolean>;
+  /** Counts since the start. */
+  counts(): Maybe<LetterCounts>;
+}
+
+/** History that retention has given up. */
+export interface Gone {
+  /** Tells it from an answer. */
+  readonly state: "gone";
+  /** The oldest seq that can still be answered. */
+  readonly oldestSeq: number;
+}
+
+/** A range of one series. */
+export interface RangeQuery {
+  /** Which series. */
+  readonly series: SeriesKey;
+  /** First open time, inclusive, epoch ms; −Infinity = from the beginning. */
+  readonly fromTs: number;
+  /** End, exclusive; Infinity = to the end. */
+  readonly toTs: number;
+  /** Most rows. */
+  readonly limit: number;
+  /** As it was known after this commit; null = now. */
+  readonly asOf: number | null;
+}
+
+/** Candles as stored. */
+export interface CandlesAnswer {
+  /** Tells it from `gone`. */
+  readonly state: "ok";
+  /** Seq of the last commit in it, or the one asked for. */
+  readonly seq: number;
+  /** Rows in ascending time. */
+  readonly block: CandleBlock;
+}
+
+/** Labels as stored. */
+export interface LabelsAnswer {
+  /** Tells it from `gone`. */
+  readonly state: "ok";
+  /** Seq of the last commit in it, or the one asked for. */
+  readonly seq: number;
+  /** Rows in ascending time. */
+  readonly block: LabelBlock;
+  /** Revision of each row; 0 = first. */
+  readonly revisions: Uint32Array;
+  /** Seq each row was written at. */
+  readonly seqs: Float64Array;
+}
+
+/** A request for labels of other parameters than the stored ones. */
+export interface ComputeQuery extends Omit<RangeQuery, "asOf"> {
+  /** All of them, defaults filled in. */
+  readonly params: LabelParams;
+  /** 0 to 10; 10 is refused last. */
+  readonly priority: number;
+}
+
+/** The service has no room for a request now. */
+export interface NotNow {
+  /** Tells it from an answer. */
+  readonly state: "refused";
+  /**
+   * `overload`: it would wait too long. `room`: as much is under way as may be. `disk_full`, `busy`:
+   * the store cannot write now. `order` is the same to a sender as `room`.
+   */
+  readonly code: string;
+  /** The same in words. */
+  readonly reason: string;
+  /** When to try again. */
+  readonly retryAfterMs: number;
+}
+
+/** Labels computed for one request. */
+export interface ComputedAnswer {
+  /** Tells it from `refused`. */
+  readonly state: "ok";
+  /** Rows in ascending time. */
+  readonly block: LabelBlock;
+  /** Time the labelling took, ms. */
+  readonly tookMs: number;
+  /** Whether it was known already. */
+  readonly cacheHit: boolean;
+}
+
+/** A batch of candles that was pushed. */
+export interface PushedBatch {
+  /** One block per series; the receiver owns the columns. */
+  readonly blocks: readonly CandleBlock[];
+  /** 0 to 10; 10 is refused last. */
+  readonly priority: number;
+  /** The sender can wait: only the bound on rows under way refuses it. */
+  readonly bulk: boolean;
+}
+
+/**
+ * What became of a batch that was pushed. Unless it was committed its columns are as they were, so
+ * that it can be sent again.
+ */
+export type PushOutcome =
+  | {
+    readonly state: "committed";
+    /** Seq of the commit. */
+    readonly seq: number;
+    /** Candles added. */
+    readonly candles: number;
+    /** Candles replaced or taken out. */
+    readonly corrected: number;
+    /** Label rows that are new or were completed. */
+    readonly labels: number;
+    /** Label rows that changed. */
+    readonly revised: number;
+  }
+  | NotNow
+  | { readonly state: "failed"; readonly code: string; readonly message: string };
+
+/** The label log. */
+export interface LabelLogPort {
+  /** Seq of the last commit that was published; commits up to it can be read. */
+  seq(): number;
+  /** Commits after `seq`, whole, oldest first, until `limit` rows are passed. */
+  after(seq: number, limit: number): Maybe<
+    {
+      readonly state: "ok";
+      readonly commits: readonly LoggedCommit[];
+      /** Everything up to this seq is in the answer; at least the last commit's, never above `seq()`. */
+      readonly throughSeq: number;
+    } | Gone
+  >;
+  /** Calls `wake` after each commit from now on, with its seq; returns what ends that. */
+  onCommit(wake: (seq: number) => void): () => void;
+}
+
+/** Candles, labels, and what they are made of. */
+export interface DataPort {
+  /** The parameters under which labels are stored. */
+  readonly params: LabelParams;
+  /** Seq of the last commit. */
+  seq(): Maybe<number>;
+  /** Series that hold candles, sorted. */
+  series(): Maybe<readonly { series: SeriesKey; count: number; lastTs: number }[]>;
+  /** Candles of a range. */
+  candles(query: RangeQuery): Maybe<CandlesAnswer | Gone>;
+  /** Stored labels of a range. */
+  labels(query: RangeQuery): Maybe<LabelsAnswer | Gone>;
+  /** Labels of stored candles under other parameters. */
+  compute(query: ComputeQuery): Maybe<ComputedAnswer | NotNow>;
+  /** Takes candles; answers when they are committed, or are not going to be. */
+  ingest(batch: PushedBatch): Maybe<PushOutcome>;
+  /** The registered instruments. */
+  instruments(): Maybe<readonly Instrument[]>;
+  /** The instrument of a symbol, registered or by default. */
+  instrument(symbol: string): Maybe<Instrument>;
+  /** Registers or replaces one. @throws {MarketError} code `instrument`. */
+  putInstrument(spec: InstrumentSpec): Maybe<Instrument>;
+  /** Levels of an instrument; none when nobody put any. */
+  levels(symbol: string): Maybe<readonly Level[]>;
+  /** Replaces the levels of an instrument. */
+  putLevels(symbol: string, levels: readonly Level[]): Maybe<void>;
+  /** Makes a consistent copy of the store in a new file on the service's machine. */
+  backup(file: string): Maybe<
+    | { readonly state: "ok"; readonly file: string; readonly bytes: number }
+    | { readonly state: "failed"; readonly code: string; readonly message: string }
+  >;
+}
+
+/** One event for whoever watches. */
+export interface ServiceEvent {
+  /** Ascending, without gaps, for the life of the process. */
+  readonly id: number;
+  /** Kind of event: `labels`, `restart`, `dead_letter`, `health`, … */
+  readonly type: string;
+  /** Epoch ms. */
+  readonly at: number;
+  /** What JSON can hold; no secrets. */
+  readonly data: unknown;
+}
+
+/** One watcher's bounded queue of events. */
+export interface EventSubscription {
+  /**
+   * The next event, waiting for one. Null when there will be none: the hub was closed, or the
+   * watcher was too slow and has been given its last event, of type `dropped`.
+   */
+  next(): Promise<ServiceEvent | null>;
+  /** Ends it; a `next` that waits answers null. Idempotent. */
+  close(): void;
+}
+
+/** Where events come from. */
+export interface EventsPort {
+  /**
+   * Events after `afterId` that are still kept, then those to come; null = only those to come. When
+   * some after `afterId` are no longer kept the first event is of type `missed`.
+   */
+  subscribe(afterId: number | null): EventSubscription;
+}
+
+/** How one part of the service is. */
+export interface PartHealth {
+  /** Name of the part, `store` for example. */
+  readonly name: string;
+  /** `degraded`: it works, but not as it should. */
+  readonly state: "ok" | "degraded" | "down";
+  /** What is wrong, or the figures that say how it is; plain JSON, no secrets. */
+  readonly detail: unknown;
+}
+
+/** How the service is. */
+export interface Health {
+  /** The worst of its parts. */
+  readonly state: "ok" | "degraded" | "down";
+  /** All parts. */
+  readonly parts: readonly PartHealth[];
+}
+
+/** Everything that the admin HTTP asks of the service. */
+export interface ServicePort {
+  /** Name and version of the program. */
+  readonly about: { readonly name: string; readonly version: string };
+  /** The tree and its messages. */
+  readonly actors: TreePort;
+  /** The dead letters. */
+  readonly letters: LettersPort;
+  /** Candles and labels. */
+  readonly data: DataPort;
+  /** The label log. */
+  readonly log: LabelLogPort;
+  /** Events for watchers. */
+  readonly events: EventsPort;
+  /** Parts that are not up yet; none = ready. Answers at once. */
+  waitingFor(): readonly string[];
+  /** How every part is. */
+  health(): Maybe<Health>;
+  /** The metrics in the text format of Prometheus, version 0.0.4. */
+  metrics(): Maybe<string>;
+}

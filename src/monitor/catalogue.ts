@@ -1,0 +1,64 @@
+/**
+ * Every metric of the service in one list: what `/metrics` shows and the README's table says.
+ *
+ * @module
+ */
+
+import { FEED_METRICS, POOL_METRICS, STORE_METRICS } from "./collect_ingest.ts";
+import { LETTER_METRICS, PROCESS_METRICS } from "./collect_process.ts";
+import { TREE_METRICS } from "./collect_tree.ts";
+import type { MetricSpec } from "./metric_spec.ts";
+
+/** Metrics of the monitor itself. */
+export const MONITOR_METRICS: readonly MetricSpec[] = [
+  {
+    name: "wick_event_loop_lag_seconds",
+    kind: "histogram",
+    help: "How late timers of the main isolate fire",
+  },
+  {
+    name: "wick_event_loop_lag_p99_seconds",
+    kind: "gauge",
+    help: "99th percentile of the lag over the last minute",
+  },
+  {
+    name: "wick_monitor_collector_up",
+    kind: "gauge",
+    help: "1 when the last look at a part succeeded, else 0",
+    labels: ["collector"],
+  },
+  {
+    name: "wick_monitor_collector_failures_total",
+    kind: "counter",
+    help: "Looks that failed or took too long",
+    labels: ["collector"],
+  },
+  {
+    name: "wick_monitor_collector_seconds",
+    kind: "gauge",
+    help: "How long the last look at a part took",
+    labels: ["collector"],
+  },
+  {
+    name: "wick_monitor_refused_samples_total",
+    kind: "counter",
+    help: "Measurements that named no declared metric, or held no value",
+  },
+  { name: "wick_monitor_series", kind: "gauge", help: "Series of all metrics" },
+  {
+    name: "wick_monitor_series_overflow_total",
+    kind: "counter",
+    help: "Times that a series was asked for beyond a bound",
+  },
+];
+
+/** All of them. */
+export const WICK_METRICS: readonly MetricSpec[] = [
+  ...TREE_METRICS,
+  ...LETTER_METRICS,
+  ...POOL_METRICS,
+  ...FEED_METRICS,
+  ...STORE_METRICS,
+  ...PROCESS_METRICS,
+  ...MONITOR_METRICS,
+];

@@ -1,0 +1,74 @@
+import { guardPath, pathOf } from "../../../src/http/guards/path_guard.ts";
+import { HttpProblem } from "../../../src/http/problem.ts";
+import { assertEquals, assertThrows } from "@std/assert";
+
+const refused = (target: string, code = "path") => {
+  const error = assertThrows(() => guardPath({ target }), HttpProblem);
+  assertEquals(error.code, code, target);
+};
+
+Deno.test("guardPath() lets plain paths through, with and without queries", () => {
+  const plain = [
+    "/",
+    "/api/actors/wick/core/store",
+    "/api/actors/wick/core/store/messages",
+    "/api/instruments/%5EGSPC",
+    "/api/instruments/BRK.B",
+    "/api/labels?series=EUR_USD:H1&from=..%2F..",
+    "http://localhost:8003/api/series",
+    "http://localhost",
+  ];
+  for (const target of plain) guardPath({ target });
+});
+
+Deno.test("guardPath() refuses dot segments, plain and encoded", () => {
+  const dots = [
+    "/../etc/passwd",
+    "/api/../healthz",
+    "/api/./series",
+    "/api/..",
+    "/.",
+    "/%2e%2e/x",
+    "/%2E./x",
+    "/api/%252e%252e/x",
+    "http://localhost/../x",
+    "http://localhost/a/..?q",
+  ];
+  for (const target of dots) refused(target);
+});
+
+Deno.test("guardPath() refuses what a router and a guard may part differently", () => {
+  const parts = [
+    "//evil.example/x",
+    "/api//series",
+    "/api/actors/wick%2fcore",
+    "/api/actors/wick%5Ccore",
+    "/api\\..\\x",
+    "/a%00b",
+    "/a%0d%0ab",
+    "/a%7f",
+    "/a%zz",
+    "/a%2",
+    "/a b",
+    "/a\u00e9",
+    "/a\tb",
+    "/a<script>",
+    "*",
+    "",
+    "api",
+    "ftp://localhost/x",
+    "/x;\u0000",
+  ];
+  for (const target of parts) refused(target);
+});
+
+Deno.test("guardPath() refuses targets beyond its bound", () => {
+  refused(`/${"a".repeat(9_000)}`, "target_too_long");
+});
+
+Deno.test("pathOf() takes the path of a target in either form", () => {
+  assertEquals(pathOf("/a/b?c=/d"), "/a/b");
+  assertEquals(pathOf("http://host:1/a?b"), "/a");
+  assertEquals(pathOf("HTTPS://host"), "/");
+  assertEquals(pathOf("/a#b"), "/a");
+});

@@ -1,0 +1,209 @@
+import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
+import { seededRandom } from "../../src/actor/clock.ts";
+import { METRICS_CONTENT_TYPE, metricsText } from "../../src/http/metrics.ts";
+import { WICK_METRICS } from "../../src/monitor/catalogue.ts";
+import { Registry } from "../../src/monitor/registry.ts";
+import type { LabelValues, MetricsSnapshot } from "../../src/monitor/snapshot.ts";
+import { seedOf } from "../actor/seed.ts";
+
+const SEED = seedOf("metrics_test");
+
+interface Parsed {
+  readonly types: Map<string, string>;
+  readonly helps: Map<string, string>;
+  /** Value by name and labels, the labels sorted by name. */
+  readonly values: Map<string, number>;
+}
+
+const keyOf = (name: string, labels: LabelValues) =>
+  JSON.stringify([name, Object.entries(labels).sort(([a], [b]) => a < b ? -1 : 1)]);
+
+/**
+ * Reads the text format 0.0.4 by its description: a line is a comment, empty, or a sample of a
+ * name, labels in braces with \\, \" and \n escaped, and a number. Strict: anything else throws.
+ */
+function parseExposition(text: string): Parsed {
+  const parsed: Parsed = { types: new Map(), helps: new Map(), values: new Map() };
+  assert(text.endsWith("\n"));
+  for (const line of text.split("\n")) {
+    if (line === "") continue;
+    const comment = /^# (HELP|TYPE) ([a-zA-Z_:][\w:]*) (.*)$/.exec(line);
+    if (comment !== null) {
+      const [, what, name = "", rest = ""] = comment;
+      const table = what === "HELP" ? parsed.helps : parsed.types;
+      assert(!table.has(name), `twice: ${line}`);
+      table.set(name, rest);
+      continue;
+    }
+    const { key, value } = parseSample(line);
+    assert(!parsed.values.has(key), `twice: ${line}`);
+    parsed.values.set(key, value);
+  }
+  return parsed;
+}
+
+function parseSample(line: string): { key: string; value: number } {
+  const name = /^[a-zA-Z_:][\w:]*/.exec(line)?.[0] ?? "";
+  let at = name.length;
+  const labels: Record<string, string> = {};
+  if (line[at] === "{") {
+    at++;
+    while (line[at] !== "}") {
+      const label = /^[a-zA-Z_]\w*(?==")/.exec(line.slice(at))?.[0];
+      assert(label !== undefined, line);
+      at += label.length + 2;
+      let value = "";
+      while (line[at] !== '"') {
+        assert(at < line.length, line);
+        if (line[at] !== "\\") value += line[at++];
+        else {
+          value += { "\\": "\\", '"': '"', n: "\n" }[line[at + 1] ?? ""] ?? "?";
+          at += 2;
+        }
+      }
+      labels[label] = value;
+      at++;
+      if (line[at] === ",") at++;
+    }
+    at++;
+  }
+  const number = /^ ([+-]?Inf|NaN|[-+.\deE]+)$/.exec(line.slice(at))?.[1];
+  assert(name !== "" && number !== undefined, line);
+  return { key: keyOf(name, labels), value: Number(number.replace("Inf", "Infinity")) };
+}
+
+/** What the text must say of a snapshot, worked out without prom-client. */
+function expectedValues({ families }: MetricsSnapshot): Map<string, number> {
+  const values = new Map<string, number>();
+  for (const family of families) {
+    if (family.kind !== "histogram") {
+      for (const { labels, value } of family.series) values.set(keyOf(family.name, labels), value);
+      continue;
+    }
+    for (const { labels, count, sum, buckets } of family.series) {
+      for (const { le, count } of buckets) {
+        values.set(keyOf(`${family.name}_bucket`, { ...labels, le: String(le) }), count);
+      }
+      values.set(keyOf(`${family.name}_bucket`, { ...labels, le: "+Inf" }), count);
+      values.set(keyOf(`${family.name}_sum`, labels), sum);
+      values.set(keyOf(`${family.name}_count`, labels), count);
+    }
+  }
+  return values;
+}
+
+Deno.test("metricsText() says every value of a snapshot, and no other", async () => {
+  const random = seededRandom(SEED);
+  const registry = new Registry();
+  const rows = registry.register({
+    name: "wick_rows_total",
+    kind: "counter",
+    help: "Rows taken in",
+    labels: ["feed", "state"],
+  });
+  const depth = registry.register({ name: "wick_depth", kind: "gauge", help: "Depth" });
+  const wait = registry.register({
+    name: "wick_wait_seconds",
+    kind: "histogram",
+    help: "Wait",
+    labels: ["actor"],
+  });
+  for (let i = 0; i < 200; i++) {
+    const pick = () => `v${Math.floor(random.next() * 5)}`;
+    rows.with({ feed: pick(), state: pick() }).add(random.next() * 10 ** (random.next() * 18));
+    wait.with({ actor: pick() }).record(0.01 / (1 - random.next()));
+  }
+  depth.with({}).set(-1.5e-7);
+  const snapshot = registry.snapshot(0, 0);
+  const { types, helps, values } = parseExposition(await metricsText(snapshot));
+  assertEquals(values, expectedValues(snapshot));
+  assertEquals(Object.fromEntries(types), {
+    wick_rows_total: "counter",
+    wick_depth: "gauge",
+    wick_wait_seconds: "histogram",
+  });
+  assertEquals(helps.get("wick_rows_total"), "Rows taken in");
+});
+
+Deno.test("metricsText() writes cumulative buckets that end in the count", async () => {
+  const registry = new Registry();
+  const wait = registry.register({
+    name: "wick_wait_seconds",
+    kind: "histogram",
+    help: "Wait",
+    edges: [0.1, 1],
+  }).with({});
+  for (const seconds of [0.05, 0.06, 0.5, 7]) wait.record(seconds);
+  assertEquals(
+    await metricsText(registry.snapshot(0, 0)),
+    [
+      "# HELP wick_wait_seconds Wait",
+      "# TYPE wick_wait_seconds histogram",
+      'wick_wait_seconds_bucket{le="0.1"} 2',
+      'wick_wait_seconds_bucket{le="1"} 3',
+      'wick_wait_seconds_bucket{le="+Inf"} 4',
+      "wick_wait_seconds_sum 7.61",
+      "wick_wait_seconds_count 4",
+      "",
+    ].join("\n"),
+  );
+});
+
+Deno.test("metricsText() escapes whatever a label holds", async () => {
+  const registry = new Registry();
+  const rows = registry.register({
+    name: "wick_rows_total",
+    kind: "counter",
+    help: "A back\\slash and\na line",
+    labels: ["feed"],
+  });
+  const feeds = ['"', "\\", "\n", '\\"', "a\\nb", "}{", "a,b=c", "ü€😀", '"} 1\nwick_evil 1'];
+  feeds.forEach((feed, i) => rows.with({ feed }).add(i));
+  const snapshot = registry.snapshot(0, 0);
+  const { values, helps } = parseExposition(await metricsText(snapshot));
+  assertEquals(values, expectedValues(snapshot));
+  assertEquals(helps.get("wick_rows_total"), "A back\\\\slash and\\na line");
+});
+
+Deno.test("metricsText() leaves out metrics without series, and shows none of prom-client's", async () => {
+  const registry = new Registry();
+  for (const spec of WICK_METRICS) registry.register(spec);
+  assertEquals((await metricsText(registry.snapshot(0, 0))).trim(), "");
+  registry.familyOf("wick_store_seq", "gauge")?.with({}).set(1);
+  const { types } = parseExposition(await metricsText(registry.snapshot(0, 0)));
+  assertEquals([...types.keys()], ["wick_store_seq"]);
+});
+
+Deno.test("metricsText() can be written again and again, each time of its own snapshot", async () => {
+  const registry = new Registry();
+  const depth = registry.register({ name: "wick_depth", kind: "gauge", help: "Depth" }).with({});
+  const first = registry.snapshot(0, 0);
+  depth.set(2);
+  const texts = await Promise.all([first, registry.snapshot(0, 0)].map(metricsText));
+  assertEquals(texts.map((text) => [...parseExposition(text).values.values()]), [[0], [2]]);
+});
+
+Deno.test("METRICS_CONTENT_TYPE is that of the text format", () => {
+  assertEquals(METRICS_CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8");
+});
+
+Deno.test("metricsText() of a large tree stays under 64 KB", async () => {
+  const registry = new Registry();
+  for (const spec of WICK_METRICS) registry.register(spec);
+  // 32 actors with paths as long as ours are, 8 feeds, every other label with what it may have.
+  const valuesOf = (label: string): string[] =>
+    label === "actor" || label === "supervisor" || label === "collector"
+      ? Array.from({ length: label === "actor" ? 32 : 16 }, (_, i) => `core/work/ingest/part-${i}`)
+      : Array.from({ length: label === "feed" ? 8 : 5 }, (_, i) => `${label}-${i}`);
+  for (const { name, labels: [label] = [] } of WICK_METRICS) {
+    const values = label === undefined ? [""] : valuesOf(label);
+    for (const value of values) {
+      const series = registry.family(name)?.with(label === undefined ? {} : { [label]: value });
+      if (series !== undefined && "record" in series) series.record(0.0123456789);
+      else series?.add(1_234_567.891);
+    }
+  }
+  const text = await metricsText(registry.snapshot(0, 0));
+  assertLess(new TextEncoder().encode(text).length, 64 * 1024);
+  assertGreater(parseExposition(text).values.size, 600);
+});
