@@ -42,6 +42,9 @@
  * @module
  */
 
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { labelFile } from "./actors/label_file.ts";
 import { PATHS, startWick, type Wick } from "./actors/tree.ts";
 import config from "./deno.json" with { type: "json" };
@@ -90,7 +93,11 @@ export * from "./src/label/rows.ts";
 
 export * from "./src/feed/file_source.ts";
 export * from "./src/feed/port.ts";
+export * from "./src/feed/instrument_file.ts";
+export * from "./src/feed/replay.ts";
+export * from "./src/feed/status.ts";
 export * from "./src/feed/synthetic.ts";
+export * from "./src/market/holes.ts";
 
 export { MemoryStore, type MemoryStoreOptions } from "./src/store/memory.ts";
 export { StoreError, type StoreErrorCode } from "./src/store/error.ts";
@@ -142,12 +149,18 @@ export {
   wickTree,
 } from "./actors/tree.ts";
 
-/** The tree as the demo sees it. */
+/** The tree as the demo sees it: everything that `wick serve` runs, in a folder of its own. */
 const startDemoTree: StartDemoTree = async (source, log) => {
-  const wick = await startWick({ feeds: [{ name: "synthetic", source }], system: { log } });
+  const folder = await mkdtemp(join(tmpdir(), "wick-demo-"));
+  const wick = await startWick({
+    store: { kind: "sqlite", options: { path: join(folder, "wick.db") } },
+    feeds: [{ name: "synthetic", source }],
+    admin: { about: { name: "wick", version: config.version }, options: { port: 0 } },
+    system: { log },
+  });
+  const { url } = await wick.admin.ask("status", {});
   const { system, store, pool } = wick;
   const feed = wick.feed("synthetic");
-  const worker = `${PATHS.workers}/worker-0`;
   const restartsOf = (node: TreeNode): number =>
     (node.supervisor?.restarts ?? 0) +
     node.children.reduce((sum, part) => sum + restartsOf(part), 0);
@@ -156,6 +169,7 @@ const startDemoTree: StartDemoTree = async (source, log) => {
     if (error !== null) gaveUp = error instanceof Error ? error : new Error(String(error));
   });
   const tree: DemoTree = {
+    url,
     gaveUp: () => gaveUp,
     pool: () => pool.ask("status", {}),
     feed: () => feed.ask("status", {}),
@@ -165,12 +179,18 @@ const startDemoTree: StartDemoTree = async (source, log) => {
       return (await store.ask("labelBlock", { series, paramHash, ...range })).labels;
     },
     killWorker: () => {
-      const node = system.nodeAt(`${system.root.path}/${worker}`);
+      const path = `${system.root.path}/${PATHS.workers}`;
+      const node = system.nodeAt(`${path}/worker-0`);
       if (node instanceof ThreadNode) node.kill();
-      return "worker-0";
+      // What comes in small batches is labelled here, and has to fail too.
+      system.restart(`${path}/live`);
+      return "every label worker";
     },
     restarts: () => restartsOf(system.tree()),
-    stop: () => system.stop(),
+    stop: async () => {
+      await system.stop();
+      await rm(folder, { recursive: true, force: true });
+    },
   };
   return tree;
 };

@@ -871,7 +871,7 @@ class Pool {
 
   status() {
     return {
-      workers: this.#outboxes.length,
+      workers: this.#args.workers.length,
       series: this.#series.size,
       queuedBatches: this.#underWay,
       queuedRows: this.#rows,

@@ -496,7 +496,7 @@ export const Feed = protocol("feed", {
     payload: nothing,
     reply: z.null(),
   },
-  resume: { about: "Goes on reading", payload: nothing },
+  resume: { about: "Goes on reading; a feed that waits tries at once", payload: nothing },
   ended: {
     about: "Replies when the source has ended and all is committed",
     payload: nothing,

@@ -27,6 +27,8 @@ import { countOf, countText } from "./text.ts";
 
 /** What the demo asks of a running tree. */
 export interface DemoTree {
+  /** Where the admin HTTP answers. */
+  readonly url: string;
   pool(): Promise<{
     readonly candles: number;
     readonly labels: number;
@@ -85,6 +87,7 @@ export async function runDemoTree(
   );
   const lines: Lines = { above: (text) => io.err(text) };
   const tree = await start(sourceOf, logTo(lines));
+  io.err(`look at it: ${tree.url}\n`);
   try {
     const killed = await watch(tree, options, io, startMs, lines);
     const failure = tree.gaveUp();

@@ -1,31 +1,15 @@
 /** The label pool, its workers and the store, in the simulator. */
 
 import { assert, assertEquals, assertGreater, assertLessOrEqual } from "@std/assert";
-import {
-  child,
-  type Payload,
-  Simulator,
-  type SystemOptions,
-  type TellRef,
-} from "../../src/actor/mod.ts";
+import { Simulator, type TellRef } from "../../src/actor/mod.ts";
 import { rowObject } from "../../src/label/row_object.ts";
 import { DEFAULT_PARAMS, type LabelParams, paramHash } from "../../src/label/params.ts";
 import { type CandleBlock, CandleBuilder, LabelStatus } from "../../src/market/block.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
-import { labelPool } from "../../actors/label_pool.ts";
-import { labelWorker } from "../../actors/label_worker.ts";
-import {
-  type Ingest,
-  type IngestReply,
-  LabelPool,
-  LabelSink,
-  LabelWorker,
-  type PublishedLabels,
-  Store,
-} from "../../actors/protocols.ts";
-import { store } from "../../actors/store.ts";
+import { LabelPool, LabelSink, type PublishedLabels } from "../../actors/protocols.ts";
 import { PATHS, wickRefs, wickTree } from "../../actors/tree.ts";
 import { labelRow } from "../store/support.ts";
+import { PoolRig as Rig, SEED } from "./pool_rig.ts";
 import { SpyStore } from "./spy_store.ts";
 import {
   ArraySource,
@@ -37,115 +21,10 @@ import {
   walkOf,
 } from "./support.ts";
 
-const SEED = Number(Deno.env.get("WICK_SEED") ?? Math.floor(Math.random() * 2 ** 31));
-console.log(`label_pool_test seed ${SEED} (WICK_SEED=${SEED} repeats it)`);
-
 const S = "EUR_USD:M1";
 const HASH = paramHash(DEFAULT_PARAMS);
 /** Columns of a label row before those that the fixed horizon decides. */
 const BARRIER_COLUMNS = 15;
-
-interface RigOptions {
-  readonly params?: LabelParams;
-  readonly workers?: number;
-  readonly seriesMax?: number;
-  readonly sink?: TellRef<typeof LabelSink.definition>;
-  /** How many ms a message is held up on its way. */
-  readonly holdUp?: (path: string, type: string) => number;
-}
-
-/** A pool with its store and workers, and no feeds. */
-class Rig {
-  readonly simulator: Simulator;
-  readonly pool;
-  constructor(readonly store: SpyStore, readonly options: RigOptions = {}) {
-    const onTheWay = options.holdUp ?? (() => 0);
-    this.simulator = new Simulator({
-      seed: SEED,
-      system: tree(this.store, options),
-      faults: { beforeInit() {}, beforeHandle() {}, onTheWay },
-    });
-    this.pool = this.simulator.system.ref(LabelPool, "pool");
-  }
-
-  ingest(blocks: readonly CandleBlock[], how: Partial<Ingest> = {}): Promise<IngestReply> {
-    return this.pool.ask("ingest", {
-      feed: null,
-      after: null,
-      cursor: null,
-      blocks: blocks.map((block) => rowsOf(block, 0)),
-      priority: 5,
-      bulk: true,
-      ...how,
-    }, { timeoutMs: 600_000 });
-  }
-
-  /** Runs what can run without time passing, then awaits. */
-  async run<T>(promise: Promise<T>): Promise<T> {
-    let settled = false;
-    const done = promise.finally(() => settled = true);
-    done.catch(() => {});
-    for (let i = 0; i < 100 && !settled; i++) await this.simulator.run();
-    assert(settled, "it waits for something that does not come");
-    return await done;
-  }
-
-  async commit(blocks: readonly CandleBlock[], how: Partial<Ingest> = {}) {
-    const reply = await this.run(this.ingest(blocks, how));
-    assert(reply.state === "committed", JSON.stringify(reply));
-    return reply;
-  }
-
-  async code(blocks: readonly CandleBlock[], how: Partial<Ingest> = {}): Promise<string> {
-    const reply = await this.run(this.ingest(blocks, how));
-    return reply.state === "committed" ? reply.state : reply.code;
-  }
-
-  compute(request: Partial<Payload<typeof LabelPool.definition, "compute">>) {
-    return this.run(this.pool.ask("compute", {
-      series: S,
-      fromTs: -8.64e15,
-      toTs: 8.64e15,
-      params: {},
-      priority: 5,
-      limit: 10_000,
-      ...request,
-    }));
-  }
-
-  async [Symbol.asyncDispose]() {
-    this.store.release();
-    await this.run(this.simulator.system.stop());
-  }
-}
-
-function tree(backend: SpyStore, options: RigOptions): SystemOptions {
-  const params = options.params ?? DEFAULT_PARAMS;
-  const names = Array.from({ length: options.workers ?? 2 }, (_, i) => `worker-${i}`);
-  const { seriesMax } = options;
-  return {
-    log: null,
-    intensity: 1_000,
-    children: [
-      child(store, { name: "store", args: { kind: "open", backend } }),
-      ...names.map((name) =>
-        child(labelWorker, {
-          name,
-          args: { params, ...(seriesMax === undefined ? {} : { seriesMax }) },
-        })
-      ),
-      child(labelPool, {
-        name: "pool",
-        args: (refs) => ({
-          store: refs.ask(Store, "store"),
-          workers: names.map((name) => refs.ask(LabelWorker, name)),
-          params,
-          ...(options.sink === undefined ? {} : { sinks: [options.sink] }),
-        }),
-      }),
-    ],
-  };
-}
 
 /** A sink that hands what it is told to a function, at once. */
 function sinkOf(onLabels: (published: PublishedLabels) => void) {

@@ -16,7 +16,7 @@ async function bundle(entry: string, output: string): Promise<string | null> {
   return success ? null : new TextDecoder().decode(stderr);
 }
 
-Deno.test("a bundle of mod.ts and its thread entries labels as the source does", () =>
+Deno.test("a bundle of mod.ts and its thread entries labels as the source does, and serves", () =>
   inFolder(async (folder) => {
     const failures = await Promise.all([
       bundle("mod.ts", `${folder}/wick.js`),
@@ -70,9 +70,11 @@ async function assertServes(folder: string): Promise<void> {
     assertEquals((await answer.json()).accepted, part.length);
     const { rows } = await service.json<{ rows: unknown[] }>("/api/labels?series=A:M1");
     counts.push(rows.length);
-    assertEquals((await service.get("/docs")).status, 200);
+    // The pages are in the bundle, too.
+    const docs = await service.get("/docs");
+    assertEquals([docs.status, (await docs.text()).includes("<html")], [200, true]);
     assertEquals(await service.end("SIGTERM"), 0, service.text.err);
   }
-  // ATR is there from the 14th candle on, labels from six candles later.
+  // Each candle more makes the label of one more final.
   assert(counts[0] !== undefined && counts[1] === counts[0] + 20, String(counts));
 }
