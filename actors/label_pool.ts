@@ -127,6 +127,8 @@ const MOVE_AFTER_PARTS = 8;
 const SECOND_REQUEST_ROWS = 256;
 /** Batches of one commit. */
 const COMMIT_BATCHES_MAX = 1_024;
+/** Rows above which no further batch joins a commit: packing so many takes some 3 ms. */
+const COMMIT_ROWS_MAX = 8_192;
 /** Series the pool knows the state of; more are a setting away, and 20,000 cost 3 MB. */
 const SERIES_MAX = 100_000;
 /** A worker or the store that does not answer within this is taken for lost. */
@@ -706,10 +708,12 @@ class Pool {
   #advance(): void {
     if (this.#committing !== null) return;
     const ready: Batch[] = [];
-    while (ready.length < COMMIT_BATCHES_MAX) {
+    let rows = 0;
+    while (ready.length < COMMIT_BATCHES_MAX && rows < COMMIT_ROWS_MAX) {
       const batch = this.#batches[ready.length];
       if (batch === undefined || batch.left > 0) break;
       ready.push(batch);
+      rows += batch.rows;
     }
     const head = this.#batches[0];
     if (ready.length === 0) {
@@ -769,10 +773,13 @@ class Pool {
     this.flush();
   }
 
-  /** What the store wrote to the label log, as it did: revisions and rows that ceased included. */
+  /**
+   * What the store wrote to the label log, as it did: revisions and rows that ceased included. A
+   * commit that wrote nothing to it is told of too: what is read then has its seq.
+   */
   #publish({ seq, atMs, logged }: Committed): void {
     const sinks = this.#args.sinks ?? [];
-    if (sinks.length === 0 || logged.runs.length === 0) return;
+    if (sinks.length === 0) return;
     const { labels, runs, revisions, removed } = logged;
     const published: PublishedLabels = { seq, atMs, labels, runs, revisions, removed };
     for (const sink of sinks) sink.tell("labels", published);

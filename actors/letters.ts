@@ -20,6 +20,10 @@ export interface LettersArgs {
 const WRITE_EVERY_MS = 1_000;
 /** Letters that wait for a write; a flood beyond them is counted only. */
 const WAITING_MAX = 1_000;
+/** Stopping does not wait longer for the last write. */
+const WRITE = { timeoutMs: 2_000 } as const;
+/** Accounted bytes above which JSON is certainly above its bound, whatever it holds. */
+const PAYLOAD_BYTES_MAX = 4 * LETTER_BOUNDS.payloadChars;
 
 /** See {@linkcode Letters}. */
 export const letters = actor(Letters, (ctx, { store, system }: LettersArgs) => {
@@ -31,21 +35,26 @@ export const letters = actor(Letters, (ctx, { store, system }: LettersArgs) => {
     if (waiting.length >= WAITING_MAX) left++;
     else waiting.push(newLetter(letter));
   };
-  ctx.onStop(system.deadLetters.subscribe(take));
+  const write = async () => {
+    if (waiting.length === 0) return;
+    const batch = waiting;
+    waiting = [];
+    const result = await store.ask("buryLetters", { letters: batch }, WRITE)
+      .catch((error) => ({ state: "refused" as const, message: textOf(error) }));
+    if (result.state === "written") written += batch.length;
+    else {
+      left += batch.length;
+      ctx.log("warn", "dead letters could not be kept", { reason: result.message });
+    }
+  };
+  const unsubscribe = system.deadLetters.subscribe(take);
+  ctx.onStop(() => {
+    unsubscribe();
+    return write();
+  });
   ctx.timer("write", { delayMs: WRITE_EVERY_MS, everyMs: WRITE_EVERY_MS }, "write", {});
   return {
-    write: async () => {
-      if (waiting.length === 0) return;
-      const batch = waiting;
-      waiting = [];
-      const result = await store.ask("buryLetters", { letters: batch })
-        .catch((error) => ({ state: "refused" as const, message: textOf(error) }));
-      if (result.state === "written") written += batch.length;
-      else {
-        left += batch.length;
-        ctx.log("warn", "dead letters could not be kept", { reason: result.message });
-      }
-    },
+    write,
     status: () => ({ written, left, waiting: waiting.length }),
   };
 });
@@ -57,7 +66,7 @@ function newLetter(letter: DeadLetter): NewLetter {
     type: letter.type,
     reason: letter.reason,
     error: letter.error,
-    payload: jsonOf(letter.payload),
+    payload: letter.bytes > PAYLOAD_BYTES_MAX ? null : jsonOf(letter.payload),
   };
 }
 

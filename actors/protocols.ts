@@ -310,7 +310,10 @@ export const LabelWorker = protocol("label_worker", {
 
 // ---- label pool -----------------------------------------------------------------------------------
 
-/** Labels of one commit, published after it: what the store wrote to its log, seqs ascending. */
+/**
+ * Labels of one commit, published after it: what the store wrote to its log, seqs ascending. None
+ * when it wrote nothing to it.
+ */
 export type PublishedLabels = LoggedCommit;
 
 /** Answer to a batch of candles. */

@@ -21,6 +21,8 @@ import { instruments, levels, putInstrument, putLevels } from "../src/store/reco
 import {
   Admin,
   Feed,
+  type Ingest,
+  type IngestReply,
   LabelPool,
   LabelSink,
   LabelWorker,
@@ -61,6 +63,8 @@ const PROTOCOLS = [
 ];
 /** Writes that lose or take long are asked no longer than this. */
 const ANSWER = { timeoutMs: 60_000 } as const;
+/** A push moves nobody's cursor. */
+const NOBODY = { feed: null, after: null, cursor: null } as const;
 /** Copies take as long as the disk. */
 const BACKUP = { timeoutMs: 3_600_000 } as const;
 /** Label events for watchers: more a second would say no more. */
@@ -113,6 +117,7 @@ export class Service {
   published({ seq, atMs, labels }: PublishedLabels): void {
     this.log.committed(seq);
     this.#labelsSince += labels.length;
+    if (this.#labelsSince === 0) return;
     if (atMs - this.#labelsAt < LABELS_EVENT_EVERY_MS && atMs >= this.#labelsAt) return;
     this.events.publish("labels", { seq, rows: this.#labelsSince }, atMs);
     this.#labelsSince = 0;
@@ -207,9 +212,8 @@ export class Service {
         return found;
       },
       ingest: ({ blocks, priority, bulk }) => {
-        const nobody = { feed: null, after: null, cursor: null };
-        return (bulk ? null : this.#options.door.refusal(priority)) ??
-          this.#pool.ask("ingest", { ...nobody, blocks, priority, bulk }, ANSWER);
+        const refusal = bulk ? null : this.#options.door.refusal(priority);
+        return refusal ?? this.#ingest({ ...NOBODY, blocks, priority, bulk });
       },
       instruments: () => this.instruments.list(),
       instrument: (symbol) => this.instruments.get(symbol),
@@ -232,6 +236,14 @@ export class Service {
         }
       },
     };
+  }
+
+  async #ingest(batch: Ingest): Promise<IngestReply> {
+    const outcome = await this.#pool.ask("ingest", batch, ANSWER);
+    // Whoever is told of a commit may ask for what comes after it, which the sinks, told after it,
+    // may not have heard of yet.
+    if (outcome.state === "committed") this.log.committed(outcome.seq);
+    return outcome;
   }
 
   /** A read that history may no longer reach. */

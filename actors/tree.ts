@@ -99,7 +99,7 @@ export interface WickOptions {
   readonly feeds?: readonly FeedSpec[];
   /** Called with the labels of every commit, after it, in the order of commits. */
   readonly onLabels?: (published: PublishedLabels) => void;
-  /** Actors that are told the same; see `LabelSink`. */
+  /** Actors that are told of every commit, also of those without labels; see `LabelSink`. */
   readonly sinks?: readonly ChildSpec[];
   /** What looks at all of it; default: nothing does. */
   readonly monitor?: MonitorSettings | null;
@@ -154,7 +154,12 @@ export function wickTree(options: TreeOptions = {}): SystemOptions {
   assertEnoughBars(options.store, params);
   const sinks = [...options.sinks ?? []];
   if (options.onLabels !== undefined) {
-    const args = { onLabels: options.onLabels };
+    const { onLabels } = options;
+    const args = {
+      onLabels: (published: PublishedLabels) => {
+        if (published.labels.length > 0) onLabels(published);
+      },
+    };
     sinks.push(child(labelSink, { name: "on_labels", args }));
   }
   const { service = null } = options;

@@ -82,7 +82,9 @@ async function ingests(): Promise<void> {
   figures.note(
     `p50 ${middle(({ inside }) => inside.lag.p50Ms)} ms, ` +
       `max ${middle(({ inside }) => inside.lag.maxMs)} ms; ` +
-      `resident memory at most ${middle(({ inside }) => inside.rssPeakMb)} MB`,
+      `resident memory at most ${middle(({ inside }) => inside.rssPeakMb)} MB, ` +
+      `${middle(({ load, inside }) => 1e6 * inside.cpuSeconds / load.candles)} s of processor ` +
+      "time a million candles",
   );
 }
 

@@ -6,6 +6,7 @@
  * @module
  */
 
+import process from "node:process";
 import { rssMb, RssPeak } from "../labels/rss.ts";
 import { LagProbe, type LagReport } from "./lag_probe.ts";
 
@@ -16,6 +17,8 @@ export interface InsideReport {
   readonly rssPeakMb: number;
   /** Resident memory at the end, MB. */
   readonly rssMb: number;
+  /** Time on all cores, of all threads, s. */
+  readonly cpuSeconds: number;
 }
 
 /** Far less than the program takes to be ready. */
@@ -23,16 +26,20 @@ const BEGIN_AFTER_MS = 20;
 
 let probe = new LagProbe();
 let peak = new RssPeak();
+let cpu = process.cpuUsage();
 end();
 
 function end(): InsideReport {
-  return { lag: probe.stop(), rssPeakMb: peak.stop(), rssMb: rssMb() };
+  const { user, system } = process.cpuUsage(cpu);
+  const cpuSeconds = (user + system) / 1e6;
+  return { lag: probe.stop(), rssPeakMb: peak.stop(), rssMb: rssMb(), cpuSeconds };
 }
 
 function answer(word: string): InsideReport | { readonly watching: true } {
   if (word === "report") return end();
   probe = new LagProbe();
   peak = new RssPeak();
+  cpu = process.cpuUsage();
   return { watching: true };
 }
 

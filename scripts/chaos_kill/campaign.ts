@@ -167,7 +167,11 @@ class Campaign {
     const plan = isRandom ? null : this.#plan(kill - Math.floor(kill / RANDOM_EVERY));
     const service = new Service(this.#setup, plan);
     this.#service = service;
-    const limit = setTimeout(() => service.kill(), KILL_LIMIT_MS);
+    let standing: string | null = null;
+    const limit = setTimeout(async () => {
+      standing = await standingOf(service);
+      service.kill();
+    }, KILL_LIMIT_MS);
     if (isRandom) await this.#killAnywhere(service);
     else await this.#serves(service).catch(() => {});
     const status = await service.over;
@@ -178,7 +182,7 @@ class Campaign {
     if (status.signal !== "SIGKILL" || service.killedIn !== (plan?.phase ?? null)) {
       throw new Error(
         `Cannot kill in ${plan?.phase ?? "a random moment"}: the service ended with ` +
-          `${status.signal ?? status.code}\n${service.said}`,
+          `${status.signal ?? status.code}${standing ?? ""}\n${service.said}`,
       );
     }
     return plan?.phase ?? "anywhere";
@@ -335,4 +339,18 @@ function foldDifferences(log: readonly SeenRow[], dump: string): readonly string
   const folded = [...last].filter(([, revision]) => revision !== null);
   const lines = (entries: [string, string | null][]) => entries.map((e) => e.join(" ")).sort();
   return differencesOf("the label log, folded", lines([...held]), lines(folded));
+}
+
+/** What a service that does not come to its phase says about itself. */
+async function standingOf(service: Service): Promise<string> {
+  try {
+    const { admin, front } = await within(service.addresses, "its addresses");
+    const [feed, health] = await Promise.all([
+      textOf(`${front}/feed`),
+      textOf(`${admin}/api/health`),
+    ]);
+    return ` after ${KILL_LIMIT_MS} ms\nfeed: ${feed}\nhealth: ${health}`;
+  } catch (error) {
+    return ` after ${KILL_LIMIT_MS} ms, without a word: ${error}`;
+  }
 }

@@ -4,8 +4,8 @@
  *
  * Rows are written into objects that are used again and again, a few hundred at a time, which
  * `JSON.stringify` then writes as one: its path for plain objects is half as dear as putting the
- * text together in script (measured, V8 15: 0.85 µs a row against 1.3), and the objects cost
- * nothing.
+ * text together in script (measured, V8 15: 0.85 µs a row against 1.3; writing the shortest digits
+ * of doubles as bytes in script: 0.89), and the objects cost nothing.
  *
  * @module
  */

@@ -183,6 +183,27 @@ Deno.test("a series that is to move waits until nothing of it is under way", asy
   await assertStoreHolds(backend, [[block]], DEFAULT_PARAMS);
 });
 
+Deno.test("labels that wait for their commit stay as they are while more are made", async () => {
+  const backend = new SpyStore();
+  await using rig = new PoolRig(backend, { live: true });
+  const blocks = Array.from({ length: 40 }, (_, i) => walkOf(SEED + i, `S${i}:M1`, 150));
+  for (const block of blocks) await rig.commit([rowsOf(block, 0, 50)]);
+  backend.hold();
+  const replies: Promise<IngestReply>[] = [];
+  for (const from of [50, 100]) {
+    for (const block of blocks) {
+      replies.push(rig.ingest([rowsOf(block, from, from + 50)]));
+      await rig.simulator.run();
+    }
+  }
+  // All labelled, and far more rows than a block of the worker's has.
+  assertEquals(await rig.labelled(), { live: 6_000, threads: 0 });
+  backend.release();
+  const states = (await rig.run(Promise.all(replies))).map(({ state }) => state);
+  assertEquals(states, replies.map(() => "committed"));
+  await assertStoreHolds(backend, [blocks], DEFAULT_PARAMS);
+});
+
 // ---- moves in the middle of work ------------------------------------------------------------------
 
 Deno.test("series move while batches and corrections come, and nothing is lost or doubled", async () => {

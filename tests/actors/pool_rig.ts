@@ -57,7 +57,7 @@ export class PoolRig {
   }
 
   ingest(blocks: readonly CandleBlock[], how: Partial<Ingest> = {}): Promise<IngestReply> {
-    return this.pool.ask("ingest", {
+    const reply = this.pool.ask("ingest", {
       feed: null,
       after: null,
       cursor: null,
@@ -66,6 +66,9 @@ export class PoolRig {
       bulk: true,
       ...how,
     }, { timeoutMs: 600_000 });
+    // One that nobody waits for any more must not hide why.
+    reply.catch(() => {});
+    return reply;
   }
 
   /** Runs what can run without time passing, then awaits. */
