@@ -440,10 +440,13 @@ onEach("health and metrics say how every part is", async (kept) => {
       .reduce((sum, [, value]) => sum + value, 0);
   // What is looked at now and then is there after the next look.
   let text = await tree.port.metrics();
-  while (metric(text, "wick_store_candles") === 0) {
+  const reported = () =>
+    metric(text, "wick_store_candles") > 0 && metric(text, "wick_ingest_commit_seconds_count") > 0;
+  while (!reported()) {
     await new Promise((resolve) => setTimeout(resolve, 20));
     text = await tree.port.metrics();
   }
+  assertEquals(metric(text, "wick_ingest_commit_seconds_count"), 1);
   assertEquals(metric(text, "wick_store_candles"), 200);
   const { types, helps, values } = parseExposition(text);
   assertGreater(values.size, 20);

@@ -232,3 +232,55 @@ Deno.test("serve answers its own commands: status, tree, tail, backup", () =>
     assert(linesOf(text).some((line) => /^wick_\w+(\{.*\})? \d/.test(line)), text.slice(0, 500));
     assertEquals(await service.end("SIGTERM"), 0);
   }));
+
+Deno.test("serve knows the instruments of its file, and keeps those that are put over HTTP", () =>
+  inFolder(async (folder) => {
+    await Deno.writeTextFile(
+      `${folder}/instruments.csv`,
+      "symbol,asset_class,sector,price_digits\nACME,equity,tools,2\n",
+    );
+    const config = { instrumentsFile: `${folder}/instruments.csv`, labelHorizon: 12 };
+    await Deno.writeTextFile(`${folder}/wick.json`, JSON.stringify(config));
+    const words = ["--config", `${folder}/wick.json`];
+    const sectors = async (service: Serving) => {
+      type Listed = { instruments: { symbol: string; sector: string | null }[] };
+      const { instruments } = await service.json<Listed>("/api/instruments");
+      return Object.fromEntries(instruments.map(({ symbol, sector }) => [symbol, sector]));
+    };
+    const put = (service: Serving, symbol: string, sector: string) =>
+      fetch(`${service.url}/api/instruments/${symbol}`, {
+        method: "PUT",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ sector }),
+      }).then(async (answer) => assertEquals(answer.status, 200, await answer.text()));
+    {
+      await using service = await served({ folder, words });
+      assertMatch(service.text.err, /settings from .*wick\.json/);
+      assertEquals(await sectors(service), { ACME: "tools" });
+      await put(service, "OTHER", "toys");
+      await push(service, 0, 100);
+      const expected = expectedRows(100, { ...DEFAULT_PARAMS, horizon: 12 });
+      assertEquals(await labelsOf(service), expected);
+      assertEquals(await service.end("SIGTERM"), 0);
+    }
+    await using service = await served({ folder, words });
+    assertEquals(await sectors(service), { ACME: "tools", OTHER: "toys" });
+    assertEquals(await service.end("SIGTERM"), 0);
+    await Deno.writeTextFile(`${folder}/instruments.csv`, "symbol,asset_class\nACME,nonsense\n");
+    await using wrong = serve({ folder, words });
+    assertEquals(await wrong.code(), 2);
+    assertMatch(wrong.text.err, /^wick serve: .*instruments\.csv.*asset/im);
+  }));
+
+Deno.test("a stream may begin at any commit that a push was answered with", () =>
+  inFolder(async (folder) => {
+    await using service = await served({ folder });
+    for (let at = 0; at < 60; at += 5) {
+      // The first of these commits have no label yet.
+      const { commit } = await push(service, at, at + 5);
+      const answer = await service.get(`/api/labels/stream?after=${commit.seq}`);
+      assertEquals(answer.status, 200);
+      await answer.body?.cancel();
+    }
+    assertEquals(await service.end("SIGTERM"), 0);
+  }));

@@ -107,3 +107,38 @@ Deno.test("candlesToNdjson() writes what ndjsonReader() reads back bit for bit",
     assertEquals(reader.take(), [block]);
   }
 });
+
+const NUMBERS = ["0", "1", "2.5", "0.5", "1e3", "1E-2", "-1", "-0", "9007199254740993", "0.1", "10"]
+  .concat(["01", "1.", ".5", "+1", "1e", "0x1", "1_0", "", "00.5", "1.5.2", "NaN", "123456.789"]);
+const NAMES = [`"A:D"`, `"A\\u003aD"`, `"A"`, `"A:D`, `"é:D"`, "7", `""`, `"A:D" `];
+
+/** A line that is plain but for a few places, if any. */
+function nearlyPlain(random: () => number): string {
+  const one = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T;
+  const odd = <T>(usual: T, list: readonly T[]): T => random() < 0.06 ? one(list) : usual;
+  const keys = ["ts", "open", "high", "low", "close", "volume"];
+  const usual = ["1577836800000", "2", "3.25", "1.5", "2.5", "900"];
+  const members = keys.map((key, i) => `"${odd(key, keys)}":${odd(usual[i] ?? "", NUMBERS)}`);
+  if (random() < 0.5) members.push(`"series":${odd(`"B:M1"`, NAMES)}`);
+  const text = `${odd("{", ["", " {", "{ ", "{{"])}${members.join(odd(",", [", ", ",,", ";"]))}`;
+  return `${text}${odd("}", ["", "} ", "}}", ",}"])}${odd("", ["\r"])}`;
+}
+
+Deno.test("ndjsonReader() reads a line the same, plain or by JSON.parse", () => {
+  const random = seededRandom("plain or not");
+  let accepted = 0;
+  for (let round = 0; round < 3_000; round++) {
+    const line = nearlyPlain(random);
+    const plain = read(`${GOOD}\n${line}\n`);
+    // A blank before the first key is never plain, and says the same in JSON.
+    const other = read(`${GOOD}\n${line.replace(/^( *)\{/, "$1{ ")}\n`);
+    const told = ({ rows, counts, rejections }: ReturnType<typeof read>) => ({
+      rows,
+      counts,
+      why: rejections.map(({ line, reason, message }) => ({ line, reason, message })),
+    });
+    assertEquals(told(plain), told(other), line);
+    accepted += plain.counts.accepted - 1;
+  }
+  assertStrictEquals(accepted > 300 && accepted < 2_700, true);
+});
