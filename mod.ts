@@ -48,7 +48,7 @@ import { join } from "node:path";
 import { labelFile } from "./actors/label_file.ts";
 import { PATHS, startWick, type Wick } from "./actors/tree.ts";
 import config from "./deno.json" with { type: "json" };
-import { systemRandom } from "./src/actor/clock.ts";
+import { pause, systemRandom } from "./src/actor/clock.ts";
 import { threadEntry } from "./src/actor/thread_url.ts";
 import { ThreadNode } from "./src/actor/thread_node.ts";
 import { type DemoTree, runDemoTree, type StartDemoTree } from "./src/cli/demo_run.ts";
@@ -59,7 +59,7 @@ import { Exit } from "./src/cli/exit_code.ts";
 import { type CliParts, type Drained, type RunServe, ServeError } from "./src/cli/parts.ts";
 import { admissionOf, labelParamsOf, sourceOf } from "./src/cli/serve_feeds.ts";
 import type { StoreArgs } from "./actors/store.ts";
-import { textOf, type TreeNode } from "./src/actor/mod.ts";
+import { causesOf, textOf, type TreeNode } from "./src/actor/mod.ts";
 import { readInstruments } from "./src/feed/instrument_file.ts";
 import { InstrumentRegistry } from "./src/market/instrument.ts";
 import { storeErrorCode } from "./src/store/error.ts";
@@ -165,9 +165,7 @@ const startDemoTree: StartDemoTree = async (source, log) => {
     (node.supervisor?.restarts ?? 0) +
     node.children.reduce((sum, part) => sum + restartsOf(part), 0);
   let gaveUp: Error | null = null;
-  void system.done.then((error) => {
-    if (error !== null) gaveUp = error instanceof Error ? error : new Error(String(error));
-  });
+  void doneOf(wick).then((error) => gaveUp = error);
   const tree: DemoTree = {
     url,
     gaveUp: () => gaveUp,
@@ -223,19 +221,6 @@ function serveError(error: unknown): ServeError {
   return new ServeError(message, isTaken ? Exit.tryAgain : Exit.failed, { cause: error });
 }
 
-/** An error and what caused it, outermost first. */
-function causesOf(error: unknown): Error[] {
-  const causes: Error[] = [];
-  for (let found = error; found instanceof Error && causes.length < CAUSES_MAX;) {
-    causes.push(found);
-    found = found.cause;
-  }
-  return causes;
-}
-
-/** Causes that are looked through: parts of the tree lie four deep. */
-const CAUSES_MAX = 8;
-
 const runServe: RunServe = async (config, log, io) => {
   const instruments = config.instrumentsFile === null
     ? new InstrumentRegistry()
@@ -271,20 +256,21 @@ const runServe: RunServe = async (config, log, io) => {
   const { url } = await wick.admin.ask("status", {});
   const feeds = config.feeds.map(({ name }) => wick.feed(name));
   let committed = 0;
-  const look = async () => {
-    const status = await wick.pool.ask("status", {});
-    committed = status.candles;
-    return status;
+  /** Batches under way; none when nobody can say. */
+  const look = async (): Promise<number> => {
+    const status = await wick.pool.ask("status", {}).catch(() => null);
+    committed = status?.candles ?? committed;
+    return status?.queuedBatches ?? 0;
   };
   const drain = async (): Promise<Drained> => {
     const deadlineMs = io.clock.now() + config.drainMs;
     const leftMs = () => Math.max(1, deadlineMs - io.clock.now());
     await wick.system.stopAt(`${wick.system.root.path}/admin`).catch(() => {});
     await Promise.allSettled(feeds.map((feed) => feed.ask("pause", {}, { timeoutMs: leftMs() })));
-    let left = (await look().catch(() => null))?.queuedBatches ?? 0;
+    let left = await look();
     while (left > 0 && io.clock.now() < deadlineMs) {
-      await new Promise<void>((resolve) => io.clock.setTimer(DRAIN_LOOK_MS, resolve));
-      left = (await look().catch(() => null))?.queuedBatches ?? 0;
+      await pause(io.clock, DRAIN_LOOK_MS);
+      left = await look();
     }
     await wick.system.stop({ deadlineMs: leftMs() });
     return left === 0

@@ -24,9 +24,9 @@
  *
  * ## Who labels
  * Labelling a candle takes a third of a microsecond, a message to a thread and back some seventy of
- * this isolate's time. So series that come a few rows at a time are labelled by the *live* worker,
- * an actor in this isolate, and those that come in long stretches by the threads. A series whose
- * parts change their habit moves once nothing of it is under way: it is cold with its new worker.
+ * this isolate's time. So series that come in small batches are labelled by the *live* worker, an
+ * actor in this isolate, and those that come in large ones by the threads. A series whose batches
+ * change their habit moves once nothing of it is under way: it is cold with its new worker.
  *
  * ## Coalescing
  * Parts for one worker travel as one request, columns of many series in one buffer. While a worker
@@ -40,9 +40,7 @@ import {
   actor,
   type Context,
   type Deferred,
-  type Payload,
   type Ref,
-  type Reply,
   type TellRef,
   textOf,
 } from "../src/actor/mod.ts";
@@ -69,8 +67,10 @@ import {
 import { Reporter } from "../src/monitor/reporter.ts";
 import { partitionOf } from "../src/market/partition.ts";
 import { packCommit, unpackResult, unpackTails } from "../src/store/commit_codec.ts";
+import { Stretch } from "../src/store/stretch.ts";
 import type { CommitBatch, CommitResult, Rows, SeriesCommit, Tail } from "../src/store/port.ts";
 import {
+  type ComputeRequest,
   type Ingest,
   type IngestReply,
   type LabelParts,
@@ -214,6 +214,18 @@ export const labelPool = actor(LabelPool, (ctx, args: LabelPoolArgs) => {
   if (args.door !== undefined) {
     ctx.onStop(args.door.open((priority) => pool.refusalAhead(priority)));
   }
+  /** Labels on request; `shape` makes of them what the answer holds. */
+  const computed = <Shape>(request: ComputeRequest, shape: (block: LabelBlock) => Shape) => {
+    const refusal = pool.computeRefusal(request.priority, ctx.waitedMs);
+    if (refusal !== null) return refusal;
+    const reply = ctx.defer<{ state: "ok"; tookMs: number; cacheHit: boolean } & Shape>();
+    pool.compute(request).then(
+      ({ block, tookMs }) =>
+        reply.resolve({ state: "ok", ...shape(block), tookMs, cacheHit: false }),
+      (error) => reply.reject(error),
+    );
+    return reply;
+  };
   if (args.monitor !== undefined) {
     ctx.timer("report", { delayMs: REPORT_EVERY_MS, everyMs: REPORT_EVERY_MS }, "report", {});
   }
@@ -225,27 +237,11 @@ export const labelPool = actor(LabelPool, (ctx, args: LabelPoolArgs) => {
       pool.take(ingest, reply);
       return reply;
     },
-    compute: (request) => {
-      const refusal = pool.computeRefusal(request.priority, ctx.waitedMs);
-      if (refusal !== null) return refusal;
-      const reply = ctx.defer<ComputeReply>();
-      pool.compute(request).then(
-        ({ block, tookMs }) =>
-          reply.resolve({ state: "ok", rows: rowsOfBlock(block), tookMs, cacheHit: false }),
-        (error) => reply.reject(error),
-      );
-      return reply;
-    },
-    computeBlock: (request) => {
-      const refusal = pool.computeRefusal(request.priority, ctx.waitedMs);
-      if (refusal !== null) return refusal;
-      const reply = ctx.defer<ComputeBlockReply>();
-      pool.compute(request).then(
-        ({ block, tookMs }) => reply.resolve({ state: "ok", block, tookMs, cacheHit: false }),
-        (error) => reply.reject(error),
-      );
-      return reply;
-    },
+    compute: (request) =>
+      computed(request, (block) => ({
+        rows: Array.from({ length: block.length }, (_, row) => rowObject(block, row)),
+      })),
+    computeBlock: (request) => computed(request, (block) => ({ block })),
     status: () => pool.status(),
     report: () => pool.report(),
     flush: () => pool.flush(),
@@ -267,9 +263,6 @@ interface Rewritten {
 }
 
 type Committed = CommitResult & { readonly state: "committed" };
-type ComputeRequest = Payload<typeof LabelPool.definition, "compute">;
-type ComputeBlockReply = Reply<typeof LabelPool.definition, "computeBlock">;
-type ComputeReply = Reply<typeof LabelPool.definition, "compute">;
 
 class Pool {
   readonly #args: LabelPoolArgs;
@@ -552,9 +545,7 @@ class Pool {
       while (count < outbox.parts.length && (count === 0 || rows < REQUEST_ROWS_MAX)) {
         rows += (outbox.parts[count++] as Part).block.length;
       }
-      const whole = count === outbox.parts.length;
-      const parts = whole ? outbox.parts : outbox.parts.splice(0, count);
-      if (whole) outbox.parts = [];
+      const parts = outbox.parts.splice(0, count);
       outbox.rows -= rows;
       this.#ask(outbox, parts, rows);
     }
@@ -846,7 +837,7 @@ class Pool {
 
   /** Labels of stored candles under any parameters, as columns. */
   async compute(request: ComputeRequest): Promise<{ block: LabelBlock; tookMs: number }> {
-    const params = labelParams(request.params as Partial<LabelParams>);
+    const params = labelParams(request.params);
     const { series, fromTs, limit } = request;
     const around = Math.min(COMPUTE_BARS_MAX, historyBars(params));
     const { store } = this.#args;
@@ -963,10 +954,6 @@ function requestOf(parts: readonly Part[], rows: number, spare: Float64Array | u
   return { data, series, bases, ends, tails };
 }
 
-class Stretch<Block> implements Rows<Block> {
-  constructor(readonly block: Block, readonly from: number, readonly to: number) {}
-}
-
 class AppendCommit implements SeriesCommit {
   readonly series: string;
   readonly baseSeq: number;
@@ -993,8 +980,4 @@ function labelsOf(part: Part): readonly Rows<LabelBlock>[] {
   if (part.rewrite !== null) return part.rewrite.labels;
   const rows = part.labels;
   return rows === null || rows.from === rows.to ? [] : Array.of(rows);
-}
-
-function rowsOfBlock(block: LabelBlock) {
-  return Array.from({ length: block.length }, (_, row) => rowObject(block, row));
 }

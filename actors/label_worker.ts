@@ -120,7 +120,7 @@ export const labelWorker = actor(LabelWorker, (ctx, args: LabelWorkerArgs) => {
 
     compute: ({ candles: block, params: given, range }) => {
       const startMs = ctx.clock.now();
-      const asked = labelParams(given as Partial<LabelParams>);
+      const asked = labelParams(given);
       const rows = labelCandles(block, asked, paramHash(asked));
       const wanted = selectRows(rows, (row) => {
         const ts = rows.ts[row] as number;

@@ -15,6 +15,7 @@ import { feedStatus } from "../src/feed/status.ts";
 import type { Refusal } from "../src/label/admission.ts";
 import type { TsRange } from "../src/label/correction.ts";
 import type {
+  BatchOutcome,
   CommitBatch,
   CommitResult,
   LoggedCommit,
@@ -318,14 +319,7 @@ export type PublishedLabels = LoggedCommit;
 
 /** Answer to a batch of candles. */
 export type IngestReply =
-  | {
-    readonly state: "committed";
-    readonly seq: number;
-    readonly candles: number;
-    readonly corrected: number;
-    readonly labels: number;
-    readonly revised: number;
-  }
+  | ({ readonly state: "committed"; readonly seq: number } & BatchOutcome)
   | {
     readonly state: "refused";
     /** `order`: the feed's batch before it was not taken; the others go by themselves. */

@@ -202,14 +202,9 @@ export class Service {
           const { labels, revisions, seqs } = await this.#store.ask("labelBlock", wanted, ANSWER);
           return { state: "ok" as const, seq, block: labels, revisions, seqs };
         }),
-      compute: async (query) => {
+      compute: (query) => {
         const { params, priority } = query;
-        const found = await this.#pool.ask(
-          "computeBlock",
-          { ...rangeOf(query), params, priority },
-          ANSWER,
-        );
-        return found;
+        return this.#pool.ask("computeBlock", { ...rangeOf(query), params, priority }, ANSWER);
       },
       ingest: ({ blocks, priority, bulk }) => {
         const refusal = bulk ? null : this.#options.door.refusal(priority);

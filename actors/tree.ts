@@ -167,8 +167,7 @@ export function wickTree(options: TreeOptions = {}): SystemOptions {
     const args = { onLabels: (published: PublishedLabels) => service.published(published) };
     sinks.push(child(labelSink, { name: "service", args }));
   }
-  const storeArgs = options.store ?? { kind: "memory" };
-  const packed = isPacked(storeArgs);
+  const packed = isPacked(options.store);
   return {
     ...options.system,
     name: options.name ?? "wick",
@@ -180,7 +179,7 @@ export function wickTree(options: TreeOptions = {}): SystemOptions {
       children: [
         child(store, {
           name: "store",
-          args: storeArgs,
+          args: options.store ?? { kind: "memory" },
           ...(packed ? { mailbox: BLOCKS_MAILBOX, thread: { entry: STORE_ENTRY } } : {}),
         }),
         ...(packed ? [child(letters, { name: "letters", args: lettersArgs })] : []),
@@ -263,8 +262,8 @@ export function wickTree(options: TreeOptions = {}): SystemOptions {
 const STORE_ENTRY = threadEntry(new URL("./threads/store.ts", import.meta.url));
 
 /** Whether the store runs in a thread, so that commits travel packed. */
-function isPacked({ kind }: StoreArgs): boolean {
-  return kind === "sqlite";
+function isPacked(store: StoreArgs | undefined): boolean {
+  return store?.kind === "sqlite";
 }
 
 function lettersArgs(refs: TreeRefs) {
@@ -378,7 +377,7 @@ function serviceOf(options: WickOptions, door: Door): Service | null {
     about: settings.about,
     params: options.params ?? DEFAULT_PARAMS,
     door,
-    packed: isPacked(options.store ?? { kind: "memory" }),
+    packed: isPacked(options.store),
     startedAt: (options.system?.clock ?? systemClock).wallNow(),
     paths: PATHS,
     ...(options.instruments === undefined ? {} : { instruments: options.instruments }),

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { wholeNumber } from "./support/whole_number.ts";
 import { parseArgs } from "node:util";
 import { runCampaign } from "./chaos_kill/campaign.ts";
 import { FLAWS } from "./chaos_kill/journal.ts";
@@ -103,15 +104,6 @@ async function canaries(kills: number, seed: number): Promise<number> {
 
 function randomSeed(): number {
   return Math.floor(Math.random() * 2 ** 31);
-}
-
-function wholeNumber(name: string, text: string, min: number, max: number): number {
-  const value = Number(text);
-  if (/^\d+$/.test(text) && value >= min && value <= max) return value;
-  throw new RangeError(
-    `Cannot read --${name}: expected a whole number from ${min} to ${max}: ` +
-      `current value is ${text}`,
-  );
 }
 
 if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { wholeNumber } from "./support/whole_number.ts";
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import {
@@ -93,15 +94,6 @@ async function main(args: string[]): Promise<number> {
     return replay === null ? await runManyChaos(runs, options.seed) : await replayChaos(replay);
   }
   return replay === null ? await compare(options) : replaySchedule(replay, options);
-}
-
-function wholeNumber(name: string, text: string, min: number, max: number): number {
-  const value = Number(text);
-  if (/^\d+$/.test(text) && value >= min && value <= max) return value;
-  throw new RangeError(
-    `Cannot read --${name}: expected a whole number from ${min} to ${max}: ` +
-      `current value is ${text}`,
-  );
 }
 
 function scopeChoice(text: string): ScopeChoice {

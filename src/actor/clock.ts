@@ -54,6 +54,11 @@ export function nextTurn(run: () => void): Cancel {
   return () => clearImmediate(handle);
 }
 
+/** Resolves after `ms` of the clock. */
+export function pause(clock: Clock, ms: number): Promise<void> {
+  return new Promise((resolve) => void clock.setTimer(ms, resolve));
+}
+
 /**
  * A reproducible {@linkcode Random}: sfc32 (C. Doty-Humphrey, PractRand), seeded by splitmix32.
  * Same seed, same sequence, on every machine.

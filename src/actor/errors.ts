@@ -121,3 +121,16 @@ export function textOf(cause: unknown): string {
     return "an error that has no text";
   }
 }
+
+/** Causes that are looked through: parts of a tree lie some four deep. A bound against cycles. */
+const CAUSES_MAX = 8;
+
+/** An error and what caused it, outermost first; none for what is no error. */
+export function causesOf(error: unknown): Error[] {
+  const causes: Error[] = [];
+  for (let found = error; found instanceof Error && causes.length < CAUSES_MAX;) {
+    causes.push(found);
+    found = found.cause;
+  }
+  return causes;
+}

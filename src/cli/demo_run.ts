@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Random } from "../actor/clock.ts";
+import { pause, type Random } from "../actor/clock.ts";
 import type { LogSink } from "../actor/mod.ts";
 import { type SyntheticFeed, syntheticFeed } from "../feed/synthetic.ts";
 import { sameBarrierHalf, sameRow } from "../label/correction.ts";
@@ -122,7 +122,7 @@ async function watch(
   let plainMs = startMs + PLAIN_PROGRESS_MS;
   try {
     while (io.clock.now() < endMs && !io.interrupted.aborted && tree.gaveUp() === null) {
-      await new Promise<void>((resolve) => io.clock.setTimer(STEP_MS, resolve));
+      await pause(io.clock, STEP_MS);
       const nowMs = io.clock.now();
       if (killed === null && nowMs >= killAtMs) {
         killed = tree.killWorker();

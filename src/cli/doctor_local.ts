@@ -6,6 +6,7 @@
 
 import { dirname, join } from "node:path";
 import { statfs } from "node:fs/promises";
+import { pause } from "../actor/clock.ts";
 import { TOKEN_CHARS_MIN } from "../http/limits.ts";
 import { reasonOf } from "./config_file.ts";
 import { unknownVariables } from "./config_command.ts";
@@ -129,7 +130,7 @@ export const checkClock: Check = async (_, { clock }) => {
     }];
   }
   const startMs = clock.now();
-  await new Promise<void>((resolve) => clock.setTimer(TIMER_MS, resolve));
+  await pause(clock, TIMER_MS);
   const lateMs = clock.now() - startMs - TIMER_MS;
   return [
     lateMs > TIMER_LATE_MS

@@ -16,7 +16,7 @@
  */
 
 import type { Clock } from "../actor/clock.ts";
-import { blankCells, fillCells, type LabelCells } from "./label_text.ts";
+import { blankCells, fillCells, type LabelCells } from "../label/row_cells.ts";
 import { STREAM_READ_ROWS, TEXT_ROWS } from "./limits.ts";
 import type { LoggedCommit } from "../store/port.ts";
 import type { LabelLogPort } from "./port.ts";

@@ -18,7 +18,7 @@ import type { Level } from "../label/levels.ts";
 import type { LabelParams } from "../label/params.ts";
 import type { CandleBlock, LabelBlock, SeriesKey } from "../market/block.ts";
 import type { Instrument, InstrumentSpec } from "../market/instrument.ts";
-import type { LoggedCommit, Maybe } from "../store/port.ts";
+import type { BatchOutcome, LoggedCommit, Maybe } from "../store/port.ts";
 
 /** The tree and its messages, by absolute path (`/wick/core/store`). */
 export interface TreePort {
@@ -172,19 +172,11 @@ export interface PushedBatch {
  * that it can be sent again.
  */
 export type PushOutcome =
-  | {
+  | ({
     readonly state: "committed";
     /** Seq of the commit. */
     readonly seq: number;
-    /** Candles added. */
-    readonly candles: number;
-    /** Candles replaced or taken out. */
-    readonly corrected: number;
-    /** Label rows that are new or were completed. */
-    readonly labels: number;
-    /** Label rows that changed. */
-    readonly revised: number;
-  }
+  } & BatchOutcome)
   | NotNow
   | { readonly state: "failed"; readonly code: string; readonly message: string };
 

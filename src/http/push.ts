@@ -20,7 +20,7 @@
  */
 
 import type { z } from "zod";
-import type { Clock } from "../actor/clock.ts";
+import { type Clock, pause } from "../actor/clock.ts";
 import type { CandleBlock, SeriesKey } from "../market/block.ts";
 import { MarketError } from "../market/error.ts";
 import { ndjsonReader } from "../market/ndjson.ts";
@@ -36,7 +36,6 @@ import {
   retryAfter,
 } from "./problem.ts";
 import { type pushReply, REFUSALS_SHOWN_MAX } from "./schemas.ts";
-import { pause } from "./wait.ts";
 
 /** How a push is taken. */
 export interface PushOptions {
@@ -182,7 +181,7 @@ export class Push {
         ++tries < FAILED_TRIES_MAX;
       if (!mayWait) throw problemOfOutcome(outcome);
       await this.#othersEnd();
-      await pause(isRoom ? outcome.retryAfterMs : FAILED_PAUSE_MS * 2 ** (tries - 1), clock);
+      await pause(clock, isRoom ? outcome.retryAfterMs : FAILED_PAUSE_MS * 2 ** (tries - 1));
       batch.outcome = this.#ingest(batch.blocks);
     }
   }

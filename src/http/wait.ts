@@ -34,8 +34,3 @@ export async function waitFor<T>(
     signal.removeEventListener("abort", onAbort);
   }
 }
-
-/** A pause. */
-export function pause(ms: number, clock: Clock): Promise<void> {
-  return new Promise((resolve) => void clock.setTimer(ms, resolve));
-}

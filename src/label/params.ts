@@ -55,12 +55,20 @@ export const DEFAULT_PARAMS: LabelParams = Object.freeze({
   volatility: "atr",
 });
 
+/** Parameters as somebody gives them: whatever is left out has its default. */
+export type GivenLabelParams = {
+  readonly [Name in keyof LabelParams]?: LabelParams[Name] | undefined;
+};
+
 /**
- * Fills in the defaults and checks every range.
+ * Fills in what is left out, from `defaults`, and checks every range.
  *
  * @throws {RangeError} when a value is out of range or not one of the words allowed.
  */
-export function labelParams(given: Partial<LabelParams> = {}): LabelParams {
+export function labelParams(
+  given: GivenLabelParams = {},
+  defaults: LabelParams = DEFAULT_PARAMS,
+): LabelParams {
   for (const name of Object.keys(given)) {
     if (!Object.hasOwn(DEFAULT_PARAMS, name)) {
       throw new RangeError(
@@ -70,13 +78,13 @@ export function labelParams(given: Partial<LabelParams> = {}): LabelParams {
     }
   }
   const params: LabelParams = {
-    horizon: given.horizon ?? DEFAULT_PARAMS.horizon,
-    up: given.up ?? DEFAULT_PARAMS.up,
-    down: given.down ?? DEFAULT_PARAMS.down,
-    tie: given.tie ?? DEFAULT_PARAMS.tie,
-    vertical: given.vertical ?? DEFAULT_PARAMS.vertical,
-    maxGapMs: given.maxGapMs ?? DEFAULT_PARAMS.maxGapMs,
-    volatility: given.volatility ?? DEFAULT_PARAMS.volatility,
+    horizon: given.horizon ?? defaults.horizon,
+    up: given.up ?? defaults.up,
+    down: given.down ?? defaults.down,
+    tie: given.tie ?? defaults.tie,
+    vertical: given.vertical ?? defaults.vertical,
+    maxGapMs: given.maxGapMs ?? defaults.maxGapMs,
+    volatility: given.volatility ?? defaults.volatility,
   };
   checkInteger("horizon", params.horizon, HORIZON_MAX);
   checkInteger("maxGapMs", params.maxGapMs, Number.MAX_SAFE_INTEGER);

@@ -6,25 +6,38 @@
 
 import { type LabelBlock, LabelStatus, type SeriesKey } from "../market/block.ts";
 
-const FLOAT_COLUMNS = 14;
-const SHORT_COLUMNS = 3;
-const BYTE_COLUMNS = 7;
+/** Columns of doubles. */
+export const LABEL_FLOATS = 14;
+/** Columns of 16-bit integers. */
+export const LABEL_SHORTS = 3;
+/** Columns of 8-bit integers. */
+export const LABEL_BYTES = 7;
 
 /** Memory of one label row in a block, bytes. */
-export const LABEL_ROW_BYTES: number = 8 * FLOAT_COLUMNS + 2 * SHORT_COLUMNS + BYTE_COLUMNS;
+export const LABEL_ROW_BYTES: number = 8 * LABEL_FLOATS + 2 * LABEL_SHORTS + LABEL_BYTES;
 
-/**
- * A zeroed LabelBlock of `rows` rows, all of whose columns are views of **one** ArrayBuffer: to
- * move it to another thread, transfer `block.ts.buffer` once.
- */
-export function allocateLabels(series: SeriesKey, paramHash: string, rows: number): LabelBlock {
-  const buffer = new ArrayBuffer(rows * LABEL_ROW_BYTES);
-  const float = (column: number) => new Float64Array(buffer, 8 * column * rows, rows);
-  const shorts = 8 * FLOAT_COLUMNS * rows;
-  const short = (column: number) => new Uint16Array(buffer, shorts + 2 * column * rows, rows);
-  const bytes = shorts + 2 * SHORT_COLUMNS * rows;
-  const byte = (column: number) => new Uint8Array(buffer, bytes + column * rows, rows);
-  return {
+/** Where the columns of each width begin in a buffer, bytes; the floats at a multiple of 8. */
+export interface LabelLayout {
+  /** Of {@linkcode LABEL_FLOATS} doubles. */
+  readonly floatsAt: number;
+  /** Of {@linkcode LABEL_SHORTS} 16-bit columns. */
+  readonly shortsAt: number;
+  /** Of {@linkcode LABEL_BYTES} 8-bit columns. */
+  readonly bytesAt: number;
+}
+
+/** Columns of label rows that lie in `buffer` already. O(1), nothing is copied. */
+export function labelViews(
+  series: SeriesKey,
+  paramHash: string,
+  rows: number,
+  buffer: ArrayBufferLike,
+  { floatsAt, shortsAt, bytesAt }: LabelLayout,
+): LabelBlock {
+  const float = (column: number) => new Float64Array(buffer, floatsAt + 8 * column * rows, rows);
+  const short = (column: number) => new Uint16Array(buffer, shortsAt + 2 * column * rows, rows);
+  const byte = (column: number) => new Uint8Array(buffer, bytesAt + column * rows, rows);
+  const block = {
     series,
     paramHash,
     length: rows,
@@ -36,7 +49,7 @@ export function allocateLabels(series: SeriesKey, paramHash: string, rows: numbe
     dn: float(5),
     adj: byte(0),
     tbStatus: byte(1),
-    label: new Int8Array(buffer, bytes + 2 * rows, rows),
+    label: new Int8Array(buffer, bytesAt + 2 * rows, rows),
     hit: byte(3),
     bars: short(0),
     gap: byte(4),
@@ -53,6 +66,18 @@ export function allocateLabels(series: SeriesKey, paramHash: string, rows: numbe
     tMae: short(2),
     pf: float(13),
   };
+  // The types of typed arrays tell shared memory from other; a reader of columns need not.
+  return block as LabelBlock;
+}
+
+/**
+ * A zeroed LabelBlock of `rows` rows, all of whose columns are views of **one** ArrayBuffer: to
+ * move it to another thread, transfer `block.ts.buffer` once.
+ */
+export function allocateLabels(series: SeriesKey, paramHash: string, rows: number): LabelBlock {
+  const shortsAt = 8 * LABEL_FLOATS * rows;
+  const layout = { floatsAt: 0, shortsAt, bytesAt: shortsAt + 2 * LABEL_SHORTS * rows };
+  return labelViews(series, paramHash, rows, new ArrayBuffer(rows * LABEL_ROW_BYTES), layout);
 }
 
 /** Copies row `from` of one block over row `to` of another. O(columns). */
@@ -84,6 +109,9 @@ export function copyRow(source: LabelBlock, from: number, target: LabelBlock, to
   target.pf[to] = source.pf[from] as number;
 }
 
+/** Below this many rows a loop over rows beats 24 `subarray` objects. */
+const FEW_ROWS = 64;
+
 /** Copies rows from ≤ row < to of one block to row `at` and on of another. O(rows). */
 export function copyRows(
   source: LabelBlock,
@@ -92,6 +120,10 @@ export function copyRows(
   target: LabelBlock,
   at: number,
 ): void {
+  if (to - from < FEW_ROWS) {
+    for (let row = from; row < to; row++) copyRow(source, row, target, at + row - from);
+    return;
+  }
   target.ts.set(source.ts.subarray(from, to), at);
   target.close.set(source.close.subarray(from, to), at);
   target.atr.set(source.atr.subarray(from, to), at);
@@ -117,9 +149,6 @@ export function copyRows(
   target.tMae.set(source.tMae.subarray(from, to), at);
   target.pf.set(source.pf.subarray(from, to), at);
 }
-
-/** Below this many rows a loop over rows beats 24 `subarray` objects. */
-const FEW_ROWS = 8;
 
 /**
  * A pile of label rows that grows by doubling and is meant to be reused: push into it, read
@@ -177,11 +206,7 @@ export class LabelBuilder {
   /** The rows as a block of their own, exactly as long as they are many. O(rows). */
   toBlock(series: SeriesKey, paramHash: string): LabelBlock {
     const block = allocateLabels(series, paramHash, this.length);
-    if (this.length <= FEW_ROWS) {
-      for (let row = 0; row < this.length; row++) copyRow(this.columns, row, block, row);
-    } else {
-      copyRows(this.columns, 0, this.length, block, 0);
-    }
+    copyRows(this.columns, 0, this.length, block, 0);
     return block;
   }
 

@@ -10,8 +10,16 @@
  */
 
 import { Buffer } from "node:buffer";
-import { copyRow, copyRows } from "../label/rows.ts";
-import type { CandleBlock, CandleColumns, LabelBlock } from "../market/block.ts";
+import { copyRows } from "../label/rows.ts";
+import {
+  type CandleBlock,
+  candleBlock,
+  type CandleColumns,
+  type LabelBlock,
+  sliceCandles,
+} from "../market/block.ts";
+import { Names } from "./names.ts";
+import { Stretch } from "./stretch.ts";
 import { type CandleRows, copyCandles } from "./candle_rows.ts";
 import { copyLogged, type LoggedColumns } from "./logged.ts";
 import { allocatePacked, openPacked } from "./packed.ts";
@@ -30,21 +38,9 @@ import type {
 
 /** Stands for a name that is not there, and for a part that is null. */
 const NONE = -1;
-/** Below this many rows a loop over rows beats a `subarray` per column. */
-const FEW_ROWS = 64;
 
-/** Texts and their numbers. */
-class Names {
-  readonly list: string[] = [];
-  readonly #at = new Map<string, number>();
-
-  of(name: string | null): number {
-    if (name === null) return NONE;
-    let at = this.#at.get(name);
-    if (at === undefined) this.#at.set(name, at = this.list.push(name) - 1);
-    return at;
-  }
-}
+const numberOf = (names: Names, name: string | null): number =>
+  name === null ? NONE : names.of(name);
 
 // ---- commits --------------------------------------------------------------------------------------
 
@@ -54,7 +50,12 @@ export function packCommit(batches: readonly CommitBatch[]): Uint8Array<ArrayBuf
   const plan: number[] = [batches.length];
   let candleRows = 0, labelRows = 0;
   for (const { feed, after, cursor, series } of batches) {
-    plan.push(names.of(feed), names.of(after), names.of(cursor), series.length);
+    plan.push(
+      numberOf(names, feed),
+      numberOf(names, after),
+      numberOf(names, cursor),
+      series.length,
+    );
     for (const part of series) {
       planPart(plan, part, names);
       if (part.append !== null) candleRows += part.append.to - part.append.from;
@@ -94,8 +95,7 @@ function fillRows(
       if (append !== null) addCandles(append.block, append.from, append.to);
       if (replace !== null) addCandles(replace.candles, 0, replace.candles.length);
       for (const { block, from, to } of labels) {
-        if (to - from >= FEW_ROWS) copyRows(block, from, to, logged.labels, label);
-        else for (let i = from; i < to; i++) copyRow(block, i, logged.labels, label + i - from);
+        copyRows(block, from, to, logged.labels, label);
         label += to - from;
       }
     }
@@ -120,10 +120,6 @@ export function unpackCommit(bytes: Uint8Array): CommitBatch[] {
   });
 }
 
-class Stretch<Block> implements Rows<Block> {
-  constructor(readonly block: Block, readonly from: number, readonly to: number) {}
-}
-
 class PlanReader {
   #at = 0;
   #candle = 0;
@@ -137,7 +133,7 @@ class PlanReader {
     candles: CandleRows,
     readonly labels: LabelBlock,
   ) {
-    this.#all = { series: "", length: candles.length, ...candles.columns, deleted: null };
+    this.#all = candleBlock("", candles.columns);
   }
 
   number(): number {
@@ -173,19 +169,7 @@ class PlanReader {
   #replace(series: string, rows: number): NonNullable<SeriesCommit["replace"]> {
     const fromTs = this.number(), toTs = this.number();
     const { from, to } = this.#candles(rows);
-    const part = (column: Float64Array) => column.subarray(from, to);
-    const { ts, open, high, low, close, volume } = this.#all;
-    const candles = {
-      series,
-      length: rows,
-      ts: part(ts),
-      open: part(open),
-      high: part(high),
-      low: part(low),
-      close: part(close),
-      volume: part(volume),
-      deleted: null,
-    };
+    const candles = { ...sliceCandles(this.#all, from, to), series };
     return { fromTs, toTs, candles };
   }
 
@@ -345,23 +329,12 @@ export function packTails(tails: readonly Tail[]): Uint8Array<ArrayBuffer> {
  */
 export function unpackTails(bytes: Uint8Array): Tail[] {
   const { numbers, candles, text } = openPacked(bytes);
-  const { ts, open, high, low, close, volume } = candles.columns;
+  const all = candleBlock("", candles.columns);
   const names = JSON.parse(text) as string[];
   let row = 0;
   return names.map((series, i) => {
     const from = row, to = row += numbers[2 + 2 * i] as number;
-    const part = (column: Float64Array) => column.subarray(from, to);
-    const block: CandleBlock = {
-      series,
-      length: to - from,
-      ts: part(ts),
-      open: part(open),
-      high: part(high),
-      low: part(low),
-      close: part(close),
-      volume: part(volume),
-      deleted: null,
-    };
+    const block = { ...sliceCandles(all, from, to), series };
     return { count: numbers[1 + 2 * i] as number, candles: block };
   });
 }

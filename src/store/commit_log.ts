@@ -2,18 +2,17 @@
  * The commits of the memory twin in their order, bounded in rows: the label log and the ranges of
  * candles that were touched.
  *
- * Rows and ranges lie in chunks of columns, each with the number of its owner, so that a commit leaves
+ * Rows and ranges lie in chunks of columns, each with the numbers of its names, so that a commit leaves
  * no objects behind: thousands of small ones a second would otherwise all grow old, which is what a
  * garbage collector is worst at. A reader pays for putting the rows of a commit together instead.
  *
  * @module
  */
 
-import { copyRow } from "../label/rows.ts";
-import type { LabelBlock } from "../market/block.ts";
 import { goneError } from "./error.ts";
-import { allocateLogged, LoggedBuilder, type LoggedColumns } from "./logged.ts";
-import type { LoggedCommit, LoggedRows, Touched } from "./port.ts";
+import { allocateLogged, copyLogged, LoggedBuilder, type LoggedColumns } from "./logged.ts";
+import { Names } from "./names.ts";
+import type { LoggedCommit, LoggedRows, LoggedRun, Touched } from "./port.ts";
 
 /** Rows of a chunk: 650 KB of labels. */
 const CHUNK_ROWS_MAX = 4_096;
@@ -30,13 +29,15 @@ export interface TouchedRanges {
 
 interface Chunk {
   readonly seqs: Float64Array;
-  /** Numbers of the owners of rows: a series and a parameter hash, or a series. */
-  readonly owners: Uint32Array;
+  /** Numbers of the series of rows. */
+  readonly series: Uint32Array;
   rows: number;
 }
 
 interface LabelChunk extends Chunk {
   readonly columns: LoggedColumns;
+  /** Numbers of the parameter hashes. */
+  readonly hashes: Uint32Array;
   /** Epoch ms of the commits. */
   readonly ats: Float64Array;
 }
@@ -45,27 +46,13 @@ interface RangeChunk extends Chunk {
   readonly bounds: Float64Array;
 }
 
-/** Names and their numbers; a name once seen is kept: there are as many as series. */
-class Numbers<Name> {
-  readonly list: Name[] = [];
-  readonly #numbers = new Map<string, number>();
-
-  of(key: string, name: Name): number {
-    let number = this.#numbers.get(key);
-    if (number === undefined) this.#numbers.set(key, number = this.list.push(name) - 1);
-    return number;
-  }
-}
-
 /** See the module's text. */
 export class CommitLog {
   /** Seq up to which commits may have been given up. */
   fromSeq = 0;
   readonly #max: number;
   readonly #chunkRows: number;
-  readonly #ownerList: { readonly series: string; readonly paramHash: string }[] = [];
-  readonly #ownerNumbers = new Map<string, Map<string, number>>();
-  readonly #series = new Numbers<string>();
+  readonly #names = new Names();
   #labels: LabelChunk[] = [];
   #ranges: RangeChunk[] = [];
   #held = 0;
@@ -78,20 +65,16 @@ export class CommitLog {
 
   /** Adds a commit; seqs must ascend. O(rows), allocates nothing but a chunk now and then. */
   push(seq: number, atMs: number, logged: LoggedRows, touched: TouchedRanges): void {
-    for (const { series, paramHash, from, to } of logged.runs) {
-      const owner = this.#ownerOf(series, paramHash);
-      for (let row = from; row < to; row++) this.#pushRow(seq, atMs, owner, logged, row);
-    }
+    for (const run of logged.runs) this.#pushRun(seq, atMs, logged, run);
     const { series, bounds } = touched;
     for (let i = 0; i < series.length; i++) {
-      const key = series[i] as string;
       let chunk = this.#ranges[this.#ranges.length - 1];
       if (chunk === undefined || chunk.rows === this.#chunkRows) {
         this.#ranges.push(chunk = this.#emptyRanges());
       }
       const at = chunk.rows++;
       chunk.seqs[at] = seq;
-      chunk.owners[at] = this.#series.of(key, key);
+      chunk.series[at] = this.#names.of(series[i] as string);
       chunk.bounds[2 * at] = bounds[2 * i] as number;
       chunk.bounds[2 * at + 1] = bounds[2 * i + 1] as number;
     }
@@ -99,31 +82,23 @@ export class CommitLog {
     while (this.#held > this.#max && this.#giveUp());
   }
 
-  #pushRow(seq: number, atMs: number, owner: number, logged: LoggedRows, row: number): void {
-    let chunk = this.#labels[this.#labels.length - 1];
-    if (chunk === undefined || chunk.rows === this.#chunkRows) {
-      this.#labels.push(chunk = this.#emptyLabels());
+  #pushRun(seq: number, atMs: number, logged: LoggedRows, run: LoggedRun): void {
+    const series = this.#names.of(run.series), hash = this.#names.of(run.paramHash);
+    for (let from = run.from; from < run.to;) {
+      let chunk = this.#labels[this.#labels.length - 1];
+      if (chunk === undefined || chunk.rows === this.#chunkRows) {
+        this.#labels.push(chunk = this.#emptyLabels());
+      }
+      const at = chunk.rows;
+      const count = Math.min(run.to - from, this.#chunkRows - at);
+      copyLogged(logged, from, from + count, chunk.columns, at);
+      chunk.seqs.fill(seq, at, at + count);
+      chunk.ats.fill(atMs, at, at + count);
+      chunk.series.fill(series, at, at + count);
+      chunk.hashes.fill(hash, at, at + count);
+      chunk.rows += count;
+      from += count;
     }
-    const at = chunk.rows++;
-    const { labels, revisions, removed } = chunk.columns;
-    copyRow(logged.labels, row, labels, at);
-    // Inside the lengths by contract; typed arrays give a number there.
-    revisions[at] = logged.revisions[row] as number;
-    removed[at] = logged.removed[row] as number;
-    chunk.seqs[at] = seq;
-    chunk.ats[at] = atMs;
-    chunk.owners[at] = owner;
-  }
-
-  #ownerOf(series: string, paramHash: string): number {
-    let numbers = this.#ownerNumbers.get(paramHash);
-    if (numbers === undefined) this.#ownerNumbers.set(paramHash, numbers = new Map());
-    let number = numbers.get(series);
-    if (number === undefined) {
-      number = this.#ownerList.push({ series, paramHash }) - 1;
-      numbers.set(series, number);
-    }
-    return number;
   }
 
   #emptyLabels(): LabelChunk {
@@ -132,7 +107,8 @@ export class CommitLog {
       columns: allocateLogged(rows),
       seqs: new Float64Array(rows),
       ats: new Float64Array(rows),
-      owners: new Uint32Array(rows),
+      series: new Uint32Array(rows),
+      hashes: new Uint32Array(rows),
       rows: 0,
     };
   }
@@ -142,7 +118,7 @@ export class CommitLog {
     return {
       bounds: new Float64Array(2 * rows),
       seqs: new Float64Array(rows),
-      owners: new Uint32Array(rows),
+      series: new Uint32Array(rows),
       rows: 0,
     };
   }
@@ -174,14 +150,12 @@ export class CommitLog {
           if (rows >= limit) return found;
         }
         commit ??= { seq: seqAt, atMs: chunk.ats[at] as number, rows: new LoggedBuilder(1) };
-        const { series, paramHash } = this.#ownerList[chunk.owners[at] as number] as {
-          series: string;
-          paramHash: string;
-        };
+        const series = this.#names.list[chunk.series[at] as number] as string;
+        const paramHash = this.#names.list[chunk.hashes[at] as number] as string;
         const { labels, revisions, removed } = chunk.columns;
         const isRemoved = removed[at] === 1 ? 1 : 0;
         const revision = revisions[at] as number;
-        commit.rows.write(series, paramHash, labels as LabelBlock, at, revision, isRemoved);
+        commit.rows.write(series, paramHash, labels, at, revision, isRemoved);
       }
     }
     if (commit !== null) {
@@ -200,7 +174,7 @@ export class CommitLog {
         if (found.length >= limit && found.at(-1)?.seq !== seqAt) return found;
         found.push({
           seq: seqAt,
-          series: this.#series.list[chunk.owners[at] as number] as string,
+          series: this.#names.list[chunk.series[at] as number] as string,
           fromTs: chunk.bounds[2 * at] as number,
           toTs: chunk.bounds[2 * at + 1] as number,
         });

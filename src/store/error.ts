@@ -5,6 +5,8 @@
  * @module
  */
 
+import { causesOf } from "../actor/errors.ts";
+
 /**
  * What cannot be done; stable, so that callers may branch on it.
  *
@@ -41,20 +43,15 @@ export class StoreError extends Error {
   }
 }
 
-/** Causes that are looked through. */
-const CAUSES_MAX = 8;
-
 /**
  * The code of a store's error, or null for any other. It is found among the causes too, and after the
  * way over a thread's border, which keeps names and texts of errors only.
  */
 export function storeErrorCode(error: unknown): StoreErrorCode | null {
-  let found = error;
-  for (let depth = 0; depth < CAUSES_MAX && found instanceof Error; depth++) {
-    if (found instanceof StoreError) return found.code;
-    const code = found.name === "StoreError" ? /\((\w+)\)$/.exec(found.message)?.[1] : undefined;
+  for (const cause of causesOf(error)) {
+    if (cause instanceof StoreError) return cause.code;
+    const code = cause.name === "StoreError" ? /\((\w+)\)$/.exec(cause.message)?.[1] : undefined;
     if (code !== undefined) return code as StoreErrorCode;
-    found = found.cause;
   }
   return null;
 }

@@ -5,12 +5,18 @@
  * @module
  */
 
-import { copyRow, copyRows, LABEL_ROW_BYTES } from "../label/rows.ts";
+import {
+  copyRow,
+  copyRows,
+  LABEL_BYTES,
+  LABEL_FLOATS,
+  LABEL_ROW_BYTES,
+  LABEL_SHORTS,
+  labelViews,
+} from "../label/rows.ts";
 import type { LabelBlock, SeriesKey } from "../market/block.ts";
 import type { LoggedRows, LoggedRun } from "./port.ts";
 
-const FLOATS = 14;
-const SHORTS = 3;
 const REVISION_BYTES = 4;
 const REMOVED_BYTES = 1;
 
@@ -31,42 +37,14 @@ export function loggedViews(
   series: SeriesKey = "",
   paramHash = "",
 ): LoggedColumns {
-  const float = (column: number) => new Float64Array(buffer, at + 8 * column * rows, rows);
-  const revisionsAt = at + 8 * FLOATS * rows;
+  const revisionsAt = at + 8 * LABEL_FLOATS * rows;
   const shortsAt = revisionsAt + REVISION_BYTES * rows;
-  const short = (column: number) => new Uint16Array(buffer, shortsAt + 2 * column * rows, rows);
-  const bytesAt = shortsAt + 2 * SHORTS * rows;
-  const byte = (column: number) => new Uint8Array(buffer, bytesAt + column * rows, rows);
-  const labels = {
-    series,
-    paramHash,
-    length: rows,
-    ts: float(0),
-    close: float(1),
-    atr: float(2),
-    rv: float(3),
-    up: float(4),
-    dn: float(5),
-    adj: byte(0),
-    tbStatus: byte(1),
-    label: new Int8Array(buffer, bytesAt + 2 * rows, rows),
-    hit: byte(3),
-    bars: short(0),
-    gap: byte(4),
-    amb: byte(5),
-    exit: float(6),
-    tbRet: float(7),
-    fhStatus: byte(6),
-    fwdRet: float(8),
-    vsr: float(9),
-    zret: float(10),
-    mfe: float(11),
-    tMfe: short(1),
-    mae: float(12),
-    tMae: short(2),
-    pf: float(13),
-  } as LabelBlock;
-  return { labels, revisions: new Uint32Array(buffer, revisionsAt, rows), removed: byte(7) };
+  const bytesAt = shortsAt + 2 * LABEL_SHORTS * rows;
+  return {
+    labels: labelViews(series, paramHash, rows, buffer, { floatsAt: at, shortsAt, bytesAt }),
+    revisions: new Uint32Array(buffer, revisionsAt, rows),
+    removed: new Uint8Array(buffer, bytesAt + LABEL_BYTES * rows, rows),
+  };
 }
 
 /** Zeroed columns of `rows` rows in a buffer of their own. */
@@ -86,28 +64,12 @@ export function copyLogged(
   target: LoggedColumns,
   at: number,
 ): void {
-  if (to - from < FEW_ROWS) {
-    for (let row = from; row < to; row++) copyLoggedRow(source, row, target, at + row - from);
-    return;
-  }
   copyRows(source.labels, from, to, target.labels, at);
-  target.revisions.set(source.revisions.subarray(from, to), at);
-  target.removed.set(source.removed.subarray(from, to), at);
-}
-
-/** Below this many rows a loop over rows beats 26 `subarray` objects. */
-const FEW_ROWS = 64;
-
-function copyLoggedRow(
-  source: LoggedColumns,
-  from: number,
-  target: LoggedColumns,
-  to: number,
-): void {
-  copyRow(source.labels, from, target.labels, to);
-  // Inside both lengths by contract; typed arrays give a number there.
-  target.revisions[to] = source.revisions[from] as number;
-  target.removed[to] = source.removed[from] as number;
+  for (let row = from; row < to; row++, at++) {
+    // Inside both lengths by contract; typed arrays give a number there.
+    target.revisions[at] = source.revisions[row] as number;
+    target.removed[at] = source.removed[row] as number;
+  }
 }
 
 class Run implements LoggedRun {

@@ -20,6 +20,14 @@ import {
   LabelStatus,
   type SeriesKey,
 } from "../market/block.ts";
+import {
+  countRefusal,
+  cursorRefusal,
+  isEmpty,
+  rowsOf,
+  tooManySeries,
+  tooOld,
+} from "./commit_rules.ts";
 import { CommitLog, type TouchedRanges } from "./commit_log.ts";
 import { goneError, StoreError } from "./error.ts";
 import { CandleHistory, LabelHistory } from "./history.ts";
@@ -94,7 +102,7 @@ export class MemoryStore implements Store {
     if (refusal !== null) return refusal;
     const seq = ++this.seq;
     const atMs = this.#clock.wallNow();
-    const draft = new Draft(seq, labelRowsOf(batches));
+    const draft = new Draft(seq, rowsOf(batches).labels);
     const outcomes = batches.map((batch) => this.#apply(batch, draft));
     const logged = draft.rows.finish();
     this.#log.push(seq, atMs, logged, draft);
@@ -108,33 +116,24 @@ export class MemoryStore implements Store {
     let added = 0;
     for (const batch of batches) {
       if (batch.feed !== null && batch.cursor !== null) {
-        const cursor = cursors.get(batch.feed) ?? this.cursor(batch.feed);
-        if (cursor !== batch.after) {
-          const message =
-            `feed ${batch.feed} stands at ${cursor}, the batch follows ${batch.after}`;
-          return refused("stale", message);
-        }
+        const stands = cursors.get(batch.feed) ?? this.cursor(batch.feed);
+        const refusal = cursorRefusal(batch, stands);
+        if (refusal !== null) return refusal;
         cursors.set(batch.feed, batch.cursor);
       }
       for (const part of batch.series) {
         const table = this.#series.get(part.series);
         const count = counts.get(part.series) ?? table?.count ?? 0;
         if (table === undefined && !counts.has(part.series) && !isEmpty(part)) added++;
-        if (count !== part.baseSeq) {
-          return refused(
-            "stale",
-            `${part.series} has ${count} candles, the batch was made on ${part.baseSeq}`,
-          );
-        }
+        const refusal = countRefusal(part, count);
+        if (refusal !== null) return refusal;
         if (part.replace !== null && table !== undefined && this.#isTooOld(table, part)) {
-          return refused("too_old", `${part.series} no longer holds what came before`);
+          return tooOld(part);
         }
         if (!isEmpty(part)) counts.set(part.series, count + countChange(table, part, batches));
       }
     }
-    return this.#series.size + added > this.#seriesMax
-      ? refused("full", `at most ${this.#seriesMax} series`)
-      : null;
+    return this.#series.size + added > this.#seriesMax ? tooManySeries(this.#seriesMax) : null;
   }
 
   #isTooOld(table: SeriesTable, part: SeriesCommit): boolean {
@@ -478,14 +477,6 @@ function keptFrom(table: SeriesTable, fromTs: number): number {
   return table.dropped === 0 ? fromTs : Math.max(fromTs, table.columns.ts[0] ?? Infinity);
 }
 
-function labelRowsOf(batches: readonly CommitBatch[]): number {
-  let rows = 0;
-  for (const { series } of batches) {
-    for (const { labels } of series) for (const { from, to } of labels) rows += to - from;
-  }
-  return rows;
-}
-
 /** Merges the rows that still stand with versions that stood then, in ascending time. */
 function inTime(
   { times, from, to, limit }: { times: Float64Array; from: number; to: number; limit: number },
@@ -506,11 +497,6 @@ function inTime(
       left--;
     }
   }
-}
-
-/** Whether a part leaves its series as it is. */
-function isEmpty({ append, replace, labels, relabelled }: SeriesCommit): boolean {
-  return append === null && replace === null && labels.length === 0 && relabelled === null;
 }
 
 function countChange(
@@ -546,8 +532,4 @@ function heldIn(
     if (append !== null) add(append.block.ts.subarray(append.from, append.to));
   }
   return times.length;
-}
-
-function refused(code: "stale" | "too_old" | "full", message: string): Refused {
-  return { state: "refused", code, message: `Cannot commit: ${message}` };
 }

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { copyCandles } from "./candle_rows.ts";
+import { firstAt } from "./first_at.ts";
 import { allocateLabels, copyRows } from "../label/rows.ts";
 import {
   CANDLE_COLUMNS,
@@ -77,21 +79,7 @@ export class SeriesTable {
 
   /** First index with a time of at least `ts`. O(log n), O(1) near the end. */
   at(ts: number): number {
-    const times = this.columns.ts;
-    let low = 0, high = this.length;
-    for (let near = 1; near <= this.length; near *= 2) {
-      if ((times[this.length - near] as number) < ts) {
-        low = this.length - near + 1;
-        break;
-      }
-      high = this.length - near;
-    }
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((times[middle] as number) < ts) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    return firstAt(this.columns.ts, this.length, ts);
   }
 
   /** A copy of the candles at from ≤ index < to. */
@@ -129,27 +117,9 @@ export class SeriesTable {
   append(rows: CandleBlock, from: number, to: number, barsMax: number, seq: number): void {
     const added = to - from;
     if (this.length + added > this.columns.ts.length) this.#makeRoom(added, barsMax);
-    if (added === 1) this.#appendRow(rows, from);
-    else {
-      for (const name of CANDLE_COLUMNS) {
-        const column = added === rows.length ? rows[name] : rows[name].subarray(from, to);
-        this.columns[name].set(column, this.length);
-      }
-    }
+    copyCandles(rows, from, to, this.columns, this.length);
     this.seqs.fill(seq, this.length, this.length + added);
     this.length += added;
-  }
-
-  /** Column by column by name: the usual way of a live candle. */
-  #appendRow(rows: CandleBlock, row: number): void {
-    const { columns, length } = this;
-    // Rows are inside the block, where typed arrays give numbers.
-    columns.ts[length] = rows.ts[row] as number;
-    columns.open[length] = rows.open[row] as number;
-    columns.high[length] = rows.high[row] as number;
-    columns.low[length] = rows.low[row] as number;
-    columns.close[length] = rows.close[row] as number;
-    columns.volume[length] = rows.volume[row] as number;
   }
 
   /** Gives up the oldest candles once the series has its full length, or doubles. */

@@ -1,6 +1,6 @@
 import { createApp } from "../../src/http/app.ts";
 import type { AdminApp } from "../../src/http/api.ts";
-import { blankCells, fillCells } from "../../src/http/label_text.ts";
+import { blankCells, fillCells } from "../../src/label/row_cells.ts";
 import * as shape from "../../src/http/schemas.ts";
 import { LabelFormatter } from "../../src/label/format.ts";
 import { labelCandles } from "../../src/label/label_candles.ts";

@@ -9,7 +9,7 @@ import { type LabelParams, labelParams, paramHash } from "../../label/params.ts"
 import type { LabelBlock } from "../../market/block.ts";
 import { isSeries } from "../../market/series.ts";
 import type { Handlers, Surroundings } from "../handler.ts";
-import { blankCells, fillCells, type LabelCells } from "../label_text.ts";
+import { blankCells, fillCells, type LabelCells } from "../../label/row_cells.ts";
 import { assertPlace, labelStream, parsePlace } from "../label_stream.ts";
 import { pageResponse } from "../page_body.ts";
 import type { DataPort } from "../port.ts";
@@ -84,15 +84,8 @@ function notReady(waitingFor: readonly string[]): HttpProblem {
 
 /** The parameters asked for; what is left out is as stored. */
 function paramsOf(query: Query, stored: LabelParams): LabelParams {
-  return labelParams({
-    horizon: query.horizon ?? stored.horizon,
-    up: query.up ?? stored.up,
-    down: query.down ?? stored.down,
-    tie: query.tie ?? stored.tie,
-    vertical: query.vertical ?? stored.vertical,
-    maxGapMs: query.maxGapMs ?? stored.maxGapMs,
-    volatility: query.volatility ?? stored.volatility,
-  });
+  const { horizon, up, down, tie, vertical, maxGapMs, volatility } = query;
+  return labelParams({ horizon, up, down, tie, vertical, maxGapMs, volatility }, stored);
 }
 
 async function stored(data: DataPort, query: Query): Promise<Found> {

@@ -4,6 +4,14 @@
  * @module
  */
 
+import {
+  countRefusal,
+  cursorRefusal,
+  isEmpty,
+  rowsOf,
+  tooManySeries,
+  tooOld,
+} from "../commit_rules.ts";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Clock } from "../../actor/clock.ts";
 import type { SeriesKey } from "../../market/block.ts";
@@ -135,12 +143,11 @@ export class CommitWriter {
   }
 
   #apply(batch: CommitBatch, draft: Draft): BatchOutcome | Refused {
-    const { feed, after, cursor } = batch;
+    const { feed, cursor } = batch;
     if (feed !== null && cursor !== null) {
       const stands = draft.cursors.get(feed) ?? this.cursors.get(feed) ?? null;
-      if (stands !== after) {
-        return refused("stale", `feed ${feed} stands at ${stands}, the batch follows ${after}`);
-      }
+      const refusal = cursorRefusal(batch, stands);
+      if (refusal !== null) return refusal;
       draft.cursors.set(feed, cursor);
     }
     const outcome = { candles: 0, corrected: 0, labels: 0, revised: 0 };
@@ -153,17 +160,12 @@ export class CommitWriter {
 
   #applyPart(part: SeriesCommit, draft: Draft, outcome: BatchOutcome): Refused | null {
     const known = this.series.get(part.series);
-    const count = known?.count ?? 0;
-    if (count !== part.baseSeq) {
-      const made = `the batch was made on ${part.baseSeq}`;
-      return refused("stale", `${part.series} has ${count} candles, ${made}`);
-    }
+    const refusal = countRefusal(part, known?.count ?? 0);
+    if (refusal !== null) return refusal;
     if (isEmpty(part)) return null;
     const state = known ?? this.#newSeries(part.series, draft);
-    if (state === null) return refused("full", `at most ${this.#options.seriesMax} series`);
-    if (this.#rewrites.isTooOld(part, state)) {
-      return refused("too_old", `${part.series} no longer holds what came before`);
-    }
+    if (state === null) return tooManySeries(this.#options.seriesMax);
+    if (this.#rewrites.isTooOld(part, state)) return tooOld(part);
     draft.enter(state);
     const parts = part.replace === null && part.relabelled === null ? this.#live : this.#rewrites;
     parts.apply(part, state, draft, outcome);
@@ -214,26 +216,4 @@ export class CommitWriter {
     this.seq = seq;
     return { state: "committed", seq, atMs, batches, logged };
   }
-}
-
-/** Whether a part leaves its series as it is. */
-function isEmpty({ append, replace, labels, relabelled }: SeriesCommit): boolean {
-  return append === null && replace === null && labels.length === 0 && relabelled === null;
-}
-
-/** Candle and label rows that batches bring, which is most often what they log. */
-function rowsOf(batches: readonly CommitBatch[]): { candles: number; labels: number } {
-  let candles = 0, labels = 0;
-  for (const { series } of batches) {
-    for (const part of series) {
-      if (part.append !== null) candles += part.append.to - part.append.from;
-      if (part.replace !== null) candles += part.replace.candles.length;
-      for (const { from, to } of part.labels) labels += to - from;
-    }
-  }
-  return { candles, labels };
-}
-
-function refused(code: "stale" | "too_old" | "full", message: string): Refused {
-  return { state: "refused", code, message: `Cannot commit: ${message}` };
 }

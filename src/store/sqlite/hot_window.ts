@@ -5,6 +5,8 @@
  * @module
  */
 
+import { firstAt } from "../first_at.ts";
+
 /** There is no label and never was. */
 export const ABSENT = -1;
 /** There is one, or was: the log knows. */
@@ -71,20 +73,8 @@ export class HotWindow {
   find(ts: number, hint: number): number {
     const times = this.#ts;
     if (times[hint] === ts && hint < this.length) return hint;
-    let low = 0, high = this.length;
-    for (let near = 1; near <= this.length; near *= 2) {
-      if ((times[this.length - near] as number) < ts) {
-        low = this.length - near + 1;
-        break;
-      }
-      high = this.length - near;
-    }
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((times[middle] as number) < ts) low = middle + 1;
-      else high = middle;
-    }
-    return low < this.length && times[low] === ts ? low : -1;
+    const at = firstAt(times, this.length, ts);
+    return at < this.length && times[at] === ts ? at : -1;
   }
 
   /** Gives back memory that one large append took. */

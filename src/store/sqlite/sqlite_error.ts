@@ -12,8 +12,6 @@ import type { RefusalCode, Refused } from "../port.ts";
 const FULL = { code: 13, text: "database or disk is full" };
 const BUSY = { code: 5, text: "database is locked" };
 const LOCKED = { code: 6, text: "database table is locked" };
-const CORRUPT = { code: 11, text: "database disk image is malformed" };
-const NOT_A_DATABASE = { code: 26, text: "file is not a database" };
 
 function is(error: unknown, { code, text }: { code: number; text: string }): boolean {
   if (!(error instanceof Error)) return false;
@@ -30,11 +28,6 @@ export function isBusy(error: unknown): boolean {
 /** There is no room on the disk, or the file may not grow. */
 export function isFull(error: unknown): boolean {
   return is(error, FULL) || (error instanceof Error && error.message.includes("ENOSPC"));
-}
-
-/** The file is not what SQLite wrote. */
-export function isDamaged(error: unknown): boolean {
-  return is(error, CORRUPT) || is(error, NOT_A_DATABASE);
 }
 
 /** Whether it is the file's fault: anything else is a mistake of this program. */

@@ -1,5 +1,5 @@
 /**
- * Label rows on their way to JSON. Names, order and spelling are those of
+ * Label rows as objects, on their way to JSON. Names, order and spelling are those of
  * `wick label --format ndjson`.
  *
  * Rows are written into objects that are used again and again, a few hundred at a time, which
