@@ -20,7 +20,7 @@
  */
 
 import type { z } from "zod";
-import { type Clock, pause } from "../actor/clock.ts";
+import { type Clock, nextTurn, pause } from "../actor/clock.ts";
 import type { CandleBlock, SeriesKey } from "../market/block.ts";
 import { MarketError } from "../market/error.ts";
 import { ndjsonReader } from "../market/ndjson.ts";
@@ -54,6 +54,9 @@ export interface PushOptions {
 const FAILED_TRIES_MAX = 4;
 const FAILED_PAUSE_MS = 100;
 
+/** Reading that the loop is held up for at a time: a body that is all there would else be one turn. */
+const TURN_MS = 1;
+
 type Committed = Extract<PushOutcome, { state: "committed" }>;
 
 interface Batch {
@@ -77,6 +80,8 @@ export class Push {
   #accepted = 0;
   #throughLine = 0;
   #commit: Committed | null = null;
+  /** Time spent reading in this turn, ms. */
+  #readMs = 0;
 
   constructor(data: DataPort, options: PushOptions) {
     this.#data = data;
@@ -91,7 +96,11 @@ export class Push {
 
   /** Takes the next bytes; resolves when more may come. @throws {HttpProblem} */
   async push(bytes: Uint8Array): Promise<void> {
+    const { clock } = this.#options;
+    const fromMs = clock.now();
     this.#read(() => this.#reader.push(bytes));
+    this.#readMs += clock.now() - fromMs;
+    if (this.#readMs >= TURN_MS) await this.#turn();
     if (this.#reader.counts().accepted - this.#sentRows < this.#options.batchRows) return;
     await this.#send();
   }
@@ -132,6 +141,12 @@ export class Push {
   /** Waits until nothing is under way, whatever became of it: before an answer that is a problem. */
   async letFinish(): Promise<void> {
     for (const { outcome } of this.#underWay.splice(0)) await outcome.catch(() => {});
+  }
+
+  /** Lets others have the loop. */
+  async #turn(): Promise<void> {
+    this.#readMs = 0;
+    await new Promise<void>((resolve) => void nextTurn(resolve));
   }
 
   #pushed(): ProblemParts {

@@ -10,7 +10,7 @@
  * @module
  */
 
-import type { CandleBlock, CandleBuilder } from "./block.ts";
+import type { CandleBlock } from "./block.ts";
 import { CANDLE_COLUMNS } from "./columns.ts";
 import { type CsvHeader, csvHeaderError, parseCsvHeader, SERIES_COLUMN } from "./csv_header.ts";
 import { parseDecimal, parseInteger, scanDecimal, scanInteger, trimmed } from "./decimal.ts";
@@ -18,6 +18,7 @@ import { MarketError } from "./error.ts";
 import { LINE_BYTES_MAX, type LineSink, LineSplitter } from "./lines.ts";
 import { type CandleReader, type ReaderOptions, RowCollector } from "./reader.ts";
 import { excerptOf, type ReadCounts, RejectReason, type RejectReasonCode } from "./reject.ts";
+import { NO_SERIES } from "./series_table.ts";
 
 const LF = 10;
 const CR = 13;
@@ -102,7 +103,7 @@ class CsvReader implements CandleReader, LineSink {
   #readHeader(line: Uint8Array): void {
     this.#rows.line++;
     const header = parseCsvHeader(line);
-    if (this.#rows.own === null && !header.includes(SERIES_COLUMN)) {
+    if (this.#rows.own === NO_SERIES && !header.includes(SERIES_COLUMN)) {
       throw csvHeaderError("the series column is missing and no series was named", line);
     }
     this.#header = header;
@@ -113,7 +114,7 @@ class CsvReader implements CandleReader, LineSink {
     const header = this.#header as CsvHeader;
     const row = this.#rows.row;
     const last = header.length - 1;
-    let builder = this.#rows.own;
+    let series = this.#rows.own;
     let at = from;
     for (let cell = 0; cell <= last; cell++) {
       const column = header[cell] as number;
@@ -124,8 +125,8 @@ class CsvReader implements CandleReader, LineSink {
         if (at < 0) at = this.#parseCell(bytes, start, column);
       } else {
         at = scanText(bytes, at);
-        builder = this.#rows.table.find(bytes, start, at);
-        if (builder === null) return 0;
+        series = this.#rows.table.find(bytes, start, at);
+        if (series === NO_SERIES) return 0;
       }
       if (at < 0) return 0;
       if (cell < last) {
@@ -135,7 +136,7 @@ class CsvReader implements CandleReader, LineSink {
     }
     const feedAt = bytes[at] === CR ? at + 1 : at;
     if (bytes[feedAt] !== LF || at - from > LINE_BYTES_MAX) return 0;
-    this.#rows.add(builder as CandleBuilder, bytes, from, at);
+    this.#rows.add(series, bytes, from, at);
     return feedAt + 1;
   }
 
@@ -167,14 +168,14 @@ class CsvReader implements CandleReader, LineSink {
       this.#reject(reason, `${cells} cells instead of ${header.length}`, bytes, from, to);
       return;
     }
-    let builder = this.#rows.own;
+    let series = this.#rows.own;
     let start = from;
     for (const column of header) {
       const commaAt = bytes.indexOf(COMMA, start);
       const end = commaAt < 0 || commaAt > to ? to : commaAt;
       if (column === SERIES_COLUMN) {
-        builder = this.#rows.table.find(bytes, ...trimmed(bytes, start, end));
-        if (builder === null) {
+        series = this.#rows.table.find(bytes, ...trimmed(bytes, start, end));
+        if (series === NO_SERIES) {
           const message = `series "${excerptOf(bytes, start, end)}" is not INSTRUMENT:GRANULARITY`;
           this.#reject(RejectReason.seriesInvalid, message, bytes, from, to);
           return;
@@ -190,7 +191,7 @@ class CsvReader implements CandleReader, LineSink {
       }
       start = end + 1;
     }
-    this.#rows.add(builder as CandleBuilder, bytes, from, to);
+    this.#rows.add(series, bytes, from, to);
   }
 
   #rejectLong(bytes: Uint8Array, from: number, to: number): void {

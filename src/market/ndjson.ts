@@ -6,12 +6,13 @@
  * @module
  */
 
-import type { CandleBlock, CandleBuilder } from "./block.ts";
+import type { CandleBlock } from "./block.ts";
 import { CANDLE_COLUMNS } from "./columns.ts";
 import { scanDecimal, scanInteger } from "./decimal.ts";
 import { MarketError } from "./error.ts";
 import { LINE_BYTES_MAX, type LineSink, LineSplitter } from "./lines.ts";
 import { type CandleReader, type ReaderOptions, RowCollector } from "./reader.ts";
+import { NO_SERIES } from "./series_table.ts";
 import { excerptOf, type ReadCounts, RejectReason, type RejectReasonCode } from "./reject.ts";
 
 const LF = 10;
@@ -130,11 +131,11 @@ class NdjsonReader implements CandleReader, LineSink {
     const to = at + 1;
     const feedAt = bytes[to] === CR ? to + 1 : to;
     if (bytes[feedAt] !== LF || to - from > LINE_BYTES_MAX) return 0;
-    const builder = nameAt < 0 ? own : table.find(bytes, nameAt, nameEnd);
-    if (builder === null) return 0;
+    const series = nameAt < 0 ? own : table.find(bytes, nameAt, nameEnd);
+    if (series === NO_SERIES) return 0;
     this.#hasObject = true;
     this.#rows.line++;
-    this.#rows.add(builder, bytes, from, to);
+    this.#rows.add(series, bytes, from, to);
     return feedAt + 1;
   }
 
@@ -157,7 +158,7 @@ class NdjsonReader implements CandleReader, LineSink {
   }
 
   #readObject(value: Record<string, unknown>, bytes: Uint8Array, from: number, to: number): void {
-    let builder = this.#rows.own;
+    let series = this.#rows.own;
     let isNamed = false;
     let seen = 0;
     for (const key in value) {
@@ -172,8 +173,8 @@ class NdjsonReader implements CandleReader, LineSink {
         seen |= 1 << column;
       } else if (key === "series") {
         isNamed = true;
-        builder = typeof cell === "string" ? this.#rows.table.get(cell) : null;
-        if (builder === null) {
+        series = typeof cell === "string" ? this.#rows.table.get(cell) : NO_SERIES;
+        if (series === NO_SERIES) {
           const message = `series ${shown(cell)} is not INSTRUMENT:GRANULARITY`;
           return this.#rows.reject(RejectReason.seriesInvalid, message, bytes, from, to);
         }
@@ -182,14 +183,14 @@ class NdjsonReader implements CandleReader, LineSink {
         return this.#rows.reject(RejectReason.keyUnknown, message, bytes, from, to);
       }
     }
-    if (seen !== ALL_COLUMNS_MASK || builder === null) {
+    if (seen !== ALL_COLUMNS_MASK || series === NO_SERIES) {
       const missing: string[] = CANDLE_COLUMNS.filter((_, column) => (seen & (1 << column)) === 0);
-      if (builder === null && !isNamed) missing.push("series");
+      if (series === NO_SERIES && !isNamed) missing.push("series");
       const message = `${missing.join(", ")} missing`;
       return this.#rows.reject(RejectReason.keyMissing, message, bytes, from, to);
     }
     this.#rows.row[0] = (this.#rows.row[0] as number) + 0;
-    this.#rows.add(builder as CandleBuilder, bytes, from, to);
+    this.#rows.add(series, bytes, from, to);
   }
 
   #rejectLong(bytes: Uint8Array, from: number, to: number): void {

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { CandleBlock, CandleBuilder, SeriesKey } from "./block.ts";
+import type { CandleBlock, SeriesKey } from "./block.ts";
 import { candleRowReason, describeCandleReason } from "./candle.ts";
 import { CANDLE_WIDTH } from "./columns.ts";
 import {
@@ -16,7 +16,8 @@ import {
   rejectReasonName,
 } from "./reject.ts";
 import { parseSeries } from "./series.ts";
-import { SeriesTable } from "./series_table.ts";
+import { RowBuffer } from "./row_buffer.ts";
+import { NO_SERIES, SeriesTable } from "./series_table.ts";
 
 /** How a reader is set up. */
 export interface ReaderOptions {
@@ -41,7 +42,10 @@ export interface CandleReader {
   push(chunk: Uint8Array): void;
   /** Reads a last line without end. @throws {MarketError} as push, and when called twice. */
   finish(): void;
-  /** The rows since the last call, one block per series that has some, first seen first. */
+  /**
+   * The rows since the last call, one block per series that has some, first seen first. The blocks are
+   * views of one buffer: they stay together when they are given away.
+   */
   take(): CandleBlock[];
   /** Counts since the start. */
   counts(): ReadCounts;
@@ -51,29 +55,30 @@ export interface CandleReader {
 export class RowCollector {
   /** The row being read, in the order of `CANDLE_COLUMNS`. */
   readonly row = new Float64Array(CANDLE_WIDTH);
-  /** Builders by series. */
+  /** Numbers of the series seen. */
   readonly table = new SeriesTable();
-  /** Builder of rows that name no series. */
-  readonly own: CandleBuilder | null;
+  /** Number of the series of rows that name none, or `NO_SERIES`. */
+  readonly own: number;
   /** The line being read, from 1. */
   line = 0;
   #accepted = 0;
   #rejected = 0;
   readonly #rejectedBy = new Map<RejectReasonCode, number>();
+  readonly #rows = new RowBuffer();
   readonly #onReject: ((rejection: Rejection) => void) | undefined;
 
   /** @throws {MarketError} code `series` for a series that is none. */
   constructor(options: ReaderOptions) {
     if (options.series !== null) parseSeries(options.series);
-    this.own = options.series === null ? null : this.table.get(options.series);
+    this.own = options.series === null ? NO_SERIES : this.table.get(options.series);
     this.#onReject = options.onReject;
   }
 
   /** Adds `row` if it is a candle (R2); otherwise refuses the line from ≤ i < to. */
-  add(builder: CandleBuilder, bytes: Uint8Array, from: number, to: number): void {
+  add(series: number, bytes: Uint8Array, from: number, to: number): void {
     const reason = candleRowReason(this.row);
     if (reason === 0) {
-      builder.pushRow(this.row);
+      this.#rows.push(series, this.row);
       this.#accepted++;
       return;
     }
@@ -95,9 +100,7 @@ export class RowCollector {
   }
 
   take(): CandleBlock[] {
-    return this.table.builders()
-      .filter((builder) => builder.length > 0)
-      .map((builder) => builder.finish());
+    return this.#rows.take(this.table.series());
   }
 
   counts(): ReadCounts {

@@ -4,56 +4,54 @@
  * @module
  */
 
-import { CandleBuilder, type SeriesKey } from "./block.ts";
+import type { SeriesKey } from "./block.ts";
 import { MarketError } from "./error.ts";
 import { isSeries } from "./series.ts";
 
 /** Most series in one file: a bound on the memory that a file can ask for (about 150 MB). */
 export const SERIES_PER_FILE_MAX = 65_536;
 
-/** Rows a builder starts with: small, because there may be as many builders as series. */
-const BUILDER_ROWS = 16;
-
 /** Keys in the table are at most this long, longer ones are no series: see `series.ts`. */
 const KEY_BYTES_MAX = 40;
 
+/** Stands for what is no series key. */
+export const NO_SERIES = -1;
+
 /**
- * One candle builder per series key, found by the bytes of the key: a hash table with open
- * addressing over the keys' own bytes, so that a known key costs no allocation. O(bytes of a key).
+ * Numbers of series keys in the order in which they were first seen, found by the bytes of the key: a
+ * hash table with open addressing over the keys' own bytes, so that a known key costs no allocation.
+ * O(bytes of a key).
  */
 export class SeriesTable {
-  readonly #builders: CandleBuilder[] = [];
-  readonly #byKey = new Map<SeriesKey, CandleBuilder>();
-  /** Key bytes, `KEY_BYTES_MAX` apart, and their lengths, by index of the builder. */
+  readonly #series: SeriesKey[] = [];
+  /** Key bytes, `KEY_BYTES_MAX` apart, and their lengths, by number. */
   #keys = new Uint8Array(64 * KEY_BYTES_MAX);
   #keyBytes = new Uint8Array(64);
-  /** Index of the builder + 1, or 0; a power of two, at most half full. */
+  /** Number + 1, or 0; a power of two, at most half full. */
   #slots = new Int32Array(128);
 
-  /** Builder of a key held as bytes from ≤ i < to; null when they are no series key. */
-  find(bytes: Uint8Array, from: number, to: number): CandleBuilder | null {
+  /** Number of a key held as bytes from ≤ i < to; {@linkcode NO_SERIES} when they are no series key. */
+  find(bytes: Uint8Array, from: number, to: number): number {
     const length = to - from;
-    if (length > KEY_BYTES_MAX) return null;
+    if (length > KEY_BYTES_MAX) return NO_SERIES;
     const mask = this.#slots.length - 1;
     let slot = hashOf(bytes, from, to) & mask;
     for (;; slot = (slot + 1) & mask) {
       const index = (this.#slots[slot] as number) - 1;
       if (index < 0) return this.#add(bytes, from, to);
-      if (this.#isKey(index, bytes, from, length)) return this.#builders[index] as CandleBuilder;
+      if (this.#isKey(index, bytes, from, length)) return index;
     }
   }
 
-  /** Builder of a key held as text; null when it is no series key. */
-  get(key: string): CandleBuilder | null {
-    const known = this.#byKey.get(key);
-    if (known !== undefined) return known;
-    const bytes = new TextEncoder().encode(key);
+  /** Number of a key held as text; {@linkcode NO_SERIES} when it is no series key. */
+  get(key: string): number {
+    const bytes = ENCODER.encode(key);
     return this.find(bytes, 0, bytes.length);
   }
 
-  /** All builders, in the order in which their keys were first seen. */
-  builders(): readonly CandleBuilder[] {
-    return this.#builders;
+  /** All keys, in the order in which they were first seen: their places are their numbers. */
+  series(): readonly SeriesKey[] {
+    return this.#series;
   }
 
   #isKey(index: number, bytes: Uint8Array, from: number, length: number): boolean {
@@ -65,11 +63,11 @@ export class SeriesTable {
     return true;
   }
 
-  #add(bytes: Uint8Array, from: number, to: number): CandleBuilder | null {
-    // With a byte order mark kept: a key that begins with one is no key, not that of another series.
-    const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes.slice(from, to));
-    if (!isSeries(text)) return null;
-    const index = this.#builders.length;
+  #add(bytes: Uint8Array, from: number, to: number): number {
+    // Keys are ASCII, and no character that stands for another byte may be in one.
+    const text = String.fromCharCode(...bytes.subarray(from, to));
+    if (!isSeries(text)) return NO_SERIES;
+    const index = this.#series.length;
     if (index === SERIES_PER_FILE_MAX) {
       throw new MarketError(
         "series_count",
@@ -81,10 +79,8 @@ export class SeriesTable {
     this.#keys.set(bytes.subarray(from, to), index * KEY_BYTES_MAX);
     this.#keyBytes[index] = to - from;
     this.#insert(index);
-    const builder = new CandleBuilder(text, BUILDER_ROWS);
-    this.#builders.push(builder);
-    this.#byKey.set(text, builder);
-    return builder;
+    this.#series.push(text);
+    return index;
   }
 
   #insert(index: number): void {
@@ -103,9 +99,11 @@ export class SeriesTable {
     this.#keys = keys;
     this.#keyBytes = keyBytes;
     this.#slots = new Int32Array(this.#slots.length * 2);
-    for (let index = 0; index < this.#builders.length; index++) this.#insert(index);
+    for (let index = 0; index < this.#series.length; index++) this.#insert(index);
   }
 }
+
+const ENCODER = new TextEncoder();
 
 /** FNV-1a, 32 bits. */
 function hashOf(bytes: Uint8Array, from: number, to: number): number {

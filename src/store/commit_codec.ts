@@ -63,10 +63,21 @@ export function packCommit(batches: readonly CommitBatch[]): Uint8Array<ArrayBuf
       for (const { from, to } of part.labels) labelRows += to - from;
     }
   }
-  const text = Buffer.from(JSON.stringify(names.list));
+  const text = Buffer.from(JSON.stringify([names.list, batches.flatMap(besideOf)]));
   const packed = allocatePacked(plan, candleRows, labelRows, text);
   fillRows(batches, packed.candles, packed.logged);
   return packed.bytes;
+}
+
+/** What a batch brings beside its rows, with its place; most bring nothing. */
+type Beside = readonly [
+  at: number,
+  records: CommitBatch["records"],
+  letters: CommitBatch["letters"],
+];
+
+function besideOf({ records = [], letters = [] }: CommitBatch, at: number): Beside[] {
+  return records.length === 0 && letters.length === 0 ? [] : [[at, records, letters]];
 }
 
 function planPart(plan: number[], part: SeriesCommit, names: Names): void {
@@ -110,14 +121,18 @@ function fillRows(
  */
 export function unpackCommit(bytes: Uint8Array): CommitBatch[] {
   const { numbers, candles, logged, text } = openPacked(bytes);
-  const names = JSON.parse(text) as string[];
+  const [names, besides] = JSON.parse(text) as [string[], Beside[]];
   const reader = new PlanReader(numbers, names, candles, logged.labels);
   const count = reader.number();
-  return Array.from({ length: count }, () => {
+  const batches = Array.from({ length: count }, (): CommitBatch => {
     const feed = reader.name(), after = reader.name(), cursor = reader.name();
     const parts = reader.number();
     return { feed, after, cursor, series: Array.from({ length: parts }, () => reader.part()) };
   });
+  for (const [at, records = [], letters = []] of besides) {
+    batches[at] = { ...batches[at] as CommitBatch, records, letters };
+  }
+  return batches;
 }
 
 class PlanReader {

@@ -33,8 +33,10 @@ import { goneError, StoreError } from "./error.ts";
 import { CandleHistory, LabelHistory } from "./history.ts";
 import { LoggedBuilder } from "./logged.ts";
 import { MemoryRecords } from "./memory_records.ts";
+import { besideRefusal } from "./records.ts";
 import type {
   BatchOutcome,
+  BuryResult,
   CommitBatch,
   CommitResult,
   Letter,
@@ -133,7 +135,8 @@ export class MemoryStore implements Store {
         if (!isEmpty(part)) counts.set(part.series, count + countChange(table, part, batches));
       }
     }
-    return this.#series.size + added > this.#seriesMax ? tooManySeries(this.#seriesMax) : null;
+    if (this.#series.size + added > this.#seriesMax) return tooManySeries(this.#seriesMax);
+    return besideRefusal(batches, this.#records);
   }
 
   #isTooOld(table: SeriesTable, part: SeriesCommit): boolean {
@@ -162,6 +165,11 @@ export class MemoryStore implements Store {
       }
     }
     if (batch.feed !== null && batch.cursor !== null) this.#cursors.set(batch.feed, batch.cursor);
+    for (const { kind, key, json } of batch.records ?? []) {
+      if (json === null) this.#records.drop(kind, key);
+      else this.#records.put(kind, key, json);
+    }
+    if (batch.letters !== undefined) this.#records.bury(batch.letters);
     return outcome;
   }
 
@@ -395,7 +403,7 @@ export class MemoryStore implements Store {
     return this.#records.list(kind);
   }
 
-  buryLetters(letters: readonly NewLetter[]): WriteResult {
+  buryLetters(letters: readonly NewLetter[]): BuryResult {
     return this.#records.bury(letters);
   }
 

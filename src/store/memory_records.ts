@@ -6,6 +6,7 @@
 
 import { cutLetter, letterMatches, recordRefusal } from "./records.ts";
 import {
+  type BuryResult,
   type Letter,
   LETTER_BOUNDS,
   type LetterFilter,
@@ -39,6 +40,16 @@ export class MemoryRecords {
     return WRITTEN;
   }
 
+  /** Records of a kind. */
+  count(kind: string): number {
+    return this.#kinds.get(kind)?.size ?? 0;
+  }
+
+  /** Whether there is such a record. */
+  has(kind: string, key: string): boolean {
+    return this.#kinds.get(kind)?.has(key) ?? false;
+  }
+
   /** Drops a record. */
   drop(kind: string, key: string): WriteResult {
     this.#kinds.get(kind)?.delete(key);
@@ -62,13 +73,13 @@ export class MemoryRecords {
   }
 
   /** Keeps letters; the oldest make room. */
-  bury(letters: readonly NewLetter[]): WriteResult {
+  bury(letters: readonly NewLetter[]): BuryResult {
     for (const letter of letters) {
       this.#letters.push({ ...cutLetter(letter), id: ++this.#letterId });
     }
     const excess = this.#letters.length - this.#lettersMax;
     if (excess > 0) this.#letters = this.#letters.slice(excess);
-    return WRITTEN;
+    return { state: "written", lastId: this.#letterId };
   }
 
   /** Letters that match, in the order of their numbers. O(letters). */

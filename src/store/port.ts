@@ -60,6 +60,20 @@ export interface CommitBatch {
   readonly cursor: string | null;
   /** What it does, series by series. */
   readonly series: readonly SeriesCommit[];
+  /** Records that it writes or drops, in this order; none unless given. */
+  readonly records?: readonly BatchRecord[];
+  /** Dead letters that it keeps, such as items that failed for good; none unless given. */
+  readonly letters?: readonly NewLetter[];
+}
+
+/** A record that a batch writes (or drops, with null), with its rows and its cursor or not at all. */
+export interface BatchRecord {
+  /** What it is. */
+  readonly kind: string;
+  /** Unique within its kind. */
+  readonly key: string;
+  /** The value as JSON; null drops the record. */
+  readonly json: string | null;
 }
 
 /** What a batch came to. */
@@ -116,6 +130,15 @@ export type CommitResult =
 
 /** Outcome of a write beside the commits. */
 export type WriteResult = { readonly state: "written" } | Refused;
+
+/** Outcome of keeping letters, whose numbers are consecutive. */
+export type BuryResult =
+  | {
+    readonly state: "written";
+    /** Number of the last of them. */
+    readonly lastId: number;
+  }
+  | Refused;
 
 /** The end of a series. */
 export interface Tail {
@@ -225,6 +248,8 @@ export interface Letter extends NewLetter {
 export interface LetterFilter {
   /** Exactly this letter. */
   readonly id?: number;
+  /** One of these; at most {@linkcode LETTER_BOUNDS}`.idsMax`. */
+  readonly ids?: readonly number[];
   /** Letters with a higher number. */
   readonly afterId?: number;
   /** Exactly this path. */
@@ -251,6 +276,8 @@ export const RECORD_BOUNDS = {
   jsonChars: 16 * 1024 * 1024,
   /** Characters of a kind or a key. */
   keyChars: 256,
+  /** Records, and letters, of one batch: the largest chunk of a backfill in every kind. */
+  perBatch: 10_000,
 } as const;
 
 /** Bounds of dead letters. */
@@ -261,6 +288,8 @@ export const LETTER_BOUNDS = {
   payloadChars: 64 * 1024,
   /** Characters of path, type, reason and error; longer ones are cut. */
   textChars: 4_096,
+  /** Numbers that one filter names: a page of letters and some more. */
+  idsMax: 1_024,
 } as const;
 
 /** How a store is. */
@@ -359,7 +388,7 @@ export interface Store {
   /** All records of a kind, by key. */
   records(kind: string): Maybe<StoredRecord[]>;
   /** Keeps dead letters; beyond the bound the oldest are given up. See {@linkcode LETTER_BOUNDS}. */
-  buryLetters(letters: readonly NewLetter[]): Maybe<WriteResult>;
+  buryLetters(letters: readonly NewLetter[]): Maybe<BuryResult>;
   /** Letters in the order of their numbers, at most `limit`. */
   letters(filter: LetterFilter, limit: number): Maybe<Letter[]>;
   /** Drops letters; says how many. */

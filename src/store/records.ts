@@ -10,6 +10,7 @@ import { GRANULARITIES } from "../market/granularity.ts";
 import { ASSET_CLASSES, CALENDAR_NAMES, type Instrument } from "../market/instrument.ts";
 import { StoreError } from "./error.ts";
 import {
+  type CommitBatch,
   type Letter,
   LETTER_BOUNDS,
   type LetterFilter,
@@ -44,6 +45,39 @@ function refused(kind: string, expected: string, found: number): Refused {
   return { state: "refused", code: "full", message };
 }
 
+/** What is held under a kind; for {@linkcode besideRefusal}. */
+export interface HeldRecords {
+  /** Records of the kind. */
+  count(kind: string): number;
+  /** Whether there is such a record. */
+  has(kind: string, key: string): boolean;
+}
+
+/**
+ * Why the records or letters of batches are not taken; null when they are. Room that a batch makes by
+ * dropping counts from the next commit on. O(records).
+ */
+export function besideRefusal(batches: readonly CommitBatch[], held: HeldRecords): Refused | null {
+  const added = new Map<string, Set<string>>();
+  for (const { records = [], letters = [] } of batches) {
+    const most = Math.max(records.length, letters.length);
+    if (most > RECORD_BOUNDS.perBatch) {
+      return refused("batch", `expected at most ${RECORD_BOUNDS.perBatch} of them`, most);
+    }
+    for (const { kind, key, json } of records) {
+      let isFull = false;
+      if (json !== null && !held.has(kind, key)) {
+        const keys = added.get(kind) ?? new Set<string>();
+        added.set(kind, keys.add(key));
+        isFull = held.count(kind) + keys.size > RECORD_BOUNDS.perKind;
+      }
+      const refusal = recordRefusal(kind, key, json ?? "", isFull);
+      if (refusal !== null) return refusal;
+    }
+  }
+  return null;
+}
+
 /** A letter within its bounds: texts are cut, a payload above the bound is left out. */
 export function cutLetter(letter: NewLetter): NewLetter {
   const { textChars, payloadChars } = LETTER_BOUNDS;
@@ -61,6 +95,7 @@ export function cutLetter(letter: NewLetter): NewLetter {
 /** Whether a letter is meant. */
 export function letterMatches(letter: Letter, filter: LetterFilter): boolean {
   return (filter.id === undefined || letter.id === filter.id) &&
+    (filter.ids === undefined || filter.ids.includes(letter.id)) &&
     (filter.afterId === undefined || letter.id > filter.afterId) &&
     (filter.path === undefined || letter.path === filter.path) &&
     (filter.type === undefined || letter.type === filter.type) &&

@@ -29,6 +29,7 @@ import { type Clock, systemClock } from "../actor/clock.ts";
 import type { CandleBlock, SeriesKey } from "../market/block.ts";
 import { goneError, StoreError } from "./error.ts";
 import {
+  type BuryResult,
   type CommitBatch,
   type CommitResult,
   type Letter,
@@ -107,8 +108,9 @@ export class SqliteStore implements Store {
     this.#durability = durability;
     this.#db = database ?? openDatabase(path, durability, clock.wallNow());
     try {
-      this.#writer = new CommitWriter(this.#db, { retention, seriesMax, clock, bounds });
       this.#records = new RecordTables(this.#db, retention.letters ?? LETTER_BOUNDS.kept);
+      const records = this.#records;
+      this.#writer = new CommitWriter(this.#db, { retention, seriesMax, clock, bounds, records });
     } catch (error) {
       this.#db.close();
       throw error;
@@ -230,8 +232,12 @@ export class SqliteStore implements Store {
     return this.#records.list(kind);
   }
 
-  buryLetters(letters: readonly NewLetter[]): WriteResult {
-    return this.#write("bury letters", () => this.#records.bury(letters)) ?? WRITTEN;
+  buryLetters(letters: readonly NewLetter[]): BuryResult {
+    let lastId = 0;
+    const refused = this.#write("bury letters", () => {
+      lastId = this.#records.bury(letters);
+    });
+    return refused ?? { state: "written", lastId };
   }
 
   letters(filter: LetterFilter, limit: number): Letter[] {
@@ -317,6 +323,7 @@ export class SqliteStore implements Store {
 
   #failed(refused: Refused): Refused {
     const { code, message } = refused;
+    this.#records.rolledBack();
     if (code !== "full") this.#state = code === "disk_full" ? "full" : "read_only";
     this.#lastError = message;
     return refused;

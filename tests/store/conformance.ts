@@ -7,6 +7,7 @@
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import type { CandleBlock } from "../../src/market/block.ts";
 import type {
+  BatchRecord,
   CommitBatch,
   CommitResult,
   LetterFilter,
@@ -766,6 +767,60 @@ function testRecords(test: Test): void {
     assertEquals(await store.records("a"), []);
   });
 
+  test("commit() writes, replaces and drops records with its rows", async (store) => {
+    await store.putRecord("a", "old", "1");
+    const records = [
+      { kind: "a", key: "new", json: "2" },
+      { kind: "a", key: "old", json: null },
+      { kind: "b", key: "x", json: "3" },
+      { kind: "b", key: "x", json: "4" },
+    ];
+    await committed(store, { ...batch(appended(S, 0, run(2))), records });
+    assertEquals(await store.records("a"), [{ key: "new", json: "2" }]);
+    assertEquals(await store.records("b"), [{ key: "x", json: "4" }]);
+    assertEquals((await store.series())[0]?.count, 2);
+  });
+
+  test("commit() that is refused writes no records and no letters", async (store) => {
+    await committed(store, { feed: "feed", after: null, cursor: "1", series: [] });
+    const letters = [{ atMs: 1, path: "/p", type: "t", reason: "r", error: null, payload: null }];
+    const records = [{ kind: "a", key: "1", json: "1" }];
+    const late = { feed: "feed", after: "0", cursor: "2", series: [], records, letters };
+    await assertRefused(store, "stale", late);
+    assertEquals([await store.records("a"), await store.letters({}, 9)], [[], []]);
+    await committed(store, { ...late, after: "1" });
+    assertEquals((await store.records("a")).length, 1);
+    assertEquals((await store.letters({}, 9)).map(({ path }) => path), ["/p"]);
+  });
+
+  test("commit() refuses records above their bounds with the whole group", async (store) => {
+    const one = { kind: "a", key: "1", json: "1" };
+    const long = { ...one, key: "k".repeat(RECORD_BOUNDS.keyChars + 1) };
+    const beside = (records: BatchRecord[]) => ({ ...batch(appended(S, 0, run(2))), records });
+    await assertRefused(store, "full", beside([one, long]));
+    const many = new Array<BatchRecord>(RECORD_BOUNDS.perBatch + 1).fill(one);
+    await assertRefused(store, "full", beside(many));
+    assertEquals(await store.records("a"), []);
+    await committed(store, beside([one]));
+  });
+
+  test("commit() refuses a record that its kind has no room for", async (store) => {
+    const { perBatch, perKind } = RECORD_BOUNDS;
+    const keys = (from: number, count: number) =>
+      Array.from({ length: count }, (_, i) => ({ kind: "a", key: `${from + i}`, json: "1" }));
+    for (let from = 0; from < perKind - 1; from += perBatch) {
+      const records = keys(from, Math.min(perBatch, perKind - 1 - from));
+      await committed(store, { feed: null, after: null, cursor: null, series: [], records });
+    }
+    const last = { feed: null, after: null, cursor: null, series: [] };
+    await assertRefused(store, "full", { ...last, records: keys(perKind, 2) });
+    await committed(store, { ...last, records: [...keys(perKind, 1), ...keys(0, 9)] });
+    await assertRefused(store, "full", { ...last, records: keys(perKind + 1, 1) });
+    await committed(store, { ...last, records: [{ kind: "a", key: "0", json: null }] });
+    await committed(store, { ...last, records: keys(perKind + 1, 1) });
+    assertEquals((await store.records("a")).length, perKind);
+  });
+
   test("buryLetters() numbers letters, which are found and dropped by what they say", async (store) => {
     const letter = (path: string, type: string, reason = "crashed"): NewLetter => ({
       atMs: 5,
@@ -776,8 +831,9 @@ function testRecords(test: Test): void {
       payload: `{"of":"${path}"}`,
     });
     await store.buryLetters([letter("/a", "x"), letter("/b", "x"), letter("/a", "y", "expired")]);
-    await store.buryLetters([letter("/a", "x")]);
+    const buried = await store.buryLetters([letter("/a", "x")]);
     const all = await store.letters({}, 99);
+    assertEquals(buried, { state: "written", lastId: all.at(-1)?.id as number });
     assertEquals(all.map(({ path, type }) => path + type), ["/ax", "/bx", "/ay", "/ax"]);
     const ids = all.map(({ id }) => id);
     assertEquals(ids, ids.toSorted((a, b) => a - b));
@@ -790,6 +846,10 @@ function testRecords(test: Test): void {
     assertEquals(await found({ reason: "expired" }), [2]);
     assertEquals(await found({ afterId: ids[1] as number }), [2, 3]);
     assertEquals(await found({ id: ids[1] as number }), [1]);
+    const some = [ids[3], ids[0], 1e9] as number[];
+    assertEquals(await found({ ids: some }), [0, 3]);
+    assertEquals(await found({ ids: some, afterId: ids[0] as number }), [3]);
+    assertEquals(await found({ ids: [] }), []);
     assertEquals(await found({}, 2), [0, 1]);
     assertEquals(await store.dropLetters({ type: "x", path: "/a" }), {
       state: "dropped",

@@ -25,6 +25,8 @@ import { Flusher } from "./flush.ts";
 import { LabelSets } from "./label_sets.ts";
 import { LiveParts } from "./live_part.ts";
 import { Reader } from "./reader.ts";
+import type { RecordTables } from "./record_tables.ts";
+import { besideRefusal } from "../records.ts";
 import { restore } from "./restore.ts";
 import { Retention, type RetentionOptions } from "./retention.ts";
 import { RewriteParts } from "./rewrite_part.ts";
@@ -42,6 +44,8 @@ export interface CommitWriterOptions {
   readonly clock: Pick<Clock, "wallNow">;
   /** Sizes that were measured. */
   readonly bounds: SqliteBounds;
+  /** Where records and letters of a commit go. */
+  readonly records: RecordTables;
 }
 
 /** Sole writer of candles, labels and cursors, and what it knows of them. */
@@ -109,6 +113,8 @@ export class CommitWriter {
 
   /** Makes all batches durable in one transaction, or none of them. */
   commit(batches: readonly CommitBatch[]): CommitResult {
+    const refusal = besideRefusal(batches, this.#options.records);
+    if (refusal !== null) return refusal;
     const draft = new Draft(this.seq + 1, rowsOf(batches));
     const outcomes: BatchOutcome[] = [];
     try {
@@ -120,7 +126,7 @@ export class CommitWriter {
         }
         outcomes.push(outcome);
       }
-      return this.#write(draft, outcomes);
+      return this.#write(draft, outcomes, batches);
     } catch (error) {
       this.#undo(draft);
       if (!isOfTheFile(error)) throw error;
@@ -186,7 +192,11 @@ export class CommitWriter {
     this.#nextSeriesId -= draft.created.length;
   }
 
-  #write(draft: Draft, batches: BatchOutcome[]): CommitResult {
+  #write(
+    draft: Draft,
+    outcomes: BatchOutcome[],
+    batches: readonly CommitBatch[],
+  ): CommitResult {
     const { seq } = draft;
     const atMs = this.#options.clock.wallNow();
     const logged = draft.logged.finish();
@@ -202,6 +212,7 @@ export class CommitWriter {
         const sets = [CANDLES_SET, ...this.sets.ids()];
         for (const state of this.#tail.moved) this.#retention.retire(state, sets);
         this.#retention.trimLog(this.#tail.flushedSeq, this.#rowsLogged + rows, atMs);
+        this.#options.records.putBeside(batches);
         return made;
       });
     } catch (error) {
@@ -214,6 +225,6 @@ export class CommitWriter {
     for (const [feed, cursor] of draft.cursors) this.cursors.set(feed, cursor);
     this.#rowsLogged += rows;
     this.seq = seq;
-    return { state: "committed", seq, atMs, batches, logged };
+    return { state: "committed", seq, atMs, batches: outcomes, logged };
   }
 }

@@ -5,9 +5,19 @@
  */
 
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
-import type { Letter, LetterFilter, NewLetter, Refused, StoredRecord } from "../port.ts";
+import type {
+  CommitBatch,
+  Letter,
+  LetterFilter,
+  NewLetter,
+  Refused,
+  StoredRecord,
+} from "../port.ts";
 import { RECORD_BOUNDS } from "../port.ts";
 import { cutLetter, recordRefusal } from "../records.ts";
+
+/** Kinds whose records are counted once and then followed. */
+const KINDS_COUNTED_MAX = 256;
 
 /** What the file keeps beside candles and labels. The caller wraps writes in transactions. */
 export class RecordTables {
@@ -21,6 +31,7 @@ export class RecordTables {
   readonly #giveUp: StatementSync;
   readonly #countLetters: StatementSync;
   readonly #lettersMax: number;
+  readonly #counts = new Map<string, number>();
 
   /** Over an open database with the schema; keeps at most `lettersMax` letters. */
   constructor(db: DatabaseSync, lettersMax: number) {
@@ -43,21 +54,57 @@ export class RecordTables {
     this.#countLetters = db.prepare("SELECT count(*) AS n FROM letters");
   }
 
+  /** Records of a kind. O(records), of an index, the first time. */
+  count(kind: string): number {
+    let count = this.#counts.get(kind);
+    if (count === undefined) {
+      count = Number(this.#countKind.get(kind)?.n ?? 0);
+      // Kinds are few; whoever makes them up must not fill the memory.
+      if (this.#counts.size >= KINDS_COUNTED_MAX) this.#counts.clear();
+      this.#counts.set(kind, count);
+    }
+    return count;
+  }
+
+  /** A transaction was rolled back: what was counted within it counts no more. */
+  rolledBack(): void {
+    this.#counts.clear();
+  }
+
+  /** Whether there is such a record. */
+  has(kind: string, key: string): boolean {
+    return this.#get.get(kind, key) !== undefined;
+  }
+
+  /** Writes what batches bring beside their rows. */
+  putBeside(batches: readonly CommitBatch[]): void {
+    for (const { records = [], letters = [] } of batches) {
+      for (const { kind, key, json } of records) {
+        if (json === null) this.drop(kind, key);
+        else this.put(kind, key, json);
+      }
+      if (letters.length > 0) this.bury(letters);
+    }
+  }
+
   /** Why a record is not taken; null when it is. */
   refusal(kind: string, key: string, json: string): Refused | null {
-    const count = Number(this.#countKind.get(kind)?.n ?? 0);
-    const isFull = count >= RECORD_BOUNDS.perKind && this.get(kind, key) === null;
+    const isFull = this.count(kind) >= RECORD_BOUNDS.perKind && !this.has(kind, key);
     return recordRefusal(kind, key, json, isFull);
   }
 
   /** Writes or replaces a record. */
   put(kind: string, key: string, json: string): void {
+    const count = this.#counts.get(kind);
+    if (count !== undefined && !this.has(kind, key)) this.#counts.set(kind, count + 1);
     this.#put.run(kind, key, json);
   }
 
   /** Drops a record. */
   drop(kind: string, key: string): void {
-    this.#drop.run(kind, key);
+    const count = this.#counts.get(kind);
+    const { changes } = this.#drop.run(kind, key);
+    if (count !== undefined) this.#counts.set(kind, count - Number(changes));
   }
 
   /** One record's JSON. */
@@ -76,14 +123,17 @@ export class RecordTables {
     return Number(this.#countLetters.get()?.n ?? 0);
   }
 
-  /** Keeps letters; the oldest make room. */
-  bury(letters: readonly NewLetter[]): void {
+  /** Keeps letters; the oldest make room. Says the number of the last one. */
+  bury(letters: readonly NewLetter[]): number {
+    let lastId = 0;
     for (const letter of letters) {
       const { atMs, path, type, reason, error, payload } = cutLetter(letter);
-      this.#bury.run(atMs, path, type, reason, error, payload);
+      const { lastInsertRowid } = this.#bury.run(atMs, path, type, reason, error, payload);
+      lastId = Number(lastInsertRowid);
     }
     const excess = this.lettersHeld - this.#lettersMax;
     if (excess > 0) this.#giveUp.run(excess);
+    return lastId;
   }
 
   /** Letters that match, in the order of their numbers. O(letters). */
@@ -112,6 +162,7 @@ export class RecordTables {
 function conditionOf(filter: LetterFilter): { where: string; values: SQLInputValue[] } {
   const parts: [string, SQLInputValue | undefined][] = [
     ["id = ?", filter.id],
+    ["id IN (SELECT value FROM json_each(?))", filter.ids && JSON.stringify(filter.ids)],
     ["id > ?", filter.afterId],
     ["path = ?", filter.path],
     ["type = ?", filter.type],
