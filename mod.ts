@@ -39,16 +39,49 @@
  * console.log(labels.length); // 1
  * ```
  *
+ * @example Work of any kind over many items: at a rate, in chunks, with retries and a report
+ * ```ts
+ * import { Limiter, LimiterGate, parseRate, reportText, runBatch, systemClock } from "./mod.ts";
+ *
+ * const limits = [{ name: "api", rate: parseRate("750/min"), begin: "free" as const }];
+ * const { state, report } = await runBatch({
+ *   items: ["AAPL", "MSFT", "NVDA"],
+ *   process: async (symbols) => await Promise.all(symbols.map((symbol) => symbol.length)),
+ *   limiter: new LimiterGate(new Limiter({ limits }, systemClock.now()), systemClock),
+ *   chunk: "auto",
+ *   concurrency: 2,
+ * });
+ * console.log(state, reportText(report).join("\n")); // done Run items of items: done in …
+ * ```
+ *
+ * @example A job on a provider: its candles are stored and labelled like those of feeds
+ * ```ts
+ * import { reportText, simulatedProvider, startWick, systemClock } from "./mod.ts";
+ *
+ * const wick = await startWick({
+ *   workers: 1,
+ *   providers: [{ name: "simulated", begin: "free", open: () => simulatedProvider(systemClock) }],
+ * });
+ * const job = { name: "night", symbols: ["AAPL"], kinds: ["prices" as const], provider: "simulated" };
+ * await wick.backfill.ask("start", { job, mode: "resume" });
+ * await wick.backfill.ask("ended", { name: "night" }, { timeoutMs: 60_000 });
+ * const report = await wick.backfill.ask("report", { name: "night" });
+ * if (report !== null) console.log(reportText(report).join("\n"));
+ * await wick.system.stop();
+ * ```
+ *
  * @module
  */
 
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { JobSpec } from "./src/batch/job_spec.ts";
+import { simulatedProvider } from "./src/provider/simulated.ts";
 import { labelFile } from "./actors/label_file.ts";
 import { PATHS, startWick, type Wick } from "./actors/tree.ts";
 import config from "./deno.json" with { type: "json" };
-import { pause, systemRandom } from "./src/actor/clock.ts";
+import { pause, systemClock, systemRandom } from "./src/actor/clock.ts";
 import { threadEntry } from "./src/actor/thread_url.ts";
 import { ThreadNode } from "./src/actor/thread_node.ts";
 import { type DemoTree, runDemoTree, type StartDemoTree } from "./src/cli/demo_run.ts";
@@ -56,8 +89,17 @@ import { processIo } from "./src/cli/io.ts";
 import { runCommand } from "./src/cli/main.ts";
 import type { WickConfig } from "./src/cli/config_schema.ts";
 import { Exit } from "./src/cli/exit_code.ts";
-import { type CliParts, type Drained, type RunServe, ServeError } from "./src/cli/parts.ts";
+import { metricsWriter } from "./src/cli/metrics_files.ts";
+import {
+  type CliParts,
+  type Drained,
+  type OpenJobs,
+  type RunServe,
+  ServeError,
+} from "./src/cli/parts.ts";
 import { admissionOf, labelParamsOf, sourceOf } from "./src/cli/serve_feeds.ts";
+import { providersOf, scheduledJobs } from "./src/cli/serve_jobs.ts";
+import { webhooksOf } from "./src/cli/serve_webhooks.ts";
 import type { StoreArgs } from "./actors/store.ts";
 import { causesOf, textOf, type TreeNode } from "./src/actor/mod.ts";
 import { readInstruments } from "./src/feed/instrument_file.ts";
@@ -85,6 +127,12 @@ export * from "./src/label/admission.ts";
 export * from "./src/label/correction.ts";
 export * from "./src/label/finer.ts";
 export * from "./src/label/format.ts";
+export * from "./src/label/kinds/columns.ts";
+export * from "./src/label/kinds/kind_labeler.ts";
+export * from "./src/label/kinds/label_kinds.ts";
+export type * from "./src/label/kinds/path.ts";
+export * from "./src/label/kinds/registry.ts";
+export * from "./src/label/kinds/sides.ts";
 export * from "./src/label/labeler.ts";
 export * from "./src/label/levels.ts";
 export * from "./src/label/params.ts";
@@ -97,7 +145,133 @@ export * from "./src/feed/instrument_file.ts";
 export * from "./src/feed/replay.ts";
 export * from "./src/feed/status.ts";
 export * from "./src/feed/synthetic.ts";
+export * from "./src/market/calendar.ts";
 export * from "./src/market/holes.ts";
+export * from "./src/market/holes_expected.ts";
+
+export * from "./src/batch/chunk_controller.ts";
+export {
+  type CallPlan,
+  FILTER_NAMES,
+  type FilterName,
+  type FilterSettings,
+  planCalls,
+  type PlannedCall,
+  type SkippedCall,
+} from "./src/batch/filter.ts";
+export { DATA_KINDS, type DataKind, dataKindOf, parseKinds } from "./src/batch/filter_kinds.ts";
+export { FILTER_TIMES, type FilterTimes, type SymbolFacts } from "./src/batch/filter_rules.ts";
+export * from "./src/batch/interval_set.ts";
+export {
+  type ChunkSetting,
+  JOB_PROFILES,
+  jobProblems,
+  type JobProfile,
+  type JobSchedule,
+  type JobSettings,
+  jobSettings,
+  type JobSpec,
+  type ProfileName,
+} from "./src/batch/job_spec.ts";
+export { JOB_STATES, type JobState } from "./src/batch/job_state.ts";
+export { JOB_MODES, type JobMode, type JobReply, type JobStatus } from "./src/batch/job_status.ts";
+export { parseSymbols, type SymbolsFile } from "./src/batch/job_symbols.ts";
+export type { HeaderSource, LimitNotice } from "./src/batch/limit_headers.ts";
+export type { LimiterOptions, LimitSpec } from "./src/batch/limit_options.ts";
+export type { Claim, ClaimState } from "./src/batch/limit_queue.ts";
+export { formatRate, type LimitRate, parseRate } from "./src/batch/limit_rate.ts";
+export {
+  type LaneSnapshot,
+  LIMITER_SNAPSHOT_VERSION,
+  type LimiterSnapshot,
+  type RingSnapshot,
+} from "./src/batch/limit_snapshot.ts";
+export type { LimiterStatus, LimitUse, LimitUserStatus } from "./src/batch/limit_status.ts";
+export * from "./src/batch/limiter.ts";
+export * from "./src/batch/limiter_gate.ts";
+export type { Eta, PhaseProgress, Progress, ProgressSnapshot } from "./src/batch/progress.ts";
+export { progressLine, progressLogLine } from "./src/batch/progress_text.ts";
+export {
+  type CallRecord,
+  type RecorderOptions,
+  type RecorderSnapshot,
+  type RetryRecord,
+  RunRecorder,
+} from "./src/batch/report.ts";
+export type { EndpointSnapshot } from "./src/batch/report_calls.ts";
+export {
+  type ComparedRun,
+  compareReports,
+  comparisonText,
+  type RunComparison,
+  type Trend,
+} from "./src/batch/report_compare.ts";
+export type { PhaseRecorder, PhaseSnapshot } from "./src/batch/report_phase.ts";
+export type { PlanSavings, Saving, SavingsSnapshot } from "./src/batch/report_savings.ts";
+export * from "./src/batch/report_schema.ts";
+export { reportText } from "./src/batch/report_text.ts";
+export * from "./src/batch/retry.ts";
+export * from "./src/batch/retry_budget.ts";
+export type { RetryBounds } from "./src/batch/retry_pause.ts";
+export { runBatch } from "./src/batch/run_batch.ts";
+export * from "./src/batch/run_batch_types.ts";
+
+export {
+  openProvider,
+  type ProviderConfig,
+  type ProviderParts,
+  providerSchema,
+} from "./src/provider/config.ts";
+export { eodhdMapping } from "./src/provider/eodhd.ts";
+export type { EodhdSymbolOptions } from "./src/provider/eodhd_symbol.ts";
+export {
+  failure as providerFailure,
+  FAILURE_CLASS_OF,
+  type FailureCode,
+  ProviderError,
+  type ProviderErrorCode,
+  type ProviderFailure,
+} from "./src/provider/error.ts";
+export { httpProvider, type HttpProviderOptions } from "./src/provider/http.ts";
+export type { Fetch } from "./src/provider/http_call.ts";
+export type { KeyReader, KeySource } from "./src/provider/http_key.ts";
+export type {
+  AnyHttpEndpoint,
+  HttpEndpoint,
+  HttpMapping,
+  MappedRequest,
+  Reading,
+} from "./src/provider/http_mapping.ts";
+export {
+  type CallFacts,
+  type CallShape,
+  checkedEndpoint,
+  costOf,
+  type DataProvider,
+  endpointFor,
+  type EndpointInfo,
+  type ProviderAnswer,
+  type ProviderCapabilities,
+  type ProviderDetail,
+  type ProviderLimit,
+  type ProviderRequest,
+  type SymbolResult,
+} from "./src/provider/port.ts";
+export { type SimulatedProvider, simulatedProvider } from "./src/provider/simulated.ts";
+export type { CallLimit, Outage, SimulatedOptions } from "./src/provider/simulated_options.ts";
+export type { UpstreamCounts, UpstreamStats } from "./src/provider/simulated_upstream.ts";
+export type { EndpointCounts, ProviderStatus } from "./src/provider/status.ts";
+export {
+  type Dividend,
+  type FundamentalsValue,
+  type NewsItem,
+  type PriceValue,
+  type ProfileValue,
+  PROVIDER_KINDS,
+  type ProviderKind,
+  type ProviderValues,
+  type QuoteValue,
+} from "./src/provider/values.ts";
 
 export { MemoryStore, type MemoryStoreOptions } from "./src/store/memory.ts";
 export { StoreError, type StoreErrorCode } from "./src/store/error.ts";
@@ -111,11 +285,16 @@ export { type Admin as AdminHttp, createAdmin, createApp } from "./src/http/app.
 export type { AdminApp, AdminSchema } from "./src/http/api.ts";
 export { type WickClient, wickClient, type WickClientOptions } from "./src/http/client.ts";
 export type { Tokens } from "./src/http/guards/token_guard.ts";
+export type { LabelLine } from "./src/http/label_lines.ts";
 export { LabelLog, type ReadLog } from "./src/http/label_log.ts";
+export * from "./src/http/label_rows.ts";
 export type { AdminLimits, AdminOptions } from "./src/http/options.ts";
 export type * from "./src/http/port.ts";
 export { type AdminServer, serveAdmin } from "./src/http/serve.ts";
 export { systemLetters, systemTree } from "./src/http/system_port.ts";
+export type { WebhookSpec } from "./src/http/webhook/options.ts";
+export { SIGNATURE_HEADER, verifyWebhook } from "./src/http/webhook/signature.ts";
+export type { WebhookStatus } from "./src/http/webhook/status.ts";
 
 export * from "./src/monitor/histogram.ts";
 export * from "./src/monitor/windowed_histogram.ts";
@@ -136,12 +315,23 @@ export {
   Monitor,
   type PublishedLabels,
   Store as StoreProtocol,
+  Webhook,
 } from "./actors/protocols.ts";
+export {
+  Backfill,
+  type GroupedRequest,
+  type PermitReply,
+  type PermitRequest,
+  type PermittedAnswer,
+  type PermittedCall,
+  Provider,
+} from "./actors/protocols_batch.ts";
 export type { AdminArgs } from "./actors/admin.ts";
 export type { StoreArgs } from "./actors/store.ts";
 export {
   type FeedSpec,
   type MonitorSettings,
+  type ProviderSpec,
   startWick,
   type Wick,
   type WickOptions,
@@ -155,6 +345,7 @@ const startDemoTree: StartDemoTree = async (source, log) => {
   const wick = await startWick({
     store: { kind: "sqlite", options: { path: join(folder, "wick.db") } },
     feeds: [{ name: "synthetic", source }],
+    providers: [{ name: "simulated", begin: "free", open: () => simulatedProvider(systemClock) }],
     admin: { about: { name: "wick", version: config.version }, options: { port: 0 } },
     system: { log },
   });
@@ -166,12 +357,18 @@ const startDemoTree: StartDemoTree = async (source, log) => {
     node.children.reduce((sum, part) => sum + restartsOf(part), 0);
   let gaveUp: Error | null = null;
   void doneOf(wick).then((error) => gaveUp = error);
+  await wick.backfill.ask("start", { job: DEMO_JOB, mode: "restart" });
   const tree: DemoTree = {
     url,
     gaveUp: () => gaveUp,
     pool: () => pool.ask("status", {}),
     feed: () => feed.ask("status", {}),
-    settle: async () => void await feed.ask("pause", {}, { timeoutMs: 60_000 }),
+    settle: async () => {
+      await feed.ask("pause", {}, { timeoutMs: 60_000 });
+      await wick.backfill.ask("pause", { name: DEMO_JOB.name });
+      await wick.backfill.ask("ended", { name: DEMO_JOB.name }, { timeoutMs: 60_000 });
+    },
+    job: () => wick.backfill.ask("report", { name: DEMO_JOB.name }),
     labels: async (series, paramHash) => {
       const range = { fromTs: -Infinity, toTs: Infinity, limit: Infinity };
       return (await store.ask("labelBlock", { series, paramHash, ...range })).labels;
@@ -191,6 +388,17 @@ const startDemoTree: StartDemoTree = async (source, log) => {
     },
   };
   return tree;
+};
+
+/** Symbols of the demo's job: some 70 calls. */
+const DEMO_SYMBOLS = 1_000;
+
+/** A job that takes a few seconds: each kind of a symbol is an item. */
+const DEMO_JOB: JobSpec = {
+  name: "demo",
+  symbols: Array.from({ length: DEMO_SYMBOLS }, (_, i) => `DEMO${i}`),
+  kinds: ["prices", "dividends", "profiles"],
+  provider: "simulated",
 };
 
 /** Where a configuration keeps its data. */
@@ -227,19 +435,25 @@ const runServe: RunServe = async (config, log, io) => {
     : await readInstruments(config.instrumentsFile).catch((error) => {
       throw new ServeError(textOf(error), Exit.usage, { cause: error });
     });
+  const webhooks = await webhooksOf(config, io);
+  const jobs = await scheduledJobs(config, io);
+  const onReport = metricsWriter(config, log);
   const wick = await startWick({
     store: storeOf(config),
     params: labelParamsOf(config),
     instruments,
     admission: admissionOf(config),
     ...(config.workers === null ? {} : { workers: config.workers }),
+    providers: providersOf(config, io),
+    ...(onReport === undefined ? {} : { onReport }),
     feeds: config.feeds.map((feed) => ({
       name: feed.name,
       priority: feed.priority,
       bulk: feed.bulk,
       source: () => sourceOf(feed, config.feedBatchRows, io.clock),
     })),
-    monitor: { intervalMs: config.monitorIntervalMs },
+    webhooks,
+    monitor: { intervalMs: config.monitorIntervalMs, figures: config.monitorEnabled },
     admin: {
       about: { name: "wick", version: parts.version },
       options: {
@@ -253,41 +467,114 @@ const runServe: RunServe = async (config, log, io) => {
   }).catch((error) => {
     throw serveError(error);
   });
+  for (const job of jobs) {
+    const reply = await wick.backfill.ask("start", { job, mode: "schedule" }, JOB_ANSWER);
+    // One that is under way still has the form of its last start.
+    if (reply.state !== "ok") log("warn", PATHS.backfill, reply.reason, { job: job.name });
+  }
   const { url } = await wick.admin.ask("status", {});
   const feeds = config.feeds.map(({ name }) => wick.feed(name));
-  let committed = 0;
-  /** Batches under way; none when nobody can say. */
-  const look = async (): Promise<number> => {
-    const status = await wick.pool.ask("status", {}).catch(() => null);
-    committed = status?.candles ?? committed;
-    return status?.queuedBatches ?? 0;
-  };
+  const work = new ServedWork(wick);
+  let deadlineMs = Infinity;
+  const leftMs = () => Math.max(1, deadlineMs - io.clock.now());
   const drain = async (): Promise<Drained> => {
-    const deadlineMs = io.clock.now() + config.drainMs;
-    const leftMs = () => Math.max(1, deadlineMs - io.clock.now());
+    deadlineMs = Math.min(deadlineMs, io.clock.now() + config.drainMs);
+    work.phase = "requests end";
     await wick.system.stopAt(`${wick.system.root.path}/admin`).catch(() => {});
+    work.phase = "feeds pause";
     await Promise.allSettled(feeds.map((feed) => feed.ask("pause", {}, { timeoutMs: leftMs() })));
-    let left = await look();
+    work.phase = "jobs stop";
+    // They go on by themselves at the next start.
+    await wick.system.stopAt(`${wick.system.root.path}/${PATHS.backfill}`).catch(() => {});
+    work.phase = "committing";
+    let left = await work.look();
     while (left > 0 && io.clock.now() < deadlineMs) {
       await pause(io.clock, DRAIN_LOOK_MS);
-      left = await look();
+      left = await work.look();
     }
+    work.phase = "closing the store";
     await wick.system.stop({ deadlineMs: leftMs() });
     return left === 0
-      ? { state: "drained", detail: `${committed} candles committed since the start` }
+      ? { state: "drained", detail: `${work.committed} candles committed since the start` }
       : { state: "cut", detail: `${left} batches were not committed; their senders know` };
   };
   let draining: Promise<Drained> | null = null;
   return {
     url,
     data: config.data,
-    progress: () => `${committed} candles committed`,
+    progress: () => work.progress(),
     drain: () => draining ??= drain(),
-    abort: () => {},
+    abort: () => {
+      deadlineMs = io.clock.now();
+      void wick.system.stop({ drain: false, deadlineMs: 1 });
+    },
     done: doneOf(wick),
   };
 };
 
+const openJobs: OpenJobs = async (config, log, io) => {
+  const onReport = metricsWriter(config, log);
+  const wick = await startWick({
+    store: storeOf(config),
+    params: labelParamsOf(config),
+    ...(config.workers === null ? {} : { workers: config.workers }),
+    providers: providersOf(config, io),
+    ...(onReport === undefined ? {} : { onReport }),
+    system: { log },
+  }).catch((error) => {
+    throw serveError(error);
+  });
+  const { backfill, system } = wick;
+  let gaveUp: Error | null = null;
+  void doneOf(wick).then((error) => gaveUp = error);
+  return {
+    start: (job, mode) => backfill.ask("start", { job, mode }, JOB_ANSWER),
+    job: (name) => backfill.ask("job", { name }, JOB_ANSWER),
+    pause: (name) => backfill.ask("pause", { name }, JOB_ANSWER),
+    resume: (name) => backfill.ask("resume", { name }, JOB_ANSWER),
+    report: (name) => backfill.ask("report", { name }, JOB_ANSWER),
+    gaveUp: () => gaveUp,
+    close: () => system.stop(),
+    abort: () => void system.stop({ drain: false, deadlineMs: 1 }),
+  };
+};
+
+/** Starting a job of 100,000 symbols plans it. */
+const JOB_ANSWER = { timeoutMs: 120_000 } as const;
+
+/** What a service has under way, while it runs and while it stops. */
+class ServedWork {
+  /** What stopping does now; empty while nothing stops. */
+  phase = "";
+  /** Candles committed since the start, as last seen. */
+  committed = 0;
+  #batches = 0;
+  #rows = 0;
+
+  constructor(private readonly wick: Wick) {}
+
+  /** Batches under way; none when nobody can say. */
+  async look(): Promise<number> {
+    const status = await this.wick.pool.ask("status", {}, LOOK).catch(() => null);
+    this.committed = status?.candles ?? this.committed;
+    this.#batches = status?.queuedBatches ?? 0;
+    this.#rows = status?.queuedRows ?? 0;
+    return this.#batches;
+  }
+
+  async progress(): Promise<string> {
+    await this.look();
+    const count = (rows: number) => rows.toLocaleString("en");
+    const underWay = this.#batches === 0
+      ? "no batch under way"
+      : `${this.#batches} batches of ${count(this.#rows)} candles under way`;
+    const phase = this.phase === "" ? "" : `${this.phase}; `;
+    return `${phase}${underWay}, ${count(this.committed)} candles committed`;
+  }
+}
+
+/** The pool answers in a millisecond, or is too busy to wait for. */
+const LOOK = { timeoutMs: 500 } as const;
 /** Between looks at what is left while draining. */
 const DRAIN_LOOK_MS = 20;
 
@@ -305,6 +592,7 @@ const parts: CliParts = {
   },
   runDemo: (options, io) => runDemoTree(startDemoTree, systemRandom, options, io),
   runServe,
+  openJobs,
 };
 
 if (import.meta.main) {

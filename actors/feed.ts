@@ -23,8 +23,10 @@ import { Breaker } from "../src/feed/breaker.ts";
 import { type FeedBatch, feedBatchRows, FeedError, type FeedSource } from "../src/feed/port.ts";
 import { Rate } from "../src/feed/rate.ts";
 import type { FeedStatus, FeedWaiting } from "../src/feed/status.ts";
+import { CANDLE_COLUMNS } from "../src/market/block.ts";
 import { type HoleNews, HoleWatch } from "../src/market/hole_watch.ts";
 import { type Instrument, InstrumentRegistry } from "../src/market/instrument.ts";
+import { release } from "../src/market/release.ts";
 import { Feed, type IngestReply, type LabelPool, type Store } from "./protocols.ts";
 
 /** How a feed is set up. */
@@ -54,6 +56,8 @@ const LABELS_BACKOFF: BackoffBounds = { minMs: 50, maxMs: 60_000 };
 const STORE_BACKOFF: BackoffBounds = { minMs: 1_000, maxMs: 15_000 };
 /** What a commit is refused with because the store cannot write at all now. */
 const STORE_TROUBLE: ReadonlySet<string> = new Set(["disk_full", "full", "busy", "broken"]);
+/** Rows of a batch whose columns are freed at once: small ones are the young generation's work. */
+const FREED_ROWS_MIN = 1_024;
 /** Holes of one batch that are logged one by one. */
 const HOLES_LOGGED_MAX = 3;
 /** Holes shown in the status. */
@@ -289,6 +293,7 @@ class FeedRun {
       const { batch, holes } = this.#sent.shift() as Sent;
       this.#cursor = batch.cursor;
       this.#logHoles(holes);
+      freeColumns(batch);
       try {
         await this.#source.ack(batch.cursor);
       } catch (error) {
@@ -443,6 +448,12 @@ class FeedRun {
 function waitingOf(trouble: Trouble, tsOf: (ms: number) => number): FeedWaiting {
   const { sinceMs, nextTryMs, ...rest } = trouble;
   return { ...rest, sinceTs: tsOf(sinceMs), nextTryTs: tsOf(nextTryMs) };
+}
+
+/** Frees what was read, once it is committed; the columns are ours, see `FeedBatch`. */
+function freeColumns(batch: FeedBatch): void {
+  if (feedBatchRows(batch) < FREED_ROWS_MIN) return;
+  for (const block of batch.blocks) for (const name of CANDLE_COLUMNS) release(block[name]);
 }
 
 function codeOf(error: unknown): string {

@@ -54,7 +54,11 @@ import {
   type Refusal,
 } from "../src/label/admission.ts";
 import { applyChanges, candlesIn, candlesWhere } from "../src/label/change.ts";
+import { kindCells, type KindColumns, unpackKinds } from "../src/label/kinds/columns.ts";
+import { kindHistoryBars, kindRowsMax } from "../src/label/kinds/kind_labeler.ts";
+import { type AskedKind, parseKinds } from "../src/label/kinds/registry.ts";
 import { rowObject } from "../src/label/row_object.ts";
+import { LABEL_ROW_BYTES, labelsIn } from "../src/label/rows.ts";
 import { historyBars, type LabelParams, labelParams, paramHash } from "../src/label/params.ts";
 import {
   CANDLE_COLUMNS,
@@ -67,6 +71,8 @@ import {
 import { Reporter } from "../src/monitor/reporter.ts";
 import { partitionOf } from "../src/market/partition.ts";
 import { packCommit, unpackResult, unpackTails } from "../src/store/commit_codec.ts";
+import { levels } from "../src/store/records.ts";
+import { release } from "../src/market/release.ts";
 import { Stretch } from "../src/store/stretch.ts";
 import type { CommitBatch, CommitResult, Rows, SeriesCommit, Tail } from "../src/store/port.ts";
 import {
@@ -106,8 +112,8 @@ export interface LabelPoolArgs {
   readonly sinks?: readonly TellRef<typeof LabelSink.definition>[];
 }
 
-/** Rows under way at a time: about 60 ms of work on two cores, 25 MB with their labels. */
-const ROWS_UNDER_WAY_MAX = 131_072;
+/** Rows under way at a time: about 100 ms of this isolate's work, 12 MB with their labels. */
+const ROWS_UNDER_WAY_MAX = 65_536;
 /** Batches under way at a time. */
 const BATCHES_UNDER_WAY_MAX = 10_000;
 /** Rows of one request to a worker: 4 ms of work, so that a request is never the long wait. */
@@ -123,6 +129,10 @@ const LIVE_ROWS_MAX = 128;
 const LIVE_REQUEST_ROWS = 256;
 /** Parts in a row of the other kind after which a series moves: a move costs a read of its tail. */
 const MOVE_AFTER_PARTS = 8;
+/** Spare memory of replies of a worker: what it has under way when all of it is bulk; 6 MB. */
+const REPLY_SPARES_MAX = 4;
+/** Rows of a request from which on memory is kept for its reply; that of smaller ones is freed. */
+const REPLY_SPARE_ROWS = REQUEST_ROWS_MAX / 2;
 /** Rows that are worth a second request: labelling them takes as long as sending them. */
 const SECOND_REQUEST_ROWS = 256;
 /** Batches of one commit. */
@@ -167,6 +177,8 @@ class Part {
   base = 0;
   tail: CandleBlock | null = null;
   labels: Rows<LabelBlock> | null = null;
+  /** Where the labels lie, when they came from a thread. */
+  memory: ReplyMemory | null = null;
   /** Set for a part with late, corrected or deleted candles once it was worked out. */
   rewrite: SeriesCommit | null = null;
   rewrites = false;
@@ -186,6 +198,11 @@ class Batch {
   ) {}
 }
 
+/** Memory of a reply, which goes back once all parts that have labels in it are committed. */
+class ReplyMemory {
+  constructor(readonly outbox: Outbox, readonly bytes: Uint8Array, public left: number) {}
+}
+
 /** Parts that travel together. */
 interface Request {
   readonly id: number;
@@ -203,6 +220,8 @@ interface Outbox {
   /** Memory of earlier requests that came back: columns lie outside the heap, so a thread's garbage
    * collector would let hundreds of megabytes of them gather. */
   spares: Float64Array[];
+  /** The same for replies whose labels are committed. */
+  replySpares: Uint8Array[];
 }
 
 /** See {@linkcode LabelPool}. */
@@ -215,13 +234,16 @@ export const labelPool = actor(LabelPool, (ctx, args: LabelPoolArgs) => {
     ctx.onStop(args.door.open((priority) => pool.refusalAhead(priority)));
   }
   /** Labels on request; `shape` makes of them what the answer holds. */
-  const computed = <Shape>(request: ComputeRequest, shape: (block: LabelBlock) => Shape) => {
+  const computed = <Shape>(
+    request: ComputeRequest,
+    shape: (block: LabelBlock, kinds: KindColumns) => Shape,
+  ) => {
     const refusal = pool.computeRefusal(request.priority, ctx.waitedMs);
     if (refusal !== null) return refusal;
     const reply = ctx.defer<{ state: "ok"; tookMs: number; cacheHit: boolean } & Shape>();
     pool.compute(request).then(
-      ({ block, tookMs }) =>
-        reply.resolve({ state: "ok", ...shape(block), tookMs, cacheHit: false }),
+      ({ block, kinds, tookMs }) =>
+        reply.resolve({ state: "ok", ...shape(block, kinds), tookMs, cacheHit: false }),
       (error) => reply.reject(error),
     );
     return reply;
@@ -238,10 +260,17 @@ export const labelPool = actor(LabelPool, (ctx, args: LabelPoolArgs) => {
       return reply;
     },
     compute: (request) =>
-      computed(request, (block) => ({
-        rows: Array.from({ length: block.length }, (_, row) => rowObject(block, row)),
-      })),
-    computeBlock: (request) => computed(request, (block) => ({ block })),
+      computed(request, (block, kinds) => {
+        const names = request.kinds === undefined
+          ? []
+          : parseKinds(request.kinds).map(({ name }) => name);
+        const rows = Array.from(
+          { length: block.length },
+          (_, row) => ({ ...rowObject(block, row), ...kindCells(names, kinds, row) }),
+        );
+        return { rows };
+      }),
+    computeBlock: (request) => computed(request, (block, kinds) => ({ block, kinds })),
     status: () => pool.status(),
     report: () => pool.report(),
     flush: () => pool.flush(),
@@ -566,7 +595,7 @@ class Pool {
         failed,
       );
     } else {
-      outbox.ref.ask("label", requestOf(parts, rows, outbox.spares.pop()), ANSWER).then(
+      outbox.ref.ask("label", requestOf(parts, rows, outbox), ANSWER).then(
         (reply) => this.#self.tell("labelled", { id, reply }),
         failed,
       );
@@ -590,7 +619,10 @@ class Pool {
     const request = this.#takeSent(id);
     if (request === null) return;
     request.outbox.spares.push(new Float64Array(reply.data.buffer));
-    const block = { ...decodeLabels(reply.labels), paramHash: this.#hash };
+    const block = labelsIn(reply.labels, "", this.#hash);
+    const { outbox, parts } = request;
+    const memory = new ReplyMemory(outbox, reply.labels, parts.length);
+    for (const part of parts) part.memory = memory;
     this.#found(request, block, 0, reply.ends, reply.cold);
   }
 
@@ -682,7 +714,8 @@ class Pool {
     const kept = late.length === 0
       ? emptyCandles(block.series)
       : candlesWhere(block, (ts) => ts >= fromTs);
-    this.#bury(block.series, late.length === 0 ? block : late);
+    // A copy: the columns of a batch are its sender's again once it is committed.
+    this.#bury(block.series, concatCandles([late.length === 0 ? block : late]));
     return kept;
   }
 
@@ -768,9 +801,11 @@ class Pool {
    * What the store wrote to the label log, as it did: revisions and rows that ceased included. A
    * commit that wrote nothing to it is told of too: what is read then has its seq.
    */
-  #publish({ seq, atMs, logged }: Committed): void {
+  #publish(result: Committed): void {
     const sinks = this.#args.sinks ?? [];
+    // A store may put the rows together only when they are looked at.
     if (sinks.length === 0) return;
+    const { seq, atMs, logged } = result;
     const { labels, runs, revisions, removed } = logged;
     const published: PublishedLabels = { seq, atMs, labels, runs, revisions, removed };
     for (const sink of sinks) sink.tell("labels", published);
@@ -782,6 +817,7 @@ class Pool {
    */
   #afterCommit(batch: Batch): void {
     for (const part of batch.parts) {
+      if (part.memory !== null) giveBack(part.memory);
       if (!part.rewrites) {
         part.series.underWay--;
         if (part.series.state === "moving") this.#move(part.series);
@@ -836,10 +872,14 @@ class Pool {
   // ---- requests ---------------------------------------------------------------------------------------
 
   /** Labels of stored candles under any parameters, as columns. */
-  async compute(request: ComputeRequest): Promise<{ block: LabelBlock; tookMs: number }> {
+  async compute(
+    request: ComputeRequest,
+  ): Promise<{ block: LabelBlock; kinds: KindColumns; tookMs: number }> {
     const params = labelParams(request.params);
-    const { series, fromTs, limit } = request;
-    const around = Math.min(COMPUTE_BARS_MAX, historyBars(params));
+    const { series, fromTs } = request;
+    const kinds = request.kinds === undefined ? [] : parseKinds(request.kinds);
+    const limit = Math.min(request.limit, kindRowsMax(params, kinds));
+    const around = Math.min(COMPUTE_BARS_MAX, kindHistoryBars(params, kinds));
     const { store } = this.#args;
     // One row a candle: what lies beyond the limit need not be read.
     const wanted = await store.ask(
@@ -855,10 +895,26 @@ class Pool {
     );
     const reply = await outbox.ref.ask(
       "compute",
-      { candles: window.candles, params: request.params, range: { fromTs, toTs } },
+      {
+        candles: window.candles,
+        params: request.params,
+        range: { fromTs, toTs },
+        ...await this.#kindsOf(request, kinds),
+      },
       ANSWER,
     );
-    return { block: decodeLabels(reply.labels), tookMs: reply.tookMs };
+    const columns = reply.kinds === null ? [] : unpackKinds(reply.kinds, kinds.length);
+    return { block: decodeLabels(reply.labels), kinds: columns, tookMs: reply.tookMs };
+  }
+
+  /** What a request for kinds adds to that of a worker: the instrument's levels, if need be. */
+  async #kindsOf({ kinds, series }: ComputeRequest, parsed: readonly AskedKind[]) {
+    if (kinds === undefined) return {};
+    if (!parsed.some(({ needsLevels }) => needsLevels)) return { kinds };
+    const symbol = series.split(":")[0] ?? "";
+    const record = (kind: string, key: string) =>
+      this.#args.store.ask("record", { kind, key }, ANSWER);
+    return { kinds, levels: await levels({ record }, symbol) };
   }
 
   /** Tells the monitor what was measured since the last time. */
@@ -909,7 +965,16 @@ function isAppend(block: CandleBlock, lastTs: number): boolean {
 }
 
 function emptyOutbox(ref: WorkerRef, live: boolean): Outbox {
-  return { ref, live, parts: [], rows: 0, sent: [], spares: [] };
+  return { ref, live, parts: [], rows: 0, sent: [], spares: [], replySpares: [] };
+}
+
+/** One part less needs its labels; the last one gives their memory back. */
+function giveBack(memory: ReplyMemory): void {
+  if (--memory.left > 0) return;
+  const { bytes, outbox: { replySpares } } = memory;
+  const isLarge = bytes.length >= REPLY_SPARE_ROWS * LABEL_ROW_BYTES;
+  if (isLarge && replySpares.length < REPLY_SPARES_MAX) replySpares.push(bytes);
+  else release(bytes);
 }
 
 function partsOf(parts: readonly Part[]): LabelParts {
@@ -927,8 +992,9 @@ function mayBeSent({ parts, rows, sent }: Outbox): boolean {
   return sent.length < REQUESTS_PER_WORKER && rows >= SECOND_REQUEST_ROWS;
 }
 
-/** The parts' rows in one buffer, column by column; `spare` is used if they fit. */
-function requestOf(parts: readonly Part[], rows: number, spare: Float64Array | undefined) {
+/** The parts' rows in one buffer, column by column; spares are used where they fit. */
+function requestOf(parts: readonly Part[], rows: number, { spares, replySpares }: Outbox) {
+  const spare = spares.pop();
   const numbers = rows * CANDLE_COLUMNS.length;
   const fits = spare !== undefined && spare.length >= numbers;
   const data = fits ? spare.subarray(0, numbers) : new Float64Array(numbers);
@@ -951,7 +1017,8 @@ function requestOf(parts: readonly Part[], rows: number, spare: Float64Array | u
     // to one thread only.
     tails.push(part.tail === null ? null : concatCandles([part.tail]));
   });
-  return { data, series, bases, ends, tails };
+  const memory = rows < REPLY_SPARE_ROWS ? null : replySpares.pop() ?? null;
+  return { data, series, bases, ends, tails, memory };
 }
 
 class AppendCommit implements SeriesCommit {
@@ -972,8 +1039,9 @@ class AppendCommit implements SeriesCommit {
 
 function commitOf(batch: Batch): CommitBatch {
   const series = batch.parts.map((part) => part.rewrite ?? new AppendCommit(part));
-  const { feed, after, cursor } = batch.ingest;
-  return { feed, after, cursor, series };
+  const { feed, after, cursor, records, letters } = batch.ingest;
+  if (records === undefined && letters === undefined) return { feed, after, cursor, series };
+  return { feed, after, cursor, series, records: records ?? [], letters: letters ?? [] };
 }
 
 function labelsOf(part: Part): readonly Rows<LabelBlock>[] {

@@ -8,15 +8,20 @@
 import { actor } from "../src/actor/mod.ts";
 import { reachOf, recompute } from "../src/label/correction.ts";
 import { labelCandles } from "../src/label/label_candles.ts";
+import { packKinds } from "../src/label/kinds/columns.ts";
+import { labelKinds } from "../src/label/kinds/label_kinds.ts";
+import { parseKinds } from "../src/label/kinds/registry.ts";
 import { Labeler } from "../src/label/labeler.ts";
+import { LevelSet } from "../src/label/levels.ts";
 import { type LabelParams, labelParams, paramHash } from "../src/label/params.ts";
-import { hasFinalHalf, LabelBuilder, selectRows } from "../src/label/rows.ts";
 import {
-  CANDLE_COLUMNS,
-  type CandleBlock,
-  encodeLabelRows,
-  encodeLabels,
-} from "../src/market/block.ts";
+  allocateLabels,
+  hasFinalHalf,
+  LabelBuilder,
+  labelsIn,
+  selectRows,
+} from "../src/label/rows.ts";
+import { CANDLE_COLUMNS, type CandleBlock, encodeLabels } from "../src/market/block.ts";
 import { LabelWorker } from "./protocols.ts";
 
 /** How a worker labels. */
@@ -34,13 +39,17 @@ const PARTS_BLOCK_ROWS = 512;
 /** Rows that must be left in it for a request to begin there. */
 const PARTS_BLOCK_ROOM = 64;
 
+/** Room for the rows of a request: one a candle, and often another where a barrier is touched first. */
+const ROWS_PER_CANDLE = 1.4;
+/** Steps of that room, so that memory of one large request fits another. */
+const ROOM_STEP_ROWS = 1_024;
+
 /** See {@linkcode LabelWorker}. */
 export const labelWorker = actor(LabelWorker, (ctx, args: LabelWorkerArgs) => {
   const params = labelParams(args.params);
   const hash = paramHash(params);
   const seriesMax = args.seriesMax ?? SERIES_MAX;
   const labelers = new Map<string, Labeler>();
-  const out = new LabelBuilder(1_024);
   let candles = 0, labels = 0;
   // Handed out as it is: what was written is never written again, and a full one is left alone.
   let shared: LabelBuilder | null = null;
@@ -67,12 +76,12 @@ export const labelWorker = actor(LabelWorker, (ctx, args: LabelWorkerArgs) => {
   };
 
   return {
-    label: ({ data, series, bases, ends, tails }) => {
+    label: ({ data, series, bases, ends, tails, memory }) => {
       const startMs = ctx.clock.now();
       const block = blockOf(data);
+      const out = builderIn(memory, block.length, hash);
       const rowEnds = new Int32Array(series.length);
       const cold: number[] = [];
-      out.clear();
       let from = 0;
       for (let run = 0; run < series.length; run++) {
         const key = series[run] as string;
@@ -85,7 +94,7 @@ export const labelWorker = actor(LabelWorker, (ctx, args: LabelWorkerArgs) => {
       }
       candles += block.length;
       labels += out.length;
-      const found = encodeLabelRows(out.columns, out.length, "", hash);
+      const found = new Uint8Array(out.columns.ts.buffer);
       return { labels: found, ends: rowEnds, cold, tookMs: ctx.clock.now() - startMs, data };
     },
 
@@ -118,15 +127,23 @@ export const labelWorker = actor(LabelWorker, (ctx, args: LabelWorkerArgs) => {
       };
     },
 
-    compute: ({ candles: block, params: given, range }) => {
+    compute: ({ candles: block, params: given, kinds: text, levels, range }) => {
       const startMs = ctx.clock.now();
       const asked = labelParams(given);
-      const rows = labelCandles(block, asked, paramHash(asked));
+      const hash = paramHash(asked);
+      const found = text === undefined ? null : labelKinds(block, asked, hash, parseKinds(text), {
+        kindLevels: new LevelSet(levels ?? []),
+        kindRange: range,
+      });
+      const rows = found?.rows ?? labelCandles(block, asked, hash);
       const wanted = selectRows(rows, (row) => {
         const ts = rows.ts[row] as number;
         return ts >= range.fromTs && ts < range.toTs;
       });
-      return { labels: encodeLabels(wanted), tookMs: ctx.clock.now() - startMs };
+      // Row indices are candle indices, and the range is one run of them.
+      const from = rows.ts.findIndex((ts) => ts >= range.fromTs);
+      const kinds = found && packKinds(found.kinds, Math.max(0, from), from + wanted.length);
+      return { labels: encodeLabels(wanted), kinds, tookMs: ctx.clock.now() - startMs };
     },
 
     reset: ({ series }) => {
@@ -136,6 +153,19 @@ export const labelWorker = actor(LabelWorker, (ctx, args: LabelWorkerArgs) => {
     status: () => ({ series: labelers.size, candles, labels }),
   };
 });
+
+/** A builder for the rows of so many candles, in `memory` or, if there is too little, its own. */
+function builderIn(memory: Uint8Array | null, candles: number, paramHash: string): LabelBuilder {
+  const rows = Math.max(1, Math.ceil(candles * ROWS_PER_CANDLE));
+  const given = memory === null ? null : labelsIn(memory, "", paramHash);
+  const isLarge = rows > ROOM_STEP_ROWS;
+  const room = isLarge ? Math.ceil(rows / ROOM_STEP_ROWS) * ROOM_STEP_ROWS : rows;
+  const out = new LabelBuilder(1);
+  out.columns = given !== null && given.length >= rows
+    ? given
+    : allocateLabels("", paramHash, room);
+  return out;
+}
 
 /** The candles of a request as one block; series are told apart by the runs. */
 function blockOf(data: Float64Array): CandleBlock {

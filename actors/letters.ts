@@ -1,53 +1,54 @@
 /**
- * Keeps dead letters in the store, so that they are there after a restart. It listens to the system's
- * dead letters and writes what came in batches; what cannot be written is counted and left out, for
- * the letters of a full disk must not fill the memory.
+ * Keeps dead letters in the store, so that they are there after a restart, and shows, replays and
+ * drops them. It listens to the system's dead letters and writes what came in batches; what cannot be
+ * written is counted and left out, for the letters of a full disk must not fill the memory.
  *
  * @module
  */
 
-import { actor, type DeadLetter, type Ref, type System, textOf } from "../src/actor/mod.ts";
-import { LETTER_BOUNDS, type NewLetter } from "../src/store/port.ts";
+import { actor, type Context, type Ref, type System } from "../src/actor/mod.ts";
+import { KeptLetters, type LetterStore } from "../src/http/kept_letters.ts";
 import { Letters, type Store } from "./protocols.ts";
 
 /** Whose letters are kept, and where. */
 export interface LettersArgs {
-  readonly store: Ref<typeof Store.definition>;
+  /** What is known of them: it outlives the actor's restarts. */
+  readonly kept: KeptLetters;
   readonly system: System;
 }
 
 /** Between writes: a crash of the process costs the letters of so long. */
 const WRITE_EVERY_MS = 1_000;
-/** Letters that wait for a write; a flood beyond them is counted only. */
-const WAITING_MAX = 1_000;
-/** Stopping does not wait longer for the last write. */
-const WRITE = { timeoutMs: 2_000 } as const;
-/** Accounted bytes above which JSON is certainly above its bound, whatever it holds. */
-const PAYLOAD_BYTES_MAX = 4 * LETTER_BOUNDS.payloadChars;
+/** Stopping does not wait longer for the last write, nor does whoever looks. */
+const ANSWER = { timeoutMs: 2_000 } as const;
+
+/** The letters of a system, kept in a store. */
+export function keptLetters(store: Ref<typeof Store.definition>, system: System): KeptLetters {
+  const port: LetterStore = {
+    buryLetters: (letters) => store.ask("buryLetters", { letters }, ANSWER),
+    letters: (filter, limit) => store.ask("letters", { filter: asked(filter), limit }, ANSWER),
+    dropLetters: (filter) => store.ask("dropLetters", { filter: asked(filter) }, ANSWER),
+    count: async () => (await store.ask("info", {}, ANSWER)).letters,
+  };
+  return new KeptLetters(port, system);
+}
+
+/** The same filter; the protocol's arrays can be written to. */
+function asked<F extends { readonly ids?: readonly number[] }>({ ids, ...filter }: F) {
+  return ids === undefined ? filter : { ...filter, ids: [...ids] };
+}
 
 /** See {@linkcode Letters}. */
-export const letters = actor(Letters, (ctx, { store, system }: LettersArgs) => {
-  let waiting: NewLetter[] = [];
-  let written = 0, left = 0;
-  const take = (letter: DeadLetter) => {
-    // A letter about the keeping of letters would bring the next one.
-    if (letter.path === ctx.path) return;
-    if (waiting.length >= WAITING_MAX) left++;
-    else waiting.push(newLetter(letter));
-  };
+export const letters = actor(Letters, (ctx, { kept, system }: LettersArgs) => {
   const write = async () => {
-    if (waiting.length === 0) return;
-    const batch = waiting;
-    waiting = [];
-    const result = await store.ask("buryLetters", { letters: batch }, WRITE)
-      .catch((error) => ({ state: "refused" as const, message: textOf(error) }));
-    if (result.state === "written") written += batch.length;
-    else {
-      left += batch.length;
-      ctx.log("warn", "dead letters could not be kept", { reason: result.message });
-    }
+    const refused = await kept.write();
+    if (refused !== null) ctx.log("warn", "dead letters could not be kept", { reason: refused });
   };
-  const unsubscribe = system.deadLetters.subscribe(take);
+  // A letter about the keeping of letters would bring the next one.
+  kept.catchUp(ctx.path);
+  const unsubscribe = system.deadLetters.subscribe((letter) =>
+    kept.take(letter, letter.path !== ctx.path)
+  );
   ctx.onStop(() => {
     unsubscribe();
     return write();
@@ -55,30 +56,18 @@ export const letters = actor(Letters, (ctx, { store, system }: LettersArgs) => {
   ctx.timer("write", { delayMs: WRITE_EVERY_MS, everyMs: WRITE_EVERY_MS }, "write", {});
   return {
     write,
-    status: () => ({ written, left, waiting: waiting.length }),
+    status: () => kept.status,
+    list: (query) => answering(ctx, () => kept.list(query)),
+    get: ({ id }) => answering(ctx, () => kept.get(id)),
+    replay: ({ ids }) => answering(ctx, () => kept.replay(ids)),
+    drop: ({ ids }) => answering(ctx, () => kept.drop(ids)),
+    counts: () => answering(ctx, () => kept.counts()),
   };
 });
 
-function newLetter(letter: DeadLetter): NewLetter {
-  return {
-    atMs: letter.at,
-    path: letter.path,
-    type: letter.type,
-    reason: letter.reason,
-    error: letter.error,
-    payload: letter.bytes > PAYLOAD_BYTES_MAX ? null : jsonOf(letter.payload),
-  };
-}
-
-/** Null for what JSON cannot hold or what is above the bound. */
-function jsonOf(payload: unknown): string | null {
-  try {
-    const json = JSON.stringify(
-      payload,
-      (_key, value) => ArrayBuffer.isView(value) ? [...value as Float64Array] : value,
-    );
-    return json === undefined || json.length > LETTER_BOUNDS.payloadChars ? null : json;
-  } catch {
-    return null;
-  }
+/** What cannot be answered fails its asker, not the keeping. */
+function answering<T>(ctx: Context<typeof Letters.definition>, look: () => Promise<T>) {
+  const reply = ctx.defer<T>();
+  look().then((found) => reply.resolve(found), (error) => reply.reject(error));
+  return reply;
 }

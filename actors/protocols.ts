@@ -12,20 +12,28 @@ import type { Finding, Health } from "../src/monitor/finding.ts";
 import type { Sample } from "../src/monitor/samples.ts";
 import type { HistogramFamily, MetricsSnapshot, NumberFamily } from "../src/monitor/snapshot.ts";
 import { feedStatus } from "../src/feed/status.ts";
+import type { KeptLetter, LetterCounts, LetterQuery, Replayed } from "../src/http/port.ts";
+import { kinds, streamCursor } from "../src/http/schemas.ts";
+import type { CallFailure } from "../src/http/webhook/call.ts";
+import { webhookStatus } from "../src/http/webhook/status.ts";
 import type { Refusal } from "../src/label/admission.ts";
 import type { TsRange } from "../src/label/correction.ts";
-import type {
-  BatchOutcome,
-  CommitBatch,
-  CommitResult,
-  LoggedCommit,
-  NewLetter,
-  Refused,
-  StoredLabels,
-  StoreInfo,
-  Tail,
-  Window,
-  WriteResult,
+import type { KindColumns } from "../src/label/kinds/columns.ts";
+import type { Level } from "../src/label/levels.ts";
+import {
+  type BatchOutcome,
+  type BatchRecord,
+  type BuryResult,
+  type CommitBatch,
+  type CommitResult,
+  LETTER_BOUNDS,
+  type LoggedCommit,
+  type NewLetter,
+  type Refused,
+  type StoredLabels,
+  type StoreInfo,
+  type Tail,
+  type Window,
 } from "../src/store/port.ts";
 
 const nothing = z.strictObject({});
@@ -44,6 +52,7 @@ const wallMs = z.number().min(-8.64e15).max(8.64e15);
 const seq = z.number().min(0);
 const letterFilter = z.strictObject({
   id: z.int().optional(),
+  ids: z.array(z.int()).max(LETTER_BOUNDS.idsMax).optional(),
   afterId: z.int().optional(),
   path: z.string().max(4_096).optional(),
   type: z.string().max(4_096).optional(),
@@ -132,7 +141,7 @@ export const Store = protocol("store", {
   },
   buryLetters: {
     payload: z.custom<{ readonly letters: readonly NewLetter[] }>(),
-    reply: z.custom<WriteResult>(),
+    reply: z.custom<BuryResult>(),
     internal: true,
   },
   cursor: {
@@ -223,10 +232,13 @@ export interface LabelRequest {
   readonly ends: Int32Array;
   /** Last committed candles of series whose state has to be built anew; null for the others. */
   readonly tails: (CandleBlock | null)[];
+  /** Memory of an earlier reply, to be used again; null when none is at hand. */
+  readonly memory: Uint8Array | null;
 }
 
-/** Rows of all runs in one encoded label block; run i covers the rows up to `ends[i]`. */
+/** Rows of all runs; run i covers the rows up to `ends[i]`. */
 export interface LabelReply {
+  /** Label columns as `labelsIn` reads them, most often with room for more rows than there are. */
   readonly labels: Uint8Array;
   readonly ends: Int32Array;
   /** Runs that were left out: the worker's state is not at their base. */
@@ -294,10 +306,18 @@ export const LabelWorker = protocol("label_worker", {
     payload: z.custom<{
       readonly candles: CandleBlock;
       readonly params: LabelParamsInput;
+      /** Further kinds, and the levels that they are about. */
+      readonly kinds?: string;
+      readonly levels?: readonly Level[];
       /** Rows wanted; the candles reach further on both sides. */
       readonly range: TsRange;
     }>(),
-    reply: z.custom<{ readonly labels: Uint8Array; readonly tookMs: number }>(),
+    reply: z.custom<{
+      readonly labels: Uint8Array;
+      /** Columns of the kinds, as `packKinds`; null without any. */
+      readonly kinds: Float64Array | null;
+      readonly tookMs: number;
+    }>(),
     internal: true,
     columns: true,
   },
@@ -349,6 +369,9 @@ export interface Ingest {
   readonly after: string | null;
   readonly cursor: string | null;
   readonly blocks: readonly CandleBlock[];
+  /** Records and dead letters that are committed with it; none unless given. */
+  readonly records?: readonly BatchRecord[];
+  readonly letters?: readonly NewLetter[];
   /** 0 to 10; 10 is refused last. */
   readonly priority: number;
   /** The sender waits as long as it takes: only the bound on rows refuses it. */
@@ -359,6 +382,8 @@ export interface Ingest {
 export interface ComputeRequest extends TsRange {
   readonly series: string;
   readonly params: LabelParamsInput;
+  /** Further kinds, as `parseKinds` reads them. */
+  readonly kinds?: string | undefined;
   /** 0 to 10; 10 is refused last. */
   readonly priority: number;
   /** Most rows. */
@@ -369,6 +394,8 @@ export interface ComputeRequest extends TsRange {
 export interface ComputedBlock {
   readonly state: "ok";
   readonly block: LabelBlock;
+  /** Columns of the kinds asked for. */
+  readonly kinds: KindColumns;
   /** Time the labelling took, ms. */
   readonly tookMs: number;
   /** Whether it was known already. */
@@ -386,12 +413,13 @@ export const LabelPool = protocol("label_pool", {
     bytesOf: ({ blocks }: Ingest) => INGEST_BYTES + CANDLE_BYTES * rowsOf(blocks),
   },
   compute: {
-    about: "Labels of stored candles under any parameters",
+    about: "Labels of stored candles under any parameters, with further kinds",
     payload: z.strictObject({
       series: seriesKey,
       fromTs: time,
       toTs: time,
       params: labelParams.default({}),
+      kinds: kinds.optional(),
       priority: z.int().min(0).max(10).default(5),
       limit: z.int().min(1).max(10_000).default(1_000),
     }),
@@ -517,6 +545,38 @@ export const Feed = protocol("feed", {
   },
 });
 
+// ---- webhooks -------------------------------------------------------------------------------------
+
+/** What one turn of a webhook came to. */
+export type WebhookOutcome =
+  | { readonly state: "nothing" | "taken" }
+  | { readonly state: "store"; readonly message: string }
+  // `isSmaller`: the same rows come again at once, in smaller batches.
+  | (CallFailure & { readonly isSmaller: boolean });
+
+/** Delivers labels to one URL. */
+export const Webhook = protocol("webhook", {
+  status: {
+    about: "Where it stands and what became of its deliveries",
+    payload: nothing,
+    reply: webhookStatus,
+  },
+  pause: { about: "Delivers nothing until resume; a call under way ends", payload: nothing },
+  resume: { about: "Goes on delivering; one that waits tries at once", payload: nothing },
+  seek: {
+    about: "Goes on behind a place, SEQ or SEQ-ROW, 0 for the beginning: to skip or to repeat; " +
+      "one beyond the last commit means that one",
+    payload: z.strictObject({ after: streamCursor }),
+    reply: z.strictObject({ after: z.string() }),
+  },
+  // What it tells itself: it is time, and what a turn came to.
+  go: { payload: nothing, internal: true },
+  done: {
+    payload: z.custom<{ readonly epoch: number; readonly outcome: WebhookOutcome }>(),
+    internal: true,
+  },
+});
+
 // ---- monitor --------------------------------------------------------------------------------------
 
 const labelValues = z.record(z.string(), z.string());
@@ -601,4 +661,26 @@ export const Letters = protocol("letters", {
     reply: z.strictObject({ written: z.number(), left: z.number(), waiting: z.number() }),
   },
   write: { payload: nothing, internal: true },
+  // What the admin HTTP asks, which shows payloads cut and in pages.
+  list: {
+    payload: z.custom<LetterQuery>(),
+    reply: z.custom<KeptLetter[]>(),
+    internal: true,
+  },
+  get: {
+    payload: z.custom<{ readonly id: number }>(),
+    reply: z.custom<KeptLetter | null>(),
+    internal: true,
+  },
+  replay: {
+    payload: z.custom<{ readonly ids: readonly number[] }>(),
+    reply: z.custom<Replayed[]>(),
+    internal: true,
+  },
+  drop: {
+    payload: z.custom<{ readonly ids: readonly number[] }>(),
+    reply: z.number(),
+    internal: true,
+  },
+  counts: { payload: nothing, reply: z.custom<LetterCounts>(), internal: true },
 });

@@ -5,18 +5,26 @@
  * @module
  */
 
-import type { Ref, System } from "../src/actor/mod.ts";
-import type { DataPort, Gone, ServicePort } from "../src/http/port.ts";
-import { LabelLog } from "../src/http/label_log.ts";
+import { ActorFailed, type Ref, type System } from "../src/actor/mod.ts";
+import type {
+  DataPort,
+  Gone,
+  JobsPort,
+  LettersPort,
+  ProviderView,
+  ServicePort,
+  WebhookView,
+} from "../src/http/port.ts";
+import { LabelLog, logReader } from "../src/http/label_log.ts";
 import { metricsText } from "../src/http/metrics.ts";
 import { systemLetters, systemTree } from "../src/http/system_port.ts";
+import { shownUrl, type WebhookSpec } from "../src/http/webhook/options.ts";
 import type { Door } from "../src/label/admission.ts";
 import { type LabelParams, paramHash } from "../src/label/params.ts";
 import { InstrumentRegistry } from "../src/market/instrument.ts";
 import { EventHub } from "../src/monitor/event_hub.ts";
 import { unpackLogged } from "../src/store/commit_codec.ts";
 import { storeErrorCode } from "../src/store/error.ts";
-import type { LoggedCommit } from "../src/store/port.ts";
 import { instruments, levels, putInstrument, putLevels } from "../src/store/records.ts";
 import {
   Admin,
@@ -30,7 +38,10 @@ import {
   Monitor,
   type PublishedLabels,
   Store,
+  Webhook,
 } from "./protocols.ts";
+import type { JobStatus } from "../src/batch/job_status.ts";
+import { Backfill, Provider } from "./protocols_batch.ts";
 
 /** What a service is made of. */
 export interface ServiceOptions {
@@ -45,7 +56,18 @@ export interface ServiceOptions {
   /** Epoch ms of the start: ids of events ascend over restarts. */
   readonly startedAt: number;
   /** Paths of parts below the root. */
-  readonly paths: { readonly store: string; readonly pool: string };
+  readonly paths: {
+    readonly store: string;
+    readonly letters: string;
+    readonly pool: string;
+    readonly webhooks: string;
+    readonly providers: string;
+    readonly backfill: string;
+  };
+  /** What labels are delivered to. */
+  readonly webhooks?: readonly WebhookSpec[];
+  /** Names of the providers. */
+  readonly providers?: readonly string[];
   /** Instruments that the program knows before the store is read. */
   readonly instruments?: InstrumentRegistry;
 }
@@ -60,9 +82,14 @@ const PROTOCOLS = [
   Letters,
   Monitor,
   Store,
+  Webhook,
+  Backfill,
+  Provider,
 ];
 /** Writes that lose or take long are asked no longer than this. */
 const ANSWER = { timeoutMs: 60_000 } as const;
+/** A look at many parts does not wait for one of them. */
+const LOOK = { timeoutMs: 1_000 } as const;
 /** A push moves nobody's cursor. */
 const NOBODY = { feed: null, after: null, cursor: null } as const;
 /** Copies take as long as the disk. */
@@ -88,7 +115,7 @@ export class Service {
   constructor(options: ServiceOptions) {
     this.#options = options;
     this.instruments = options.instruments ?? new InstrumentRegistry();
-    this.log = new LabelLog((seq, limit) => this.#readLog(seq, limit), 0);
+    this.log = storeLog(() => this.#store, options.packed);
     this.events = new EventHub({ firstId: Math.max(1, Math.floor(options.startedAt)) * 1_000 });
   }
 
@@ -124,16 +151,25 @@ export class Service {
     this.#labelsAt = atMs;
   }
 
+  /** A job changed its state, or went on. */
+  jobEvent(type: "job" | "job_progress", status: JobStatus): void {
+    const atMs = this.#running.clock.wallNow();
+    this.events.publish(type, status, atMs);
+  }
+
   /** The view of the admin HTTP. */
   port(): ServicePort {
     const system = () => this.#running;
     return {
       about: this.#options.about,
       actors: systemTree(system, PROTOCOLS),
-      letters: systemLetters(system),
+      letters: this.#options.packed ? this.#letters() : systemLetters(system),
       log: this.log,
       events: this.events,
       data: this.#data(),
+      webhooks: () => this.#webhooks(),
+      jobs: this.#jobs(),
+      providers: () => this.#providers(),
       waitingFor: () => this.#waitingFor(),
       health: () => this.#monitor.ask("health", {}),
       metrics: async () => metricsText(await this.#monitor.ask("snapshot", {})),
@@ -166,20 +202,36 @@ export class Service {
     return waiting;
   }
 
-  async #readLog(seq: number, limit: number) {
-    try {
-      return { state: "ok" as const, commits: await this.#logged(seq, limit) };
-    } catch (error) {
-      if (storeErrorCode(error) !== "gone") throw error;
-      const { oldestSeq } = await this.#store.ask("info", {}, ANSWER);
-      return { state: "gone" as const, oldestSeq };
-    }
+  /** How every webhook is; null for one that does not answer now. */
+  async #webhooks(): Promise<WebhookView[]> {
+    return await Promise.all((this.#options.webhooks ?? []).map(async (spec) => {
+      const ref = this.#running.ref(Webhook, `${this.#options.paths.webhooks}/${spec.name}`);
+      const status = await ref.ask("status", {}, LOOK).catch(() => null);
+      return { name: spec.name, url: shownUrl(spec.url), status };
+    }));
   }
 
-  async #logged(seq: number, limit: number): Promise<readonly LoggedCommit[]> {
-    const wanted = { seq, limit };
-    if (!this.#options.packed) return await this.#store.ask("labelsAfter", wanted, ANSWER);
-    return unpackLogged(await this.#store.ask("labelsAfterPacked", wanted, ANSWER));
+  #jobs(): JobsPort {
+    const ref = () => this.#running.ref(Backfill, this.#options.paths.backfill);
+    return {
+      start: (job, mode) => ref().ask("start", { job, mode }, ANSWER),
+      list: () => ref().ask("jobs", {}, ANSWER),
+      get: (name) => ref().ask("job", { name }, ANSWER),
+      pause: (name) => ref().ask("pause", { name }, ANSWER),
+      resume: (name) => ref().ask("resume", { name }, ANSWER),
+      cancel: (name) => ref().ask("cancel", { name }, ANSWER),
+      report: (name) => ref().ask("report", { name }, ANSWER),
+      reports: (name, limit) =>
+        ref().ask("reports", { limit, ...(name === null ? {} : { job: name }) }, ANSWER),
+    };
+  }
+
+  /** How every provider is; null for one that does not answer now. */
+  async #providers(): Promise<ProviderView[]> {
+    return await Promise.all((this.#options.providers ?? []).map(async (name) => {
+      const ref = this.#running.ref(Provider, `${this.#options.paths.providers}/${name}`);
+      return { name, status: await ref.ask("status", {}, LOOK).catch(() => null) };
+    }));
   }
 
   #data(): DataPort {
@@ -203,8 +255,13 @@ export class Service {
           return { state: "ok" as const, seq, block: labels, revisions, seqs };
         }),
       compute: (query) => {
-        const { params, priority } = query;
-        return this.#pool.ask("computeBlock", { ...rangeOf(query), params, priority }, ANSWER);
+        const { params, priority, kinds } = query;
+        const request = { ...rangeOf(query), params, priority };
+        return this.#pool.ask(
+          "computeBlock",
+          kinds === undefined ? request : { ...request, kinds },
+          ANSWER,
+        );
       },
       ingest: ({ blocks, priority, bulk }) => {
         const refusal = bulk ? null : this.#options.door.refusal(priority);
@@ -233,6 +290,18 @@ export class Service {
     };
   }
 
+  /** Those that the store keeps. */
+  #letters(): LettersPort {
+    const ref = () => this.#running.ref(Letters, this.#options.paths.letters);
+    return {
+      list: (query) => outermost(ref().ask("list", query, ANSWER)),
+      get: (id) => outermost(ref().ask("get", { id }, ANSWER)),
+      replay: (ids) => outermost(ref().ask("replay", { ids }, ANSWER)),
+      drop: (ids) => outermost(ref().ask("drop", { ids }, ANSWER)),
+      counts: () => outermost(ref().ask("counts", {}, ANSWER)),
+    };
+  }
+
   async #ingest(batch: Ingest): Promise<IngestReply> {
     const outcome = await this.#pool.ask("ingest", batch, ANSWER);
     // Whoever is told of a commit may ask for what comes after it, which the sinks, told after it,
@@ -256,6 +325,15 @@ export class Service {
   }
 }
 
+/** What an actor could not answer with because of another one says so. */
+async function outermost<T>(asked: Promise<T>): Promise<T> {
+  try {
+    return await asked;
+  } catch (error) {
+    throw error instanceof ActorFailed && error.cause instanceof Error ? error.cause : error;
+  }
+}
+
 function rangeOf(query: {
   readonly series: string;
   readonly fromTs: number;
@@ -264,6 +342,16 @@ function rangeOf(query: {
 }) {
   const { series, fromTs, toTs, limit } = query;
   return { series, fromTs, toTs, limit };
+}
+
+/** The label log of the tree's store; `packed`: pages travel as one buffer each. */
+export function storeLog(store: () => Ref<typeof Store.definition>, packed: boolean): LabelLog {
+  const after = async (seq: number, limit: number) => {
+    if (!packed) return await store().ask("labelsAfter", { seq, limit }, ANSWER);
+    return unpackLogged(await store().ask("labelsAfterPacked", { seq, limit }, ANSWER));
+  };
+  const oldestSeq = async () => (await store().ask("info", {}, ANSWER)).oldestSeq;
+  return new LabelLog(logReader({ after, oldestSeq }), 0);
 }
 
 /** The store's records through its ref. */

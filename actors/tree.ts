@@ -28,13 +28,24 @@ import { DEFAULT_PARAMS, historyBars } from "../src/label/params.ts";
 import type { FeedSource } from "../src/feed/port.ts";
 import { feed } from "./feed.ts";
 import { labelPool } from "./label_pool.ts";
-import { monitor, processFigures } from "./monitor.ts";
+import { monitor, type MonitorCollector, processFigures } from "./monitor.ts";
+import { backfill } from "./backfill.ts";
+import { provider } from "./provider.ts";
+import { Backfill, type JobStatus, Provider } from "./protocols_batch.ts";
+import type { RunReport } from "../src/batch/report_schema.ts";
+import type { DataProvider } from "../src/provider/port.ts";
 import { admin, type AdminArgs } from "./admin.ts";
-import { letters } from "./letters.ts";
-import { Service } from "./service.ts";
+import { keptLetters, letters } from "./letters.ts";
+import { Service, storeLog } from "./service.ts";
+import { webhook } from "./webhook.ts";
+import type { LabelLog } from "../src/http/label_log.ts";
+import { assertWebhooks, type WebhookSpec } from "../src/http/webhook/options.ts";
 import type { InstrumentRegistry } from "../src/market/instrument.ts";
+import { backfillFinding, JobTotals } from "../src/monitor/collect_backfill.ts";
+import { providerFinding } from "../src/monitor/collect_provider.ts";
 import { feedFinding, poolFinding, storeFinding } from "../src/monitor/collect_ingest.ts";
 import { letterFinding, processFinding } from "../src/monitor/collect_process.ts";
+import { webhookFinding } from "../src/monitor/collect_webhook.ts";
 import { treeFinding } from "../src/monitor/collect_tree.ts";
 import { labelWorker } from "./label_worker.ts";
 import { labelSink } from "./label_sink.ts";
@@ -47,6 +58,7 @@ import {
   Monitor,
   type PublishedLabels,
   Store,
+  Webhook,
 } from "./protocols.ts";
 import { store, type StoreArgs } from "./store.ts";
 
@@ -68,8 +80,26 @@ export interface FeedSpec {
   readonly bulk?: boolean;
 }
 
+/** An upstream provider of the tree. */
+export interface ProviderSpec {
+  /** Name of its actor; unique among the providers. */
+  readonly name: string;
+  /** Makes it; called anew at every restart. */
+  readonly open: () => DataProvider | Promise<DataProvider>;
+  /**
+   * How its limits begin when nothing is known of a former process: `full` waits a whole window first,
+   * which is strict; `free` is for one that nobody else can have used. Default `full`.
+   */
+  readonly begin?: "full" | "free";
+}
+
 /** How the monitor looks at the tree. */
 export interface MonitorSettings {
+  /**
+   * Whether figures are collected, default true. Without them the health of the parts is all that
+   * the monitor knows, and the event loop is not probed.
+   */
+  readonly figures?: boolean;
   /** Time between two looks, ms; default 5,000. */
   readonly intervalMs?: number;
   /** Time that a look may take, ms; default 2,000. */
@@ -99,6 +129,14 @@ export interface WickOptions {
   readonly feeds?: readonly FeedSpec[];
   /** Called with the labels of every commit, after it, in the order of commits. */
   readonly onLabels?: (published: PublishedLabels) => void;
+  /** Upstream providers; default: none. */
+  readonly providers?: readonly ProviderSpec[];
+  /** Told when a job changes its state (`job`), and at most once a second how it goes. */
+  readonly onJob?: (type: "job" | "job_progress", status: JobStatus) => void;
+  /** Told of the report of each run of a job, when it is over. */
+  readonly onReport?: (report: RunReport) => void | Promise<void>;
+  /** URLs that labels are delivered to; default: none. */
+  readonly webhooks?: readonly WebhookSpec[];
   /** Actors that are told of every commit, also of those without labels; see `LabelSink`. */
   readonly sinks?: readonly ChildSpec[];
   /** What looks at all of it; default: nothing does. */
@@ -122,6 +160,8 @@ export interface WickOptions {
 export interface TreeOptions extends WickOptions {
   /** What the admin HTTP shows. */
   readonly service?: Service | null;
+  /** The label log, which is told of every commit; that of `service` when there is one. */
+  readonly log?: LabelLog | null;
 }
 
 /** Refs into a running tree. */
@@ -137,6 +177,12 @@ export interface Wick {
    * send them, for example with {@linkcode Wick.pool}. For senders that come in thousands a second.
    */
   refusal(priority: number): Refusal | null;
+  /** The label log; null in a tree that was made without one. See {@linkcode labels}. */
+  readonly log: LabelLog | null;
+  /** Starts, pauses and shows jobs that fetch from the providers. */
+  readonly backfill: Ref<typeof Backfill.definition>;
+  /** The provider of that name; asking one that was not declared rejects with `ActorStopped`. */
+  provider(name: string): Ref<typeof Provider.definition>;
   /** The feed of that name; asking one that was not declared rejects with `ActorStopped`. */
   feed(name: string): Ref<typeof Feed.definition>;
   /** The admin HTTP, when there is one. */
@@ -166,13 +212,18 @@ export function wickTree(options: TreeOptions = {}): SystemOptions {
   if (service !== null) {
     const args = { onLabels: (published: PublishedLabels) => service.published(published) };
     sinks.push(child(labelSink, { name: "service", args }));
+  } else if (options.log !== undefined && options.log !== null) {
+    const { log } = options;
+    const args = { onLabels: ({ seq }: PublishedLabels) => log.committed(seq) };
+    sinks.push(child(labelSink, { name: "log", args }));
   }
   const packed = isPacked(options.store);
+  const totals = new JobTotals();
   return {
     ...options.system,
     name: options.name ?? "wick",
     strategy: "one_for_one",
-    children: [...monitorOf(options), ...adminOf(options), {
+    children: [...monitorOf(options, totals), ...adminOf(options), {
       name: "core",
       strategy: "rest_for_one",
       intensity: 3,
@@ -183,79 +234,122 @@ export function wickTree(options: TreeOptions = {}): SystemOptions {
           ...(packed ? { mailbox: BLOCKS_MAILBOX, thread: { entry: STORE_ENTRY } } : {}),
         }),
         ...(packed ? [child(letters, { name: "letters", args: lettersArgs })] : []),
+        {
+          name: "providers",
+          children: (options.providers ?? []).map(({ name, open, begin }) =>
+            child(provider, {
+              name,
+              args: (refs) => ({
+                store: refs.ask(Store, PATHS.store),
+                open,
+                ...(begin === undefined ? {} : { begin }),
+              }),
+            })
+          ),
+        },
         { name: "sinks", children: sinks },
         {
           name: "work",
-          children: [{
-            name: "ingest",
-            strategy: "rest_for_one",
-            intensity: 5,
-            children: [
-              {
-                name: "workers",
-                intensity: 5,
-                children: [
-                  child(labelWorker, { name: "live", args: { params } }),
-                  ...workers.map((worker) =>
-                    child(labelWorker, {
-                      name: worker,
-                      args: { params },
-                      mailbox: BLOCKS_MAILBOX,
-                      thread: {
-                        entry: threadEntry(new URL("./threads/label_worker.ts", import.meta.url)),
-                        prewarm: true,
-                      },
+          children: [
+            ...webhooksOf(options),
+            {
+              name: "ingest",
+              strategy: "rest_for_one",
+              intensity: 5,
+              children: [
+                {
+                  name: "workers",
+                  intensity: 5,
+                  children: [
+                    child(labelWorker, { name: "live", args: { params } }),
+                    ...workers.map((worker) =>
+                      child(labelWorker, {
+                        name: worker,
+                        args: { params },
+                        mailbox: BLOCKS_MAILBOX,
+                        thread: {
+                          entry: threadEntry(new URL("./threads/label_worker.ts", import.meta.url)),
+                          prewarm: true,
+                        },
+                      })
+                    ),
+                  ],
+                },
+                child(labelPool, {
+                  name: "label_pool",
+                  mailbox: { bound: 65_536, boundBytes: 256 * 1024 * 1024 },
+                  args: (refs) => ({
+                    store: refs.ask(Store, PATHS.store),
+                    workers: workers.map((worker) =>
+                      refs.ask(LabelWorker, `${PATHS.workers}/${worker}`)
+                    ),
+                    live: refs.ask(LabelWorker, `${PATHS.workers}/live`),
+                    params,
+                    packed,
+                    ...(options.monitor === undefined || options.monitor === null ||
+                        options.monitor.figures === false
+                      ? {}
+                      : { monitor: refs.tell(Monitor, "monitor") }),
+                    ...(options.door === undefined ? {} : { door: options.door }),
+                    sinks: sinks.map((sink) => refs.tell(LabelSink, `${PATHS.sinks}/${sink.name}`)),
+                    ...(options.admission === undefined ? {} : { admission: options.admission }),
+                  }),
+                }),
+                {
+                  name: "feeds",
+                  // The pause grows with the restarts within the period: 60 s are reached in one of 5 min,
+                  // and a source that cannot be opened stays below this intensity for ever.
+                  intensity: 20,
+                  periodMs: 300_000,
+                  backoff: { minMs: 1_000, maxMs: 60_000 },
+                  children: (options.feeds ?? []).map((spec) =>
+                    child(feed, {
+                      name: spec.name,
+                      args: (refs) => ({
+                        store: refs.ask(Store, PATHS.store),
+                        pool: refs.ask(LabelPool, PATHS.pool),
+                        source: spec.source,
+                        ...(options.instruments === undefined
+                          ? {}
+                          : { instruments: options.instruments }),
+                        ...(spec.priority === undefined ? {} : { priority: spec.priority }),
+                        ...(spec.bulk === undefined ? {} : { bulk: spec.bulk }),
+                      }),
                     })
                   ),
-                ],
-              },
-              child(labelPool, {
-                name: "label_pool",
-                mailbox: { bound: 65_536, boundBytes: 256 * 1024 * 1024 },
-                args: (refs) => ({
-                  store: refs.ask(Store, PATHS.store),
-                  workers: workers.map((worker) =>
-                    refs.ask(LabelWorker, `${PATHS.workers}/${worker}`)
-                  ),
-                  live: refs.ask(LabelWorker, `${PATHS.workers}/live`),
-                  params,
-                  packed,
-                  ...(options.monitor === undefined || options.monitor === null
-                    ? {}
-                    : { monitor: refs.tell(Monitor, "monitor") }),
-                  ...(options.door === undefined ? {} : { door: options.door }),
-                  sinks: sinks.map((sink) => refs.tell(LabelSink, `${PATHS.sinks}/${sink.name}`)),
-                  ...(options.admission === undefined ? {} : { admission: options.admission }),
-                }),
-              }),
-              {
-                name: "feeds",
-                // The pause grows with the restarts within the period: 60 s are reached in one of 5 min,
-                // and a source that cannot be opened stays below this intensity for ever.
-                intensity: 20,
-                periodMs: 300_000,
-                backoff: { minMs: 1_000, maxMs: 60_000 },
-                children: (options.feeds ?? []).map((spec) =>
-                  child(feed, {
-                    name: spec.name,
-                    args: (refs) => ({
-                      store: refs.ask(Store, PATHS.store),
-                      pool: refs.ask(LabelPool, PATHS.pool),
-                      source: spec.source,
-                      ...(options.instruments === undefined
-                        ? {}
-                        : { instruments: options.instruments }),
-                      ...(spec.priority === undefined ? {} : { priority: spec.priority }),
-                      ...(spec.bulk === undefined ? {} : { bulk: spec.bulk }),
-                    }),
-                  })
-                ),
-              },
-            ],
-          }],
+                },
+              ],
+            },
+            child(backfill, {
+              name: "backfill",
+              args: (refs) => backfillArgs(options, refs, totals),
+            }),
+          ],
         },
       ],
     }],
+  };
+}
+
+function backfillArgs(
+  { providers = [], service = null, onJob, onReport }: TreeOptions,
+  refs: TreeRefs,
+  totals: JobTotals,
+) {
+  return {
+    store: refs.ask(Store, PATHS.store),
+    pool: refs.ask(LabelPool, PATHS.pool),
+    providers: new Map(
+      providers.map(({ name }) => [name, refs.ask(Provider, `${PATHS.providers}/${name}`)]),
+    ),
+    onEvent: (type: "job" | "job_progress", status: JobStatus) => {
+      service?.jobEvent(type, status);
+      onJob?.(type, status);
+    },
+    onReport: async (report: RunReport) => {
+      totals.add(report);
+      await onReport?.(report);
+    },
   };
 }
 
@@ -266,8 +360,29 @@ function isPacked(store: StoreArgs | undefined): boolean {
   return store?.kind === "sqlite";
 }
 
-function lettersArgs(refs: TreeRefs) {
-  return { store: refs.ask(Store, PATHS.store), system: refs.system };
+function lettersArgs({ ask, system }: TreeRefs) {
+  return { kept: keptLetters(ask(Store, PATHS.store), system), system };
+}
+
+/** Started before what makes labels, so that the last ones find them. */
+function webhooksOf({ webhooks = [], service = null, log = service?.log ?? null }: TreeOptions) {
+  if (webhooks.length === 0) return [];
+  if (log === null) throw new TypeError("Cannot run webhooks: expected a label log");
+  assertWebhooks(webhooks);
+  const supervisor: ChildSpec = {
+    name: "webhooks",
+    // As of the feeds: what one of them does concerns no other part.
+    intensity: 20,
+    periodMs: 300_000,
+    backoff: { minMs: 1_000, maxMs: 60_000 },
+    children: webhooks.map((spec) =>
+      child(webhook, {
+        name: spec.name,
+        args: (refs) => ({ store: refs.ask(Store, PATHS.store), log, spec }),
+      })
+    ),
+  };
+  return [supervisor];
 }
 
 function adminOf({ admin: settings, service = null }: TreeOptions): ChildSpec[] {
@@ -286,15 +401,18 @@ function adminOf({ admin: settings, service = null }: TreeOptions): ChildSpec[] 
 }
 
 /** None unless asked for: a periodic timer would keep a simulation from coming to rest. */
-function monitorOf({ monitor: settings, feeds = [] }: WickOptions): ChildSpec[] {
+function monitorOf(options: WickOptions, totals: JobTotals): ChildSpec[] {
+  const { monitor: settings, feeds = [], webhooks = [], providers = [] } = options;
   if (settings === undefined || settings === null) return [];
   return [child(monitor, {
     name: "monitor",
     args: ({ system }) => {
       const pool = system.ref(LabelPool, PATHS.pool);
+      const { figures = true, ...rest } = settings;
       return {
-        ...settings,
-        collectors: [
+        ...rest,
+        ...(figures ? {} : { lagEveryMs: null }),
+        collectors: collectorsOf(figures, [
           { name: "tree", collect: () => treeFinding(system.tree()) },
           { name: "dead_letters", collect: () => letterFinding(system.deadLetters) },
           { name: "process", collect: () => processFinding(processFigures()) },
@@ -315,10 +433,45 @@ function monitorOf({ monitor: settings, feeds = [] }: WickOptions): ChildSpec[] 
               collect: async () => feedFinding(path, await ref.ask("status", {})),
             };
           }),
-        ],
+          ...webhooks.map(({ name }) => {
+            const path = `${PATHS.webhooks}/${name}`;
+            const ref = system.ref(Webhook, path);
+            return {
+              name: path,
+              collect: async () => webhookFinding(path, await ref.ask("status", {})),
+            };
+          }),
+          ...providers.map(({ name }) => {
+            const path = `${PATHS.providers}/${name}`;
+            const ref = system.ref(Provider, path);
+            return {
+              name: path,
+              collect: async () => providerFinding(path, await ref.ask("status", {})),
+            };
+          }),
+          {
+            name: PATHS.backfill,
+            collect: async () => {
+              const jobs = await system.ref(Backfill, PATHS.backfill).ask("jobs", {});
+              return backfillFinding(PATHS.backfill, jobs, totals);
+            },
+          },
+        ]),
       };
     },
   })];
+}
+
+/** Without figures what is looked at says only how it is. */
+function collectorsOf(figures: boolean, all: readonly MonitorCollector[]): MonitorCollector[] {
+  if (figures) return [...all];
+  return all.map(({ name, collect }) => ({
+    name,
+    collect: async () => {
+      const { parts = [] } = await collect();
+      return { samples: [], parts };
+    },
+  }));
 }
 
 /** A worker's state is rebuilt from the store: it must keep as many candles as that takes. */
@@ -337,13 +490,20 @@ function assertEnoughBars(store: StoreArgs | undefined, params: LabelParams): vo
 }
 
 /** Refs to the parts of a running tree. */
-export function wickRefs(system: System, door: Door = new Door()): Wick {
+export function wickRefs(
+  system: System,
+  door: Door = new Door(),
+  log: LabelLog | null = null,
+): Wick {
   return {
+    log,
     refusal: (priority) => door.refusal(priority),
     system,
     store: system.ref(Store, PATHS.store),
     pool: system.ref(LabelPool, PATHS.pool),
     admin: system.ref(Admin, "admin"),
+    backfill: system.ref(Backfill, PATHS.backfill),
+    provider: (name) => system.ref(Provider, `${PATHS.providers}/${name}`),
     feed: (name) => system.ref(Feed, `${PATHS.feeds}/${name}`),
   };
 }
@@ -358,16 +518,20 @@ export async function startWick(options: WickOptions = {}): Promise<Wick> {
   const service = serviceOf(options, door);
   const monitor = options.monitor ?? (service === null ? null : {});
   const instruments = options.instruments ?? service?.instruments;
-  const system = createSystem(wickTree({
+  const packed = isPacked(options.store);
+  const log: LabelLog = service?.log ?? storeLog(() => system.ref(Store, PATHS.store), packed);
+  const system: System = createSystem(wickTree({
     ...options,
     door,
     service,
+    log,
     monitor,
     ...(instruments === undefined ? {} : { instruments }),
   }));
   await system.started;
-  await service?.begin();
-  return wickRefs(system, door);
+  if (service !== null) await service.begin();
+  else log.committed(await system.ref(Store, PATHS.store).ask("seq", {}));
+  return wickRefs(system, door, log);
 }
 
 function serviceOf(options: WickOptions, door: Door): Service | null {
@@ -380,6 +544,8 @@ function serviceOf(options: WickOptions, door: Door): Service | null {
     packed: isPacked(options.store),
     startedAt: (options.system?.clock ?? systemClock).wallNow(),
     paths: PATHS,
+    webhooks: options.webhooks ?? [],
+    providers: (options.providers ?? []).map(({ name }) => name),
     ...(options.instruments === undefined ? {} : { instruments: options.instruments }),
   });
 }
@@ -387,8 +553,12 @@ function serviceOf(options: WickOptions, door: Door): Service | null {
 /** Where the parts lie, below the root. */
 export const PATHS = {
   store: "core/store",
+  letters: "core/letters",
   sinks: "core/sinks",
+  webhooks: "core/work/webhooks",
   workers: "core/work/ingest/workers",
   pool: "core/work/ingest/label_pool",
   feeds: "core/work/ingest/feeds",
+  providers: "core/providers",
+  backfill: "core/work/backfill",
 } as const;

@@ -123,16 +123,38 @@ export interface Run {
   readonly done: Promise<void>;
 }
 
+/** The thread that knocks at these times, ms of `performance.now()`; `heard` sends what is due. */
+function knocking(dueMs: Float64Array, startMs: number, heard: () => void): Worker {
+  const cell = new Int32Array(new SharedArrayBuffer(4));
+  const epochMs = performance.timeOrigin + startMs;
+  const pacer = new Worker(new URL("pacer.ts", import.meta.url), {
+    workerData: { dueMs: dueMs.map((ms) => epochMs + ms), cell },
+  });
+  return pacer.on("message", () => {
+    Atomics.store(cell, 0, 0);
+    Atomics.notify(cell, 0);
+    heard();
+  });
+}
+
+/**
+ * The generator at work without sending anything, until it is disposed of: what is measured meanwhile
+ * has the processor time that {@linkcode offer} leaves at that rate.
+ */
+export function idleGenerator(perSecond: number, ms: number): AsyncDisposable {
+  const next = new Uint32Array(SERIES_COUNT);
+  const { count, dueMs } = poissonArrivals(perSecond, [{ perSecond, ms }], next);
+  const pacer = knocking(dueMs.subarray(0, count), performance.now() + LEAD_MS, () => {});
+  return { [Symbol.asyncDispose]: async () => void await pacer.terminate() };
+}
+
 /** Sends all arrivals at their times. */
 export function offer(wick: Wick, market: Market, arrivals: Arrivals, answered: Answered): Run {
   const { count, dueMs, series, index, priority } = arrivals;
   const startMs = performance.now() + LEAD_MS;
   const sender = new Sender(wick, market);
-  const cell = new Int32Array(new SharedArrayBuffer(4));
-  const epochMs = performance.timeOrigin + startMs;
-  const pacer = new Worker(new URL("pacer.ts", import.meta.url), {
-    workerData: { dueMs: dueMs.subarray(0, count).map((ms) => epochMs + ms), cell },
-  });
+  let heard = () => {};
+  const pacer = knocking(dueMs.subarray(0, count), startMs, () => heard());
   const done = new Promise<void>((resolve, reject) => {
     let sent = 0, left = count;
     const over = () => {
@@ -151,12 +173,10 @@ export function offer(wick: Wick, market: Market, arrivals: Arrivals, answered: 
         }, reject);
     };
     pacer.on("error", reject);
-    pacer.on("message", () => {
-      Atomics.store(cell, 0, 0);
-      Atomics.notify(cell, 0);
+    heard = () => {
       const nowMs = performance.now() - startMs;
       while (sent < count && (dueMs[sent] as number) <= nowMs) send(sent++, nowMs);
-    });
+    };
   });
   return { startMs, done: done.finally(() => pacer.terminate()) };
 }

@@ -6,10 +6,15 @@
  */
 
 import { fileURLToPath } from "node:url";
+import config from "../../deno.json" with { type: "json" };
 import type { InsideReport } from "./inside.ts";
 
 const PROGRAM = fileURLToPath(new URL("../../mod.ts", import.meta.url));
 const INSIDE = fileURLToPath(new URL("inside.ts", import.meta.url));
+/** Flags of the engine as the task has them that users start the service with. */
+const V8_FLAGS = config.tasks.serve.command.split(" ").filter((word) =>
+  word.startsWith("--v8-flags=")
+);
 /** What the service says on standard output when it is ready (`--json`). */
 interface Ready {
   readonly state: "ready";
@@ -31,7 +36,15 @@ export class DataFolder implements Disposable {
 export function serveCommand(folder: DataFolder, port: number, isWatched: boolean): Deno.Command {
   return new Deno.Command(Deno.execPath(), {
     args: [
-      ...["run", "-q", "-A", ...(isWatched ? ["--preload", INSIDE] : []), PROGRAM, "serve"],
+      ...[
+        "run",
+        "-q",
+        "-A",
+        ...V8_FLAGS,
+        ...(isWatched ? ["--preload", INSIDE] : []),
+        PROGRAM,
+        "serve",
+      ],
       ...["--data", folder.path, "--port", String(port), "--log-level", "warn", "--json"],
     ],
     stdin: isWatched ? "piped" : "null",

@@ -308,7 +308,7 @@ function lineOf({ seq, row, text }: SeenRow): string {
 }
 
 /** The first lines that differ, some of them. */
-function differencesOf(
+export function differencesOf(
   what: string,
   expected: readonly string[],
   actual: readonly string[],

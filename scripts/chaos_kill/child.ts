@@ -17,7 +17,8 @@ import { DEFAULT_PARAMS, paramHash } from "../../src/label/params.ts";
 import { startFront } from "./front.ts";
 import { FILE_BATCH_ROWS } from "./inputs.ts";
 import { type Flaw, FLAWS, JournalStore } from "./journal.ts";
-import { die, planOfProcess, Probe } from "./probe.ts";
+import { die } from "./phase_killer.ts";
+import { planOfProcess, Probe } from "./probe.ts";
 
 const { values } = parseArgs({
   options: {

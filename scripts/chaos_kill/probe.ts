@@ -1,7 +1,5 @@
 /**
- * The service's side of a kill: it counts how often a phase is entered and ends its own process
- * there. SIGKILL leaves nobody time for anything, whoever sends it; sent from inside it comes in the
- * very phase, and not a moment later.
+ * The service's side of a kill: how often a phase is entered, as its messages and responses tell.
  *
  * @module
  */
@@ -9,10 +7,8 @@
 import { ServerResponse } from "node:http";
 import type { FaultHooks } from "../../src/actor/node.ts";
 import type { FeedSource } from "../../src/feed/port.ts";
-import { type KillPlan, killPlan, LAST_WORD, type Phase, PLAN_VARIABLE } from "./phases.ts";
-
-/** After so many waits that outlasted their phase the kill comes on the spot. */
-const WAITS_MAX = 10;
+import { PhaseKiller } from "./phase_killer.ts";
+import { type KillPlan, killPlan, type Phase, PLAN_VARIABLE } from "./phases.ts";
 
 /** The plan of this process; null when it is to live. */
 export function planOfProcess(): KillPlan | null {
@@ -20,47 +16,8 @@ export function planOfProcess(): KillPlan | null {
   return text === undefined ? null : killPlan.parse(JSON.parse(text));
 }
 
-/** Ends this process as `kill -9` does. */
-export function die(phase: Phase): never {
-  Deno.stderr.writeSync(new TextEncoder().encode(`${LAST_WORD}${phase}\n`));
-  Deno.kill(Deno.pid, "SIGKILL");
-  // The signal is there; nothing else may happen until it has done its work.
-  for (;;);
-}
-
 /** Counts entries into the planned phase, and kills. */
-export class Probe {
-  readonly #plan: KillPlan | null;
-  #entered = 0;
-  /** Times the phase was entered and not left. */
-  #active = 0;
-  #waits = 0;
-  #isWaiting = false;
-
-  constructor(plan: KillPlan | null) {
-    this.#plan = plan;
-  }
-
-  /** A phase begins. A phase without duration is entered and never left. */
-  enter(phase: Phase): void {
-    const plan = this.#plan;
-    if (plan === null || plan.phase !== phase) return;
-    this.#active++;
-    if (++this.#entered < plan.nth || this.#isWaiting) return;
-    if (plan.delayMs === 0 || this.#waits === WAITS_MAX) die(phase);
-    this.#waits++;
-    this.#isWaiting = true;
-    setTimeout(() => {
-      this.#isWaiting = false;
-      if (this.#active > 0) die(phase);
-    }, plan.delayMs);
-  }
-
-  /** It is over. */
-  leave(phase: Phase): void {
-    if (this.#plan?.phase === phase && this.#active > 0) this.#active--;
-  }
-
+export class Probe extends PhaseKiller<Phase> {
   /** What the actors send one another says which phase begins and which is over. */
   hooks(): FaultHooks {
     return {

@@ -7,8 +7,8 @@
 
 import { StatementSync } from "node:sqlite";
 import { Worker } from "node:worker_threads";
-import { type KillPlan, LAST_WORD } from "./phases.ts";
-import { die } from "./probe.ts";
+import { die, type PhaseKill } from "./phase_killer.ts";
+import { LAST_WORD } from "./phases.ts";
 
 /** Where inside of it: the transaction has begun, something is written, all is, or SQLite commits. */
 const PLACES = ["begun", "writing", "written", "committing"] as const;
@@ -23,15 +23,21 @@ const IDLE = 0, COMMITTING = 1, KILL = 2;
  * - three of four plans end on the spot, between two statements
  * - the fourth ends while SQLite is inside its COMMIT: a thread that does nothing else sends the
  *   signal while the word says that the COMMIT has not returned
+ *
+ * Only transactions that begin while `isMeant` says so count.
  */
-export function killInTransactions(plan: KillPlan | null): void {
+export function killInTransactions(
+  plan: PhaseKill<string> | null,
+  isMeant: () => boolean = () => true,
+): void {
   if (plan === null || plan.phase !== "during_commit") return;
   const place = PLACES[plan.nth % PLACES.length] as (typeof PLACES)[number];
   const word = new Int32Array(new SharedArrayBuffer(4));
   if (place === "committing") startKiller(word);
   let transactions = 0, statements = 0;
+  let isCounted = false;
   const run = StatementSync.prototype.run as (...args: unknown[]) => unknown;
-  const isDue = () => transactions >= plan.nth;
+  const isDue = () => isCounted && transactions >= plan.nth;
   StatementSync.prototype.run = function (this: StatementSync, ...args: unknown[]) {
     const sql = this.sourceSQL;
     if (sql === "COMMIT" && isDue()) {
@@ -42,7 +48,8 @@ export function killInTransactions(plan: KillPlan | null): void {
     const result = run.apply(this, args);
     if (sql === "COMMIT") Atomics.compareExchange(word, 0, COMMITTING, IDLE);
     else if (sql.startsWith("BEGIN")) {
-      transactions++;
+      isCounted = isMeant();
+      if (isCounted) transactions++;
       statements = 0;
       if (isDue() && place === "begun") die("during_commit");
     } else if (++statements === 1 && isDue() && place === "writing") die("during_commit");

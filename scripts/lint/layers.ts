@@ -18,12 +18,18 @@ export const PURE: Readonly<Record<string, readonly string[]>> = {
 };
 
 // Ports and plain data structures without time, chance or I/O of their own.
-const OPEN_TO_ALL = ["src/actor/clock.ts", "src/monitor/histogram.ts", "src/std/assert.ts"];
+const OPEN_TO_ALL = [
+  "src/actor/clock.ts",
+  "src/monitor/histogram.ts",
+  "src/std/assert.ts",
+  "src/std/suggest.ts",
+];
 
 // What a package is for decides where it lives; a path that ends in "/" means the whole folder.
 const HOMES: Readonly<Record<string, readonly string[]>> = {
   "zod": [
     "actors/protocols.ts",
+    "actors/protocols_batch.ts",
     "src/actor/",
     "src/http/",
     "src/cli/",
@@ -36,6 +42,7 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   "@hono/node-server": ["src/http/"],
   "@hono/zod-openapi": ["src/http/"],
   "prom-client": ["src/http/"],
+  "cockatiel": ["src/provider/"],
   "hyparquet-writer": ["src/cli/"],
   "@uwdata/flechette": ["src/cli/"],
   "croner": ["actors/"],
@@ -43,6 +50,8 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   "xstate": ["bench/"],
   "piscina": ["bench/"],
   "tinypool": ["bench/"],
+  "bottleneck": ["bench/"],
+  "p-queue": ["bench/"],
   "fast-check": ["tests/"],
   "hyparquet": ["tests/"],
   "parquet-wasm": ["tests/"],
@@ -134,8 +143,8 @@ const LAYERS: readonly Layer[] = [
   { files: DEV, refuse: () => undefined },
   { files: ["mod.ts"], refuse: () => undefined },
   {
-    files: ["actors/protocols.ts"],
-    refuse: (to) => within(to, ["src/"]) ? undefined : "actors/protocols.ts imports only src",
+    files: ["actors/protocols.ts", "actors/protocols_batch.ts"],
+    refuse: (to, from) => within(to, ["src/"]) ? undefined : `${from} imports only src`,
   },
   {
     files: ["actors/tree.ts", "actors/threads/"],
@@ -145,7 +154,7 @@ const LAYERS: readonly Layer[] = [
   {
     files: ["actors/"],
     refuse: (to) =>
-      within(to, ["actors/protocols.ts", "src/"])
+      within(to, ["actors/protocols.ts", "actors/protocols_batch.ts", "src/"])
         ? undefined
         : "an actor imports only actors/protocols.ts and src: it gets other actors as refs",
   },

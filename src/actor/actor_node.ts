@@ -6,7 +6,7 @@
  */
 
 import { type ActorDefinition, type Deferred, STASHED } from "./actor.ts";
-import type { PendingAsk } from "./ask.ts";
+import type { Asker } from "./ask.ts";
 import { bindArgs, IncarnationContext } from "./context.ts";
 import { ActorFailed, ActorStopped } from "./errors.ts";
 import { MailboxNode } from "./mailbox_node.ts";
@@ -50,7 +50,7 @@ export class ActorNode extends MailboxNode {
   #waiting = false;
   #entry: Entry | null = null;
   #payload: unknown = undefined;
-  #ask: PendingAsk | null = null;
+  #ask: Asker | null = null;
   #bytes = 0;
   /** Lane of the message under way; -1 = the system lane. */
   #lane = 0;
@@ -334,7 +334,7 @@ export class ActorNode extends MailboxNode {
       const slot = from.headSlot;
       const entry = from.entries[slot] as Entry;
       const payload = from.payloads[slot];
-      const ask = from.asks[slot] as PendingAsk | null;
+      const ask = from.asks[slot] as Asker | null;
       const cause = from.causes[slot] as number;
       const bytes = from.sizes[slot] as number;
       this.#sentAtMs = from.ats[slot] as number;
@@ -419,7 +419,7 @@ export class ActorNode extends MailboxNode {
     else ask.reply(result);
   }
 
-  #putAside(entry: Entry, ask: PendingAsk | null): void {
+  #putAside(entry: Entry, ask: Asker | null): void {
     const cause = this.#currentCause;
     const payload = this.#payload;
     const bytes = this.#bytes;
@@ -578,7 +578,7 @@ class DeferredReply implements Deferred<unknown> {
   previous: DeferredReply | null = null;
   next: DeferredReply | null = null;
   constructor(
-    readonly ask: PendingAsk | null,
+    readonly ask: Asker | null,
     readonly path: string,
     readonly outstanding: DeferredReplies,
   ) {}

@@ -10,12 +10,31 @@ import type { Cancel, Clock } from "./clock.ts";
 import { AskTimeout } from "./errors.ts";
 import type { Scheduler } from "./scheduler.ts";
 
+/** Whoever is to hear what became of a message. Settles exactly once. */
+export interface Asker {
+  readonly settled: boolean;
+  /** Path and message type that were asked. */
+  readonly path: string;
+  readonly type: string;
+  /** Its message was handled and the reply deferred; for askers that keep an account. */
+  replyComesLater(): void;
+  /** Delivers the reply, unless settled already. */
+  reply(value: unknown): void;
+  /** Fails the ask, unless settled already. */
+  reject(error: Error): void;
+}
+
+/** When asks fall due that were made at the same coarse time. A number of each would be an object. */
+interface Due {
+  atMs: number;
+  /** It was corrected for a lag of the coarse time, which concerns an ask once. */
+  corrected: boolean;
+}
+
 /** One ask under way. Settles exactly once. */
-export class PendingAsk {
+export class PendingAsk implements Asker {
   settled = false;
-  deadlineMs = 0;
-  /** Its deadline was corrected for a lag of the coarse time, which concerns an ask once. */
-  corrected = false;
+  due: Due | null = null;
   list: DeadlineList | null = null;
   previous: PendingAsk | null = null;
   next: PendingAsk | null = null;
@@ -27,10 +46,8 @@ export class PendingAsk {
     readonly type: string,
   ) {}
 
-  /** Its message was handled and the reply deferred; for askers that keep an account. */
   replyComesLater(): void {}
 
-  /** Delivers the reply, unless settled already. */
   reply(value: unknown): void {
     if (this.settled) return;
     this.settled = true;
@@ -38,7 +55,6 @@ export class PendingAsk {
     this.resolve(value);
   }
 
-  /** Fails the ask, unless settled already. */
   reject(error: Error): void {
     if (this.settled) return;
     this.settled = true;
@@ -51,6 +67,7 @@ export class PendingAsk {
 class DeadlineList {
   #head: PendingAsk | null = null;
   #tail: PendingAsk | null = null;
+  #due: Due = { atMs: -Infinity, corrected: false };
   #cancel: Cancel | null = null;
 
   constructor(
@@ -60,7 +77,11 @@ class DeadlineList {
   ) {}
 
   add(ask: PendingAsk, deadlineMs: number): void {
-    ask.deadlineMs = deadlineMs;
+    let due = this.#due;
+    if (due.atMs !== deadlineMs || due.corrected) {
+      due = this.#due = { atMs: deadlineMs, corrected: false };
+    }
+    ask.due = due;
     ask.list = this;
     ask.previous = this.#tail;
     if (this.#tail === null) this.#head = ask;
@@ -90,11 +111,19 @@ class DeadlineList {
 
   /** See {@linkcode AskDeadlines.lagged}. The asks concerned are the newest. */
   lagged(beforeMs: number, nowMs: number): void {
+    let done: Due | null = null;
     for (let ask = this.#tail; ask !== null; ask = ask.previous) {
-      if (ask.corrected || ask.deadlineMs < beforeMs + this.timeoutMs) return;
-      ask.corrected = true;
-      ask.deadlineMs = nowMs + this.timeoutMs;
+      const due = ask.due as Due;
+      if (due === done) continue;
+      if (due.corrected || due.atMs < beforeMs + this.timeoutMs) return;
+      due.corrected = true;
+      due.atMs = nowMs + this.timeoutMs;
+      done = due;
     }
+  }
+
+  #atMs(ask: PendingAsk): number {
+    return (ask.due as Due).atMs;
   }
 
   #arm(delayMs: number): void {
@@ -102,11 +131,11 @@ class DeadlineList {
       this.#cancel = null;
       const nowMs = this.clock.now();
       this.scheduler.sawTime(nowMs);
-      for (let ask = this.#head; ask !== null && ask.deadlineMs <= nowMs; ask = this.#head) {
+      for (let ask = this.#head; ask !== null && this.#atMs(ask) <= nowMs; ask = this.#head) {
         ask.reject(new AskTimeout(ask.path, ask.type, this.timeoutMs));
       }
       // At least 1 ms, so that a coarse deadline cannot make this timer spin.
-      if (this.#head !== null) this.#arm(Math.max(1, this.#head.deadlineMs - nowMs));
+      if (this.#head !== null) this.#arm(Math.max(1, this.#atMs(this.#head) - nowMs));
     });
   }
 }

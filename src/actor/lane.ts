@@ -9,7 +9,7 @@
  */
 
 import type { Entry } from "./protocol.ts";
-import type { PendingAsk } from "./ask.ts";
+import type { Asker } from "./ask.ts";
 
 const CAPACITY_MIN = 16;
 // Empty columns: a copy of one costs a third of filling one, and keeps its kind of elements.
@@ -22,7 +22,7 @@ const FRACTIONS: number[] = new Array(CAPACITY_MIN).fill(0.5);
 export interface Message {
   readonly entry: Entry;
   payload: unknown;
-  readonly ask: PendingAsk | null;
+  readonly ask: Asker | null;
   /** Id shared by everything that one outside event set off. */
   readonly cause: number;
   /** Coarse monotonic ms of the sending. */
@@ -37,7 +37,7 @@ export class Lane {
   #mask = CAPACITY_MIN - 1;
   entries: (Entry | null)[] = NOTHING.slice();
   payloads: unknown[] = UNDEFINED.slice();
-  asks: (PendingAsk | null)[] = NOTHING.slice();
+  asks: (Asker | null)[] = NOTHING.slice();
   causes: number[] = INTEGERS.slice();
   ats: number[] = FRACTIONS.slice();
   sizes: number[] = INTEGERS.slice();
@@ -60,7 +60,7 @@ export class Lane {
   push(
     entry: Entry,
     payload: unknown,
-    ask: PendingAsk | null,
+    ask: Asker | null,
     cause: number,
     atMs: number,
     bytes: number,
@@ -136,7 +136,7 @@ export class Lane {
     return {
       entry: this.entries[slot] as Entry,
       payload: this.payloads[slot],
-      ask: this.asks[slot] as PendingAsk | null,
+      ask: this.asks[slot] as Asker | null,
       cause: this.causes[slot] as number,
       atMs: this.ats[slot] as number,
       bytes: this.sizes[slot] as number,
@@ -156,7 +156,7 @@ export class Lane {
     const capacity = (this.#mask + 1) * 2;
     this.entries = this.#grown<Entry | null>(this.entries, capacity, null);
     this.payloads = this.#grown<unknown>(this.payloads, capacity, undefined);
-    this.asks = this.#grown<PendingAsk | null>(this.asks, capacity, null);
+    this.asks = this.#grown<Asker | null>(this.asks, capacity, null);
     this.causes = this.#grown(this.causes, capacity, 0);
     this.ats = this.#grown(this.ats, capacity, 0.5);
     this.sizes = this.#grown(this.sizes, capacity, 0);

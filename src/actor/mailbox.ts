@@ -13,7 +13,7 @@
 
 import { Lane, type Message } from "./lane.ts";
 import type { Entry } from "./protocol.ts";
-import type { PendingAsk } from "./ask.ts";
+import type { Asker } from "./ask.ts";
 
 /**
  * What a full mailbox does.
@@ -108,7 +108,7 @@ export class Mailbox {
     lane: number,
     entry: Entry,
     payload: unknown,
-    ask: PendingAsk | null,
+    ask: Asker | null,
     cause: number,
     atMs: number,
     bytes: number,
@@ -129,7 +129,7 @@ export class Mailbox {
     lane: number,
     entry: Entry,
     payload: unknown,
-    ask: PendingAsk | null,
+    ask: Asker | null,
     cause: number,
     atMs: number,
     bytes: number,
@@ -161,7 +161,7 @@ export class Mailbox {
     lane: number,
     entry: Entry,
     payload: unknown,
-    ask: PendingAsk | null,
+    ask: Asker | null,
     cause: number,
     atMs: number,
     bytes: number,
@@ -177,7 +177,7 @@ export class Mailbox {
       this.displaced = {
         entry: ring.entries[slot] as Entry,
         payload: ring.payloads[slot],
-        ask: ring.asks[slot] as PendingAsk | null,
+        ask: ring.asks[slot] as Asker | null,
         cause: ring.causes[slot] as number,
         atMs: ring.ats[slot] as number,
         bytes: before,
@@ -265,7 +265,7 @@ export class Mailbox {
     const message: Message = {
       entry: ring.entries[slot] as Entry,
       payload: ring.payloads[slot],
-      ask: ring.asks[slot] as PendingAsk | null,
+      ask: ring.asks[slot] as Asker | null,
       cause: ring.causes[slot] as number,
       atMs: ring.ats[slot] as number,
       bytes: ring.sizes[slot] as number,

@@ -10,7 +10,7 @@
  */
 
 import type { SendOptions, TellResult } from "./actor.ts";
-import { PendingAsk } from "./ask.ts";
+import type { Asker } from "./ask.ts";
 import { ActorStopped, Overflow } from "./errors.ts";
 import type { DeadReason } from "./dead_letters.ts";
 import { Lane, type Message } from "./lane.ts";
@@ -123,7 +123,7 @@ export abstract class MailboxNode extends Node implements Runnable {
     entry: Entry,
     payload: unknown,
     lane: number,
-    ask: PendingAsk | null,
+    ask: Asker | null,
     cause: number,
   ): TellResult {
     this.sent++;
@@ -145,7 +145,7 @@ export abstract class MailboxNode extends Node implements Runnable {
     entry: Entry,
     payload: unknown,
     lane: number,
-    ask: PendingAsk | null,
+    ask: Asker | null,
     cause: number,
   ): TellResult {
     this.sent--;
@@ -161,7 +161,7 @@ export abstract class MailboxNode extends Node implements Runnable {
     entry: Entry,
     payload: unknown,
     lane: number,
-    ask: PendingAsk | null,
+    ask: Asker | null,
     cause: number,
   ): TellResult {
     const runtime = this.runtime;
@@ -224,7 +224,7 @@ export abstract class MailboxNode extends Node implements Runnable {
   #refused(
     entry: Entry,
     payload: unknown,
-    ask: PendingAsk | null,
+    ask: Asker | null,
     cause: number,
     reason: "stopped" | "overflow" | "unhandled",
   ): TellResult {
@@ -247,7 +247,7 @@ export abstract class MailboxNode extends Node implements Runnable {
   protected bury(
     entry: Entry,
     payload: unknown,
-    ask: PendingAsk | null,
+    ask: Asker | null,
     cause: number,
     bytes: number,
     reason: DeadReason,

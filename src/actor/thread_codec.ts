@@ -3,6 +3,9 @@
  * costs ten times what 512 numbers in one buffer cost, so payloads that are objects of numbers travel
  * as numbers; everything else is cloned as it is.
  *
+ * The usual post has nothing but numbers on it, and then it is a stretch of numbers and no object:
+ * it travels as a frame of a ring, or, where that is full, as one `Float64Array` over the port.
+ *
  * @module
  */
 
@@ -70,6 +73,113 @@ function pushNumbers(payload: unknown, fields: readonly string[], numbers: numbe
   return fit;
 }
 
+/** Messages of one frame: small enough that one side works while the other makes the next one. */
+export const FRAME_MESSAGES_MAX = 256;
+/** Numbers of a head: first sequence number, service time in ms, posts that went before. */
+export const HEAD_NUMBERS = 3;
+export const SERVICE_AT = 1;
+export const POSTS_AT = 2;
+/** Numbers before a message's fields: its entry index and its causation id. */
+const MESSAGE_NUMBERS = 2;
+const CAPACITY_MIN = 1_024;
+
+/**
+ * Numbers of the post that is being made: a head, then what was pushed. Who pushes bounds how many.
+ * O(numbers).
+ */
+export class NumberPost {
+  #numbers = new Float64Array(CAPACITY_MIN);
+  #end = HEAD_NUMBERS;
+  /** Messages or replies on it. */
+  count = 0;
+
+  /** Appends one number, which is a reply. */
+  pushNumber(value: number): void {
+    if (this.#end === this.#numbers.length) this.#grow(1);
+    this.#numbers[this.#end++] = value;
+    this.count++;
+  }
+
+  /** Appends a message; false, and nothing done, when its payload is not all numbers. */
+  pushMessage(entry: Entry, payload: unknown, cause: number): boolean {
+    const fields = entry.fields;
+    if (fields === null || typeof payload !== "object" || payload === null) return false;
+    if (this.#end + MESSAGE_NUMBERS + fields.length > this.#numbers.length) {
+      this.#grow(MESSAGE_NUMBERS + fields.length);
+    }
+    const numbers = this.#numbers;
+    let end = this.#end + MESSAGE_NUMBERS;
+    let more = fields.length;
+    for (const _name in payload) more--;
+    if (more !== 0) return false;
+    for (let i = 0; i < fields.length; i++) {
+      const value = (payload as Record<string, unknown>)[fields[i] as string];
+      if (typeof value !== "number") return false;
+      numbers[end++] = value;
+    }
+    numbers[this.#end] = entry.index;
+    numbers[this.#end + 1] = cause;
+    this.#end = end;
+    this.count++;
+    return true;
+  }
+
+  /** Sets the head; the numbers so far are then the first {@linkcode length} of it. */
+  sealed(first: number, serviceMs: number, posts: number): Float64Array {
+    this.#numbers[0] = first;
+    this.#numbers[SERVICE_AT] = serviceMs;
+    this.#numbers[POSTS_AT] = posts;
+    return this.#numbers;
+  }
+
+  get length(): number {
+    return this.#end;
+  }
+
+  /** Starts anew. */
+  clear(): void {
+    this.#end = HEAD_NUMBERS;
+    this.count = 0;
+  }
+
+  #grow(more: number): void {
+    const grown = new Float64Array(Math.max(2 * this.#numbers.length, this.#end + more));
+    grown.set(this.#numbers);
+    this.#numbers = grown;
+  }
+}
+
+/**
+ * Calls `each` with every message in the first `length` numbers of a post, in order. Nothing after a code that the
+ * protocol does not have can be read.
+ */
+export function unpackNumbers(
+  messages: Protocol,
+  numbers: Float64Array,
+  length: number,
+  each: (seq: number, entry: Entry, payload: unknown, cause: number) => void,
+): void {
+  let seq = numbers[0] as number;
+  for (let at = HEAD_NUMBERS; at < length;) {
+    const entry = messages.byIndex[numbers[at] as number];
+    if (entry === undefined || entry.fields === null) return;
+    const cause = numbers[at + 1] as number;
+    at += MESSAGE_NUMBERS;
+    each(seq++, entry, payloadOf(entry.fields, numbers, at), cause);
+    at += entry.fields.length;
+  }
+}
+
+function payloadOf(
+  fields: readonly string[],
+  numbers: Float64Array,
+  at: number,
+): Record<string, number> {
+  const payload: Record<string, number> = {};
+  for (let i = 0; i < fields.length; i++) payload[fields[i] as string] = numbers[at++] as number;
+  return payload;
+}
+
 /** Calls `each` with every message, in order. Unknown codes are left out. */
 export function unpackMessages(
   messages: Protocol,
@@ -84,9 +194,9 @@ export function unpackMessages(
     let payload: unknown;
     if ((code & CLONED) !== 0) payload = cloned[clone++];
     else {
-      const made: Record<string, number> = {};
-      for (const name of entry?.fields ?? []) made[name] = numbers[number++] as number;
-      payload = made;
+      const fields = entry?.fields ?? [];
+      payload = payloadOf(fields, numbers, number);
+      number += fields.length;
     }
     if (entry !== undefined) each(i, entry, payload, causes[i] as number);
   }

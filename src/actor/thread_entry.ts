@@ -9,7 +9,7 @@
 import { getHeapStatistics } from "node:v8";
 import { workerData } from "node:worker_threads";
 import type { ActorDefinition, AskOptions, Ref, SendOptions, TellResult } from "./actor.ts";
-import { PendingAsk } from "./ask.ts";
+import type { Asker } from "./ask.ts";
 import { transferablesOf } from "./bytes.ts";
 import type { ActorNode } from "./actor_node.ts";
 import type { DeadLetter } from "./dead_letters.ts";
@@ -25,7 +25,8 @@ import {
 } from "./protocol.ts";
 import { ASK_TIMEOUT_MS } from "./ref.ts";
 import { createSystem, type System } from "./system.ts";
-import { unpackMessages } from "./thread_codec.ts";
+import { FRAME_MESSAGES_MAX, NumberPost, unpackMessages, unpackNumbers } from "./thread_codec.ts";
+import { ThreadLine } from "./thread_line.ts";
 import {
   compactReport,
   decodeError,
@@ -49,29 +50,32 @@ export function serveThread<D extends Definition, A>(definition: ActorDefinition
 }
 
 /** Takes the place of an asker: handled, replied and failed messages report their sequence number. */
-class SequencedMessage extends PendingAsk {
+class SequencedMessage implements Asker {
+  settled = false;
   /** It was handled and its reply is to come. */
   #deferred = false;
-  constructor(
-    readonly side: ThreadSide,
-    readonly seq: number,
-    path: string,
-    readonly entry: Entry,
-  ) {
-    super(NOTHING, NOTHING, path, entry.type);
+  constructor(readonly side: ThreadSide, readonly seq: number, readonly entry: Entry) {}
+  get path(): string {
+    return this.side.path;
   }
-  override replyComesLater(): void {
+  get type(): string {
+    return this.entry.type;
+  }
+  replyComesLater(): void {
     if (this.settled) return;
     this.#deferred = true;
     this.side.turn.deferred.push(this.seq);
   }
-  override reply(value: unknown): void {
+  reply(value: unknown): void {
     if (this.settled) return;
     this.settled = true;
-    if (!this.#deferred) this.side.handled(this.seq);
+    if (!this.#deferred) {
+      if (typeof value === "number" && this.side.repliedInTurn(this.seq, value)) return;
+      this.side.handled(this.seq);
+    }
     if (value !== undefined || this.#deferred) this.side.replied(this.seq, value, this.entry);
   }
-  override reject(error: Error): void {
+  reject(error: Error): void {
     this.side.letter = null;
     if (this.settled) return;
     this.settled = true;
@@ -83,7 +87,6 @@ class SequencedMessage extends PendingAsk {
     (this.#deferred ? turn.refusals : turn.errors).push(cause);
   }
 }
-const NOTHING = () => {};
 
 class ThreadSide {
   #system: System | null = null;
@@ -91,6 +94,11 @@ class ThreadSide {
   /** The last dead letter, until it is known whether a sequenced message stands behind it. */
   letter: DeadLetter | null = null;
   #turn: TurnReport | null = null;
+  /** The turn's stretch of messages handled and replied to with numbers, and where it began. */
+  readonly #numbers = new NumberPost();
+  #numbersFrom = 0;
+  #flushPlanned = false;
+  readonly #flushTurn = () => this.#flush();
   #transfer: Set<ArrayBuffer> | null = null;
   #askId = 0;
   /** Kept from being collected: it closes with this isolate, and the other side hears of that. */
@@ -102,13 +110,19 @@ class ThreadSide {
   readonly #gone = new Map<number, (path: string, reason: ExitReason) => void>();
   #stopping = false;
 
-  constructor(readonly definition: ActorDefinition, readonly port: MessagePort) {
-    port.onmessage = ({ data }: MessageEvent<ToThread>) => this.#received(data);
-    this.#post({ kind: "hello" });
+  readonly #line: ThreadLine<ToThread, FromThread>;
+
+  constructor(readonly definition: ActorDefinition, port: MessagePort) {
+    this.#line = new ThreadLine<ToThread, FromThread>(
+      port,
+      (message) => this.#received(message),
+      (numbers, length) => this.#deliverNumbers(numbers, length),
+    );
+    this.#line.post({ kind: "hello" });
   }
 
-  #post(message: FromThread, transfer: ArrayBuffer[] = []): void {
-    this.port.postMessage(message, transfer);
+  get path(): string {
+    return this.#node?.path ?? "";
   }
 
   #received(message: ToThread): void {
@@ -130,6 +144,7 @@ class ThreadSide {
 
   async #init(message: Extract<ToThread, { kind: "init" }>): Promise<void> {
     this.#beat(new Int32Array(message.heartbeat));
+    this.#line.open(message.toThread, message.fromThread);
     const at = message.path.lastIndexOf("/");
     const system = this.#system = createSystem({
       name: message.path.slice(1, at),
@@ -161,17 +176,17 @@ class ThreadSide {
         this.#flush();
         if (this.#stopping) return;
         if (!this.#ready) {
-          return this.#post({ kind: "failed", error: encodeError(error) });
+          return this.#line.post({ kind: "failed", error: encodeError(error) });
         }
         this.#exit(reason, error);
       });
       while (node.state === "starting") await pause();
       if ((node.state as string) !== "running") return;
       this.#ready = true;
-      this.#post({ kind: "ready" });
+      this.#line.post({ kind: "ready" });
     } catch (error) {
       const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-      this.#post({ kind: "failed", error: encodeError(cause) });
+      this.#line.post({ kind: "failed", error: encodeError(cause) });
     }
   }
   #ready = false;
@@ -185,7 +200,7 @@ class ThreadSide {
     setInterval(() => {
       if (getHeapStatistics().heap_size_limit > limitBytes) {
         const error = encodeError(new Error("the thread ran out of memory"));
-        return this.#post({ kind: "broken", error });
+        return this.#line.post({ kind: "broken", error });
       }
       Atomics.add(heartbeat, 0, 1);
     }, HEARTBEAT_MS);
@@ -193,15 +208,22 @@ class ThreadSide {
 
   #exit(reason: ExitReason, error: unknown): void {
     const encoded = error === null ? null : encodeError(error);
-    this.#post({ kind: "exited", reason, error: encoded });
+    this.#line.post({ kind: "exited", reason, error: encoded });
   }
 
-  #deliver(message: Extract<ToThread, { kind: "messages" }>): void {
+  #deliver({ first, packed }: Extract<ToThread, { kind: "messages" }>): void {
     const node = this.#node as ActorNode;
-    const { first, packed } = message;
     unpackMessages(node.protocol, packed, (i, entry, payload, cause) => {
-      const seq = new SequencedMessage(this, first + i, node.path, entry);
-      node.deliver(entry, payload, LANE.normal, seq, cause);
+      const message = new SequencedMessage(this, first + i, entry);
+      node.deliver(entry, payload, LANE.normal, message, cause);
+    });
+  }
+
+  #deliverNumbers(numbers: Float64Array, length: number): void {
+    const node = this.#node as ActorNode;
+    unpackNumbers(node.protocol, numbers, length, (seq, entry, payload, cause) => {
+      const message = new SequencedMessage(this, seq, entry);
+      node.deliver(entry, payload, LANE.normal, message, cause);
     });
   }
 
@@ -219,9 +241,15 @@ class ThreadSide {
   get turn(): TurnReport {
     if (this.#turn === null) {
       this.#turn = emptyTurn();
-      queueMicrotask(() => this.#flush());
+      this.#planFlush();
     }
     return this.#turn;
+  }
+
+  #planFlush(): void {
+    if (this.#flushPlanned) return;
+    this.#flushPlanned = true;
+    queueMicrotask(this.#flushTurn);
   }
 
   /** A message that the actor sent itself, or buried, has no other way into the dead letters. */
@@ -234,20 +262,50 @@ class ThreadSide {
   }
 
   #flush(): void {
+    this.#flushPlanned = false;
     this.#reportLetter();
     const turn = this.#turn;
-    if (turn === null) return;
+    const numbers = this.#numbers;
+    const serviceMs = this.#node?.service.recentMs ?? 0;
+    if (turn === null) {
+      if (numbers.count > 0) this.#sendNumbers(serviceMs);
+      return;
+    }
     const transfer = this.#transfer;
     this.#turn = null;
     this.#transfer = null;
-    const service = this.#node?.service.recentMs ?? 0;
-    turn.serviceMs = service;
-    try {
-      const report = compactReport(turn);
-      this.#post({ kind: "turn", report }, transfer === null ? [] : [...transfer]);
-    } catch {
-      this.#post({ kind: "turn", report: compactReport(this.#onlyCloneable(turn)) });
+    turn.serviceMs = serviceMs;
+    let replies: Float64Array | null = null;
+    if (numbers.count > 0) {
+      replies = numbers.sealed(this.#numbersFrom, 0, 0).slice(0, numbers.length);
+      numbers.clear();
     }
+    try {
+      const report = compactReport(turn, replies);
+      this.#line.post({ kind: "turn", report }, transfer === null ? undefined : [...transfer]);
+    } catch {
+      const report = compactReport(this.#onlyCloneable(turn), replies);
+      this.#line.post({ kind: "turn", report });
+    }
+  }
+
+  /** Reports a message as handled and replied to; false when it does not follow the one before. */
+  repliedInTurn(seq: number, value: number): boolean {
+    const numbers = this.#numbers;
+    if (numbers.count === 0) {
+      this.#numbersFrom = seq;
+      this.#planFlush();
+    } else if (seq !== this.#numbersFrom + numbers.count) return false;
+    numbers.pushNumber(value);
+    if (numbers.count === FRAME_MESSAGES_MAX && this.#turn === null) {
+      this.#sendNumbers(this.#node?.service.recentMs ?? 0);
+    }
+    return true;
+  }
+
+  #sendNumbers(serviceMs: number): void {
+    this.#line.send(this.#numbers, this.#numbersFrom, serviceMs);
+    this.#line.wake();
   }
 
   handled(seq: number): void {

@@ -20,7 +20,10 @@ export interface ThreadOptions {
   readonly creditMessages?: number;
   /** Bytes that may be moved over and unhandled; default 32 MiB. */
   readonly creditBytes?: number;
-  /** Keeps one started thread in reserve, so that a restart does not wait for one (11 MB). */
+  /**
+   * Keeps one started thread in reserve once one had to be started again, so that further restarts do
+   * not wait for it: 25 MB with the modules of a worker, which most threads never need.
+   */
   readonly prewarm?: boolean;
 }
 

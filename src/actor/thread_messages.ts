@@ -29,7 +29,10 @@ export interface EncodedRef {
   readonly $wickRef: string;
 }
 
-/** Main → thread. Messages have consecutive sequence numbers from `first`. */
+/**
+ * Posts main → thread. Messages have consecutive sequence numbers from `first`; those that are all
+ * numbers are frames and no posts.
+ */
 export type ToThread =
   | {
     readonly kind: "init";
@@ -39,6 +42,9 @@ export type ToThread =
     readonly args: unknown;
     readonly heartbeat: SharedArrayBuffer;
     readonly causeBase: number;
+    /** Rings for messages to the thread and for what it reports. */
+    readonly toThread: SharedArrayBuffer;
+    readonly fromThread: SharedArrayBuffer;
   }
   | { readonly kind: "messages"; readonly first: number; readonly packed: PackedMessages }
   | { readonly kind: "stop" }
@@ -99,7 +105,10 @@ export interface TurnReport {
   serviceMs: number;
 }
 
-/** Thread → main. */
+/**
+ * Posts thread → main. A frame from there is the usual turn: messages were handled, from the first
+ * number on, and replied to with those after the head.
+ */
 export type FromThread =
   | { readonly kind: "hello" }
   | { readonly kind: "ready" }
@@ -167,34 +176,25 @@ export function emptyTurn(): TurnReport {
 export type CompactReport =
   & Partial<TurnReport>
   & {
-    /** Numbers replied with, to the messages of `numberSeqs`. */
+    /** A frame as of the usual turn: a stretch of messages handled and replied to with numbers. */
     readonly numbers?: Float64Array;
+    /** Other replies that are all numbers, to the messages of `numberSeqs`. */
+    readonly numberReplies?: Float64Array;
     readonly numberSeqs?: Float64Array;
-    /** The usual turn: all messages from here on were handled and replied to with `numbers`. */
-    readonly numbersFrom?: number;
   };
 
-/** A report made small for the way. O(what it holds). */
-export function compactReport(turn: TurnReport): CompactReport {
+/** A report made small for the way, with its stretch of numbers if it has one. O(what it holds). */
+export function compactReport(turn: TurnReport, numbers: Float64Array | null): CompactReport {
   const compact: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(turn)) {
     if (Array.isArray(value) ? value.length > 0 : value !== 0) compact[name] = value;
   }
+  if (numbers !== null) compact.numbers = numbers;
   if (turn.replies.length > 0 && turn.replies.every((reply) => typeof reply === "number")) {
-    compact.numbers = new Float64Array(turn.replies as number[]);
+    compact.numberReplies = new Float64Array(turn.replies as number[]);
+    compact.numberSeqs = new Float64Array(turn.replySeqs);
     delete compact.replySeqs;
     delete compact.replies;
-    if (repliesAreHandled(turn)) {
-      compact.numbersFrom = turn.handled[0];
-      delete compact.handled;
-    } else compact.numberSeqs = new Float64Array(turn.replySeqs);
   }
   return compact;
-}
-
-/** Whether what was handled is one stretch, replied to message by message. */
-function repliesAreHandled({ handled, replySeqs }: TurnReport): boolean {
-  const [first, last] = handled as [number, number];
-  return handled.length === 2 && replySeqs.length === last - first + 1 &&
-    replySeqs.every((seq, i) => seq === first + i);
 }

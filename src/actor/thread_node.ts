@@ -1,8 +1,11 @@
 /**
  * An actor that runs in a thread, as the main isolate sees it. The mailbox, its bounds and its
- * account stay here; messages move over in batches, one post per turn, within credits counted in
- * messages and bytes (columns lie outside the V8 heap limit, so bytes are what must be bounded).
+ * account stay here; messages move over in batches, within credits counted in messages and bytes
+ * (columns lie outside the V8 heap limit, so bytes are what must be bounded).
  *
+ * - A message that is all numbers and finds nothing queued passes the mailbox by, while there is
+ *   credit: it goes into a frame that is sent when it is full, or else at the end of the turn.
+ *   Everything else is queued, and travels as one post per turn.
  * - Each incarnation is a new thread with a new heartbeat buffer: a looping thread may still write
  *   into its old one.
  * - An actor that throws in its thread is a crash like any other: the message that caused it is
@@ -14,10 +17,11 @@
  * @module
  */
 
-import { PendingAsk } from "./ask.ts";
+import { type Asker, PendingAsk } from "./ask.ts";
 import { transferablesOf } from "./bytes.ts";
 import type { Cancel } from "./clock.ts";
 import { ActorFailed, ActorStopped } from "./errors.ts";
+import type { TellResult } from "./actor.ts";
 import { Lane, type Message } from "./lane.ts";
 import { MailboxNode } from "./mailbox_node.ts";
 import type { MailboxOptions } from "./mailbox.ts";
@@ -33,7 +37,15 @@ import {
 import { type Definition, type Entry, NO_ENTRY, type Protocol } from "./protocol.ts";
 import { LocalRef } from "./ref.ts";
 import { endThread, Spares, type Thread, type ThreadOptions } from "./thread_host.ts";
-import { packMessages } from "./thread_codec.ts";
+import {
+  FRAME_MESSAGES_MAX,
+  HEAD_NUMBERS,
+  NumberPost,
+  packMessages,
+  SERVICE_AT,
+} from "./thread_codec.ts";
+import { ThreadLine } from "./thread_line.ts";
+import { ringBuffer } from "./thread_ring.ts";
 import {
   type CompactReport,
   decodeError,
@@ -55,6 +67,23 @@ interface Options {
   readonly thread: ThreadOptions;
 }
 
+/** Messages of one post that are not all numbers. */
+interface Batch {
+  readonly first: number;
+  readonly entries: Entry[];
+  readonly payloads: unknown[];
+  readonly causes: number[];
+  transfer: Set<ArrayBuffer> | null;
+}
+
+const newBatch = (first: number): Batch => ({
+  first,
+  entries: [],
+  payloads: [],
+  causes: [],
+  transfer: null,
+});
+
 type Replies = Extract<ToThread, { kind: "replies" }>;
 
 const HANG_MS = 10_000;
@@ -64,8 +93,11 @@ const CREDIT_BYTES = 32 * 1024 * 1024;
 const HANG_MIN_MS = 200;
 /** Places of finished messages that stay between unfinished ones before those are set aside. */
 const GAPS_MAX = 4_096;
-/** Messages of one post: small enough that the thread works while the next one is made. */
-const POST_MESSAGES_MAX = 256;
+/** Messages of one slice: small enough that the thread works while the next one is made. */
+const POST_MESSAGES_MAX = FRAME_MESSAGES_MAX;
+/** Smallest mailbox that may be passed by; a smaller one is there to hold back. */
+const PASS_BOUND_MIN = FRAME_MESSAGES_MAX;
+const PASS_BOUND_BYTES_MIN = 1024 * 1024;
 const CAUSES_PER_THREAD = 2 ** 36;
 let threadsMade = 0;
 
@@ -75,16 +107,21 @@ export class ThreadNode extends MailboxNode {
   /** Messages moved over and not accounted for. */
   underWay = 0;
   #thread: Thread | null = null;
+  #line: ThreadLine<FromThread, ToThread> | null = null;
   #detach: Cancel = () => {};
   /** Messages that were moved over; their absolute position is their sequence number. */
   #moved = new Lane();
   #movedBytes = 0;
+  /** Whether messages may pass the mailbox by: not where they could be conflated. */
+  readonly #mayPass: boolean;
+  /** The frame that is being made: of the newest moved messages. */
+  readonly #numbers = new NumberPost();
   /** Moved messages that stay under way while thousands after them do not: stashed ones, say. */
   readonly #aside = new Map<number, Message>();
   /** Lanes of moved messages whose sender named one. */
   readonly #lanes = new Map<number, number>();
   /** Asks whose message was handled and whose reply is to come. */
-  readonly #deferred = new Map<number, PendingAsk>();
+  readonly #deferred = new Map<number, Asker>();
   #replies: Replies | null = null;
   #heartbeat = new Int32Array(new SharedArrayBuffer(4));
   #heartbeatTimer: Cancel | null = null;
@@ -105,6 +142,9 @@ export class ThreadNode extends MailboxNode {
   ) {
     super(runtime, name, path, parent, options.restart, messages, options.mailbox);
     this.#options = options;
+    const { bound, boundBytes, overflow } = this.mailbox;
+    this.#mayPass = typeof overflow !== "object" && bound >= PASS_BOUND_MIN &&
+      boundBytes >= PASS_BOUND_BYTES_MIN;
     const hangMs = options.thread.hangMs ?? HANG_MS;
     if (!(hangMs >= HANG_MIN_MS)) {
       throw new RangeError(
@@ -115,13 +155,50 @@ export class ThreadNode extends MailboxNode {
   }
 
   get ready(): boolean {
-    return this.state === "running" && !this.#stopSent && this.mailbox.size > 0 && this.#credit();
+    return this.state === "running" && !this.#stopSent &&
+      (this.#numbers.count > 0 || this.mailbox.size > 0 && this.#credit());
   }
 
   #credit(): boolean {
     const { creditMessages, creditBytes } = this.#options.thread;
     return this.underWay < (creditMessages ?? CREDIT_MESSAGES) &&
       this.#movedBytes < (creditBytes ?? CREDIT_BYTES);
+  }
+
+  /** As in every node; what finds nothing queued and has credit passes the mailbox by. */
+  override deliver(
+    entry: Entry,
+    payload: unknown,
+    lane: number,
+    ask: Asker | null,
+    cause: number,
+  ): TellResult {
+    if (
+      !this.#mayPass || this.mailbox.size > 0 || this.state !== "running" || !this.accepting ||
+      this.#stopSent || lane !== entry.lane || this.runtime.faults !== null || !this.#credit()
+    ) return super.deliver(entry, payload, lane, ask, cause);
+    const numbers = this.#numbers;
+    if (!numbers.pushMessage(entry, payload, cause)) {
+      return super.deliver(entry, payload, lane, ask, cause);
+    }
+    this.sent++;
+    const { scheduler } = this.runtime;
+    scheduler.wake();
+    const bytes = entry.bytesOf(payload);
+    this.#moved.push(entry, payload, ask, cause, scheduler.nowMs, bytes);
+    this.#movedBytes += bytes;
+    this.underWay++;
+    if (numbers.count === FRAME_MESSAGES_MAX) {
+      this.#sendNumbers();
+      this.#line?.wake();
+    } else if (!this.scheduled) scheduler.schedule(this);
+    return "accepted";
+  }
+
+  /** Sends the newest moved messages, which are all numbers. */
+  #sendNumbers(): void {
+    const numbers = this.#numbers;
+    this.#line?.send(numbers, this.#moved.tail - numbers.count, 0);
   }
 
   protected arrived(): void {
@@ -160,18 +237,26 @@ export class ThreadNode extends MailboxNode {
 
   #attach(thread: Thread): void {
     const { worker, port } = this.#thread = thread;
+    const line = this.#line = new ThreadLine<FromThread, ToThread>(
+      port,
+      (message) => this.#received(message),
+      (numbers, length) => {
+        this.#finishReplied(numbers, length);
+        this.#goOn(numbers[SERVICE_AT] as number);
+      },
+    );
     this.#heartbeat = new Int32Array(new SharedArrayBuffer(4));
     const onError = (error: unknown) => this.#died(error);
     const onExit = (code: number) => this.#died(new Error(`the thread exited with code ${code}`));
-    port.onmessage = ({ data }: MessageEvent<FromThread>) => this.#received(data);
     worker.on("error", onError);
     worker.on("exit", onExit);
     this.#detach = () => {
-      port.onmessage = null;
+      line.close();
       worker.off("error", onError);
       worker.off("exit", onExit);
     };
-    this.#post({
+    const toThread = ringBuffer(), fromThread = ringBuffer();
+    line.post({
       kind: "init",
       path: this.path,
       name: this.name,
@@ -179,11 +264,10 @@ export class ThreadNode extends MailboxNode {
       args: encodeArgs(this.args),
       heartbeat: this.#heartbeat.buffer as SharedArrayBuffer,
       causeBase: ++threadsMade * CAUSES_PER_THREAD,
+      toThread,
+      fromThread,
     });
-  }
-
-  #post(message: ToThread, transfer: ArrayBuffer[] = []): void {
-    this.#thread?.port.postMessage(message, transfer);
+    line.open(fromThread, toThread);
   }
 
   #received(message: FromThread): void {
@@ -196,7 +280,7 @@ export class ThreadNode extends MailboxNode {
         this.state = "running";
         this.runtime.lifecycle?.(this, "started");
         this.#watchHeart();
-        if (this.#options.thread.prewarm === true) {
+        if (this.#options.thread.prewarm === true && this.incarnation > 1) {
           (this.runtime.spares as Spares).prewarm(this.#options.thread);
         }
         this.runtime.scheduler.schedule(this);
@@ -235,6 +319,7 @@ export class ThreadNode extends MailboxNode {
   #died(error: unknown): void {
     if (!this.alive) return;
     if (this.state === "starting") return this.#initFailed(error);
+    this.#takeBackUnsent();
     this.#buryMoved(this.#terminating ? "stopped" : "crashed", error);
     this.#close("crash", error);
     if (this.#terminating) this.parent?.childTerminated(this);
@@ -278,7 +363,7 @@ export class ThreadNode extends MailboxNode {
       return;
     }
     this.#stopSent = true;
-    this.#post({ kind: "stop" });
+    this.#line?.post({ kind: "stop" });
   }
 
   #kill(): void {
@@ -297,7 +382,8 @@ export class ThreadNode extends MailboxNode {
     this.#heartbeatTimer = null;
     for (const unwatch of this.#watches.splice(0)) unwatch();
     const thread = this.#thread;
-    this.#thread = null;
+    this.#thread = this.#line = null;
+    this.#numbers.clear();
     this.#replies = null;
     this.#detach();
     const failed = this.state === "starting";
@@ -343,17 +429,17 @@ export class ThreadNode extends MailboxNode {
 
   runSlice(_messagesMax: number, _untilMs: number): number {
     if (this.state !== "running" || this.#stopSent) return 0;
-    const entries: Entry[] = [], payloads: unknown[] = [], causes: number[] = [];
-    let transfer: Set<ArrayBuffer> | null = null;
-    const first = this.#moved.tail;
-    let took = 0;
+    const numbers = this.#numbers;
+    let took = numbers.count;
+    if (took > 0) this.#sendNumbers();
+    let batch: Batch | null = null;
     while (this.mailbox.size > 0 && took < POST_MESSAGES_MAX && this.#credit()) {
       const lane = this.mailbox.nextLane();
       const ring = this.mailbox.lane(lane);
       const slot = ring.headSlot;
       const entry = ring.entries[slot] as Entry;
       const payload = ring.payloads[slot];
-      const ask = ring.asks[slot] as PendingAsk | null;
+      const ask = ring.asks[slot] as Asker | null;
       const cause = ring.causes[slot] as number;
       const bytes = ring.sizes[slot] as number;
       this.mailbox.taken(lane, ring);
@@ -368,14 +454,22 @@ export class ThreadNode extends MailboxNode {
       if (lane !== entry.lane) this.#lanes.set(seq, lane);
       this.#movedBytes += bytes;
       this.underWay++;
-      if (entry.columns) transfer = transferablesOf(payload, transfer ?? new Set());
-      entries.push(entry);
-      payloads.push(payload);
-      causes.push(cause);
+      if (batch === null) {
+        if (numbers.pushMessage(entry, payload, cause)) {
+          if (numbers.count === FRAME_MESSAGES_MAX) this.#sendNumbers();
+          continue;
+        }
+        if (numbers.count > 0) this.#line?.send(numbers, seq - numbers.count, 0);
+        batch = newBatch(seq);
+      }
+      if (entry.columns) transferablesOf(payload, batch.transfer ??= new Set());
+      batch.entries.push(entry);
+      batch.payloads.push(payload);
+      batch.causes.push(cause);
     }
-    if (entries.length > 0) {
-      this.#postMessages(first, entries, payloads, causes, transfer);
-    }
+    if (numbers.count > 0) this.#sendNumbers();
+    if (batch === null) this.#line?.wake();
+    else this.#postMessages(batch);
     if (this.#gaps > GAPS_MAX) this.#setAside();
     if (this.offersWaiting) this.admitOffers();
     this.#stopWhenDrained();
@@ -383,23 +477,22 @@ export class ThreadNode extends MailboxNode {
   }
 
   /** A payload that cannot be cloned crashes nobody: its message is dead-lettered. */
-  #postMessages(
-    first: number,
-    entries: Entry[],
-    payloads: unknown[],
-    causes: number[],
-    transfer: Set<ArrayBuffer> | null,
-  ): void {
+  #postMessages({ first, entries, payloads, causes, transfer }: Batch): void {
     try {
-      const buffers = transfer === null ? [] : [...transfer];
       const packed = packMessages(entries, payloads, causes);
-      this.#post({ kind: "messages", first, packed }, buffers);
+      this.#line?.post(
+        { kind: "messages", first, packed },
+        transfer === null ? undefined : [...transfer],
+      );
     } catch (error) {
       if (entries.length > 1) {
         for (let i = 0; i < entries.length; i++) {
-          const entry = entries[i] as Entry;
-          const one = entry.columns ? transferablesOf(payloads[i]) : null;
-          this.#postMessages(first + i, [entry], [payloads[i]], [causes[i] as number], one);
+          const one = newBatch(first + i);
+          one.entries.push(entries[i] as Entry);
+          one.payloads.push(payloads[i]);
+          one.causes.push(causes[i] as number);
+          if (entries[i]?.columns) one.transfer = transferablesOf(payloads[i]);
+          this.#postMessages(one);
         }
         return;
       }
@@ -427,10 +520,10 @@ export class ThreadNode extends MailboxNode {
 
   #turn(report: TurnReport & CompactReport): void {
     for (const log of report.logs) this.#log(log);
-    if (report.numbersFrom !== undefined && report.numbers !== undefined) {
-      this.#finishReplied(report.numbersFrom, report.numbers);
+    if (report.numbers !== undefined) {
+      this.#finishReplied(report.numbers, report.numbers.length);
     }
-    report.numberSeqs?.forEach((seq, i) => this.#askOf(seq)?.reply(report.numbers?.[i]));
+    report.numberSeqs?.forEach((seq, i) => this.#askOf(seq)?.reply(report.numberReplies?.[i]));
     report.replySeqs.forEach((seq, i) => this.#askOf(seq)?.reply(report.replies[i]));
     report.refusedSeqs.forEach((seq, i) => {
       const ask = this.#askOf(seq);
@@ -453,9 +546,14 @@ export class ThreadNode extends MailboxNode {
     for (const { path, type, payload, reason, cause } of report.lost) {
       this.runtime.lost(path, this.#entryOf(type), payload, reason, cause);
     }
-    if (report.serviceMs > 0) this.service.record(report.serviceMs, 1);
     for (const message of report.outgoing) this.#forward(message);
     for (const watch of report.watches) this.#watchFor(watch.id, watch.path);
+    this.#goOn(report.serviceMs);
+  }
+
+  /** After a turn of the thread: what it handled makes room for more. */
+  #goOn(serviceMs: number): void {
+    if (serviceMs > 0) this.service.record(serviceMs, 1);
     if (this.ready) this.runtime.scheduler.schedule(this);
     this.#stopWhenDrained();
   }
@@ -480,7 +578,7 @@ export class ThreadNode extends MailboxNode {
   }
 
   /** The ask behind a sequence number, whether its message is under way or was handled. */
-  #askOf(seq: number): PendingAsk | null {
+  #askOf(seq: number): Asker | null {
     const deferred = this.#deferred.get(seq);
     if (deferred !== undefined) {
       this.#deferred.delete(seq);
@@ -492,10 +590,10 @@ export class ThreadNode extends MailboxNode {
   }
 
   /** A stretch of messages, each handled and replied to with a number: the usual turn, kept short. */
-  #finishReplied(first: number, numbers: Float64Array): void {
+  #finishReplied(numbers: Float64Array, length: number): void {
     const moved = this.#moved;
-    for (let i = 0; i < numbers.length; i++) {
-      const seq = first + i;
+    let seq = numbers[0] as number;
+    for (let i = HEAD_NUMBERS; i < length; i++, seq++) {
       const slot = moved.headSlot;
       if (seq !== moved.head || moved.entries[slot] === null || this.#lanes.size > 0) {
         this.#askOf(seq)?.reply(numbers[i]);
@@ -554,6 +652,14 @@ export class ThreadNode extends MailboxNode {
 
   #takeBack(): void {
     for (const seq of this.#unfinished()) this.#giveBack(seq);
+  }
+
+  /** What was never sent did not die with the thread. */
+  #takeBackUnsent(): void {
+    const { tail } = this.#moved;
+    const unsent = this.#numbers.count;
+    for (let seq = tail - 1; seq >= tail - unsent; seq--) this.#giveBack(seq);
+    this.#numbers.clear();
   }
 
   #buryMoved(reason: "crashed" | "stopped", error: unknown): void {
@@ -622,7 +728,7 @@ export class ThreadNode extends MailboxNode {
   /** A reply that cannot be cloned fails its ask and nothing else. */
   #postReplies(replies: Replies): void {
     try {
-      this.#post(replies);
+      this.#line?.post(replies);
     } catch (error) {
       const { kind, ids, values, errors } = replies;
       ids.forEach((id, i) => {
@@ -636,7 +742,7 @@ export class ThreadNode extends MailboxNode {
   #watchFor(id: number, path: string): void {
     const node = this.runtime.nodeAt(path);
     const tell = (at: string, reason: ExitReason) =>
-      this.#post({ kind: "gone", id, path: at, reason });
+      this.#line?.post({ kind: "gone", id, path: at, reason });
     if (node === null || node.state === "stopped") tell(path, node?.lastExit ?? "normal");
     else this.#watches.push(node.watch(tell));
   }

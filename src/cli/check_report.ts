@@ -5,8 +5,9 @@
  */
 
 import { granularityOfMs } from "../market/granularity.ts";
+import type { ExpectedBars } from "../market/holes_expected.ts";
 import type { Jump, QualityReport } from "../market/quality.ts";
-import { countText, type Palette, spanText, timeText } from "./text.ts";
+import { countOf, countText, type Palette, spanText, timeText } from "./text.ts";
 
 /** Jumps and segments shown in the table; `--json` has more of them. */
 const LISTED_MAX = 8;
@@ -55,15 +56,36 @@ function rowsOf(report: Omit<QualityReport, "series">): Row[] {
 }
 
 function stepRows(report: Omit<QualityReport, "series">, stepMs: number): Row[] {
+  return [
+    ["step", granularityOfMs(stepMs) ?? spanText(stepMs)],
+    ...(report.expected === null ? gapRows(report) : holeRows(report.expected)),
+    ["off the grid", countText(report.offMainGrid), report.offMainGrid > 0],
+  ];
+}
+
+/** Without a calendar nights and weekends are holes like others. */
+function gapRows(report: Omit<QualityReport, "series">): Row[] {
   const largest = report.gaps > 0 && report.largestGapTs !== null
     ? `, the largest of ${countText(report.largestGapSteps)} steps after ` +
       timeText(report.largestGapTs)
     : "";
   return [
-    ["step", granularityOfMs(stepMs) ?? spanText(stepMs)],
     ["holes", `${countText(report.gaps)}${largest}`],
     ["missing steps", countText(report.missingSteps)],
-    ["off the grid", countText(report.offMainGrid), report.offMainGrid > 0],
+  ];
+}
+
+function holeRows({ calendar, ...found }: ExpectedBars): Row[] {
+  const { holes, largestHole, missingBars, closedCandles } = found;
+  const largest = largestHole === null
+    ? ""
+    : `, the largest of ${countOf(largestHole.missingBars, "bar")} from ` +
+      timeText(largestHole.fromTs);
+  return [
+    ["calendar", calendar],
+    ["holes", `${countText(holes)}${largest}`, holes > 0],
+    ["missing bars", countText(missingBars)],
+    ["while closed", countText(closedCandles), closedCandles > 0],
   ];
 }
 

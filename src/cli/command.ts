@@ -72,6 +72,11 @@ export class OptionValues {
     this.#values = values;
   }
 
+  /** These options alone, for commands that have others with the same names as settings. */
+  only(names: readonly string[]): OptionValues {
+    return new OptionValues(new Map([...this.#values].filter(([name]) => names.includes(name))));
+  }
+
   /** Whether the option was given, whatever its kind. */
   has(name: string): boolean {
     return this.#values.has(name);

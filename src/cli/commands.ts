@@ -4,6 +4,7 @@
  * @module
  */
 
+import { BACKFILL } from "./backfill.ts";
 import { BACKUP } from "./backup.ts";
 import { BENCH } from "./bench.ts";
 import { CHECK } from "./check.ts";
@@ -15,6 +16,7 @@ import { DLQ } from "./dlq.ts";
 import { DOCTOR } from "./doctor.ts";
 import { EXPORT } from "./export.ts";
 import { LABEL } from "./label.ts";
+import { REPORT } from "./report.ts";
 import { SEND } from "./send.ts";
 import { SERVE } from "./serve.ts";
 import { STATUS } from "./status.ts";
@@ -30,6 +32,8 @@ export const COMMANDS: readonly Command[] = [
   STATUS,
   TAIL,
   EXPORT,
+  BACKFILL,
+  REPORT,
   TREE,
   TOP,
   SEND,

@@ -9,6 +9,7 @@ import { resolveConfig, type Resolved } from "./config.ts";
 import type { SettingName } from "./config_schema.ts";
 import { Exit, type ExitCode } from "./exit_code.ts";
 import type { CliIo } from "./io.ts";
+import { shownUrl } from "../http/webhook/options.ts";
 import { OLDER_ENVIRONMENT, OLDER_FILE_KEYS } from "./older_names.ts";
 import { PROFILE_VALUES } from "./profiles.ts";
 import { HIDDEN } from "./secrets.ts";
@@ -19,7 +20,7 @@ import {
   settingOptions,
   SETTINGS,
 } from "./settings.ts";
-import { nearest } from "./suggest.ts";
+import { nearest } from "../std/suggest.ts";
 import { textTable } from "./table.ts";
 import { palette } from "./text.ts";
 
@@ -68,6 +69,10 @@ async function runConfig({ values }: CommandCall, io: CliIo): Promise<ExitCode> 
 
 function shown({ config }: Resolved, name: SettingName): unknown {
   const value = config[name];
+  // What receivers call a key often stands in the query.
+  if (name === "webhooks") {
+    return config.webhooks.map((one) => ({ ...one, url: shownUrl(one.url) }));
+  }
   return SETTINGS[name].secret === true && value !== null ? HIDDEN : value;
 }
 

@@ -8,7 +8,7 @@ import { UsageError } from "./exit_code.ts";
 import type { CliIo } from "./io.ts";
 import { OLDER_FILE_KEYS } from "./older_names.ts";
 import { isSettingName, SETTING_NAMES, SETTINGS } from "./settings.ts";
-import { nearest } from "./suggest.ts";
+import { nearest } from "../std/suggest.ts";
 import type { SettingName } from "./config_schema.ts";
 
 /** The file that is read where none is named, if it is there. */

@@ -6,11 +6,18 @@
  */
 
 import { z } from "zod";
+import { JOB_SHAPE, refineJob } from "../http/job_schemas.ts";
+import { isWebhookUrl, WEBHOOK_SERIES_MAX, WEBHOOKS_MAX } from "../http/webhook/options.ts";
 import { DEFAULT_PARAMS, HORIZON_MAX, VOLATILITIES } from "../label/params.ts";
 import { GRANULARITIES } from "../market/granularity.ts";
+import { isSeries } from "../market/series.ts";
+import { providersSchema } from "../provider/config.ts";
 
 /** Most feeds of one service: each is an actor with buffers of its own, some 10 MB. */
 export const FEEDS_MAX = 64;
+
+/** Most jobs of one configuration: each has its symbols in memory, up to 2 MB. */
+export const JOBS_MAX = 64;
 
 /** Longest path or text of a setting, characters: PATH_MAX of Linux. */
 const TEXT_MAX = 4_096;
@@ -27,6 +34,16 @@ const ratio = z.number().min(0).max(1);
 const feedName = z.string().regex(/^[a-z0-9][a-z0-9_-]{0,63}$/, {
   error: "expected 1 to 64 of a-z, 0-9, _ and -",
 });
+
+function expectDifferentNames(list: readonly { name: string }[], ctx: z.RefinementCtx): void {
+  const seen = new Set<string>();
+  for (const { name } of list) {
+    if (seen.has(name)) {
+      ctx.addIssue({ code: "custom", message: `expected different names: ${name} comes twice` });
+    }
+    seen.add(name);
+  }
+}
 
 /** What feeds of every kind have. */
 const feedCommon = {
@@ -71,15 +88,48 @@ export const feedSchema = z.discriminatedUnion("kind", [
 /** A feed with all its values. */
 export type FeedConfig = z.output<typeof feedSchema>;
 
-const feeds = z.array(feedSchema).max(FEEDS_MAX).superRefine((list, ctx) => {
-  const seen = new Set<string>();
-  for (const { name } of list) {
-    if (seen.has(name)) {
-      ctx.addIssue({ code: "custom", message: `expected different names: ${name} comes twice` });
-    }
-    seen.add(name);
-  }
+const feeds = z.array(feedSchema).max(FEEDS_MAX).superRefine(expectDifferentNames);
+
+/** A URL that labels are delivered to; its secret is in a file or the environment. */
+export const webhookSchema = z.strictObject({
+  name: feedName,
+  url: text.refine(isWebhookUrl, "expected a URL of http or https without a password"),
+  /** File that holds the secret. */
+  secretFile: text.nullable().default(null),
+  /** Variable of the environment that holds the secret. */
+  secretEnv: z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, {
+    error: "expected the name of a variable",
+  }).nullable().default(null),
+  /** Only labels of these series; null: of all. */
+  series: z.array(z.string().max(64).refine(isSeries, "expected INSTRUMENT:GRANULARITY"))
+    .min(1).max(WEBHOOK_SERIES_MAX).nullable().default(null),
+  /** Seq after which a new webhook begins, 0 for the whole log; null: with what comes. */
+  after: z.int().min(0).nullable().default(null),
+}).refine(({ secretFile, secretEnv }) => (secretFile === null) !== (secretEnv === null), {
+  error: "expected either secretFile or secretEnv",
 });
+
+const webhooks = z.array(webhookSchema).max(WEBHOOKS_MAX).superRefine(expectDifferentNames);
+
+/** A job that fetches from a provider; its symbols stand in it or in a file. */
+export const jobConfigSchema = z.strictObject({
+  ...JOB_SHAPE,
+  symbols: JOB_SHAPE.symbols.exactOptional(),
+  /** One symbol a line, or the first column of a CSV. */
+  symbolsFile: text.exactOptional(),
+}).superRefine((job, ctx) => {
+  const { symbols, symbolsFile, ...rest } = job;
+  if ((symbols === undefined) === (symbolsFile === undefined)) {
+    ctx.addIssue({ code: "custom", message: "expected either symbols or symbolsFile" });
+  }
+  // How many there are in the file is seen when it is read.
+  refineJob({ ...rest, symbols: symbols ?? ["A"] }, ctx);
+});
+
+/** A job with all that was given of it. */
+export type JobConfig = z.output<typeof jobConfigSchema>;
+
+const jobs = z.array(jobConfigSchema).max(JOBS_MAX).superRefine(expectDifferentNames);
 
 /** Level of a log line: also the least that is written. */
 export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
@@ -101,6 +151,10 @@ const service = {
   readToken: text.nullable().default(null),
   workers: z.int().min(1).max(64).nullable().default(null),
   feeds: feeds.default([]),
+  webhooks: webhooks.default([]),
+  providers: providersSchema.default([]),
+  jobs: jobs.default([]),
+  metricsDir: text.nullable().default(null),
   feedBatchRows: z.int().min(256).max(65_536).default(8_192),
   admission: z.enum(["delay", "count", "off"]).default("delay"),
   admissionOnMs: spanMs.default(60),

@@ -7,6 +7,7 @@
 
 import { pause, type Random } from "../actor/clock.ts";
 import type { LogSink } from "../actor/mod.ts";
+import type { RunReport } from "../batch/report_schema.ts";
 import { type SyntheticFeed, syntheticFeed } from "../feed/synthetic.ts";
 import { sameBarrierHalf, sameRow } from "../label/correction.ts";
 import { labelCandles } from "../label/label_candles.ts";
@@ -39,7 +40,9 @@ export interface DemoTree {
     readonly workers: number;
   }>;
   feed(): Promise<{ readonly cursor: string | null; readonly rejected: number }>;
-  /** Stops reading; resolves when everything read is committed. */
+  /** Report of the job so far; null before it began. */
+  job(): Promise<RunReport | null>;
+  /** Stops reading and fetching; resolves when everything read is committed. */
   settle(): Promise<void>;
   /** Label rows of a series as committed. */
   labels(series: string, paramHash: string): Promise<LabelBlock>;
@@ -163,6 +166,7 @@ async function summaryOf(
 ) {
   const pool = await tree.pool();
   const feed = await tree.feed();
+  const job = await tree.job();
   const tookSeconds = (io.clock.now() - run.startMs) / 1_000;
   const checked = await check(tree, source, feed.cursor);
   return {
@@ -178,8 +182,15 @@ async function summaryOf(
     killed: run.killed,
     restarts: tree.restarts(),
     wentBack: pool.failures,
+    job: job === null ? null : jobOf(job),
     checked,
   };
+}
+
+function jobOf({ run_summary, api_metrics }: RunReport) {
+  const { job, state, items_ok, items_failed } = run_summary;
+  const calls = api_metrics.total_calls;
+  return { name: job, provider: "simulated", state, ok: items_ok, failed: items_failed, calls };
 }
 
 /** Compares what is committed with a batch run over everything the source has sent. */
@@ -244,9 +255,16 @@ function textOf(summary: Summary): string {
       countText(summary.revised)
     } revised (${shares})`,
     `  failure   ${killed}`,
+    ...(summary.job === null ? [] : [`  backfill  ${jobText(summary.job)}`]),
     `  check     ${verdict}`,
     "",
   ].join("\n");
+}
+
+function jobText({ name, provider, state, ok, failed, calls }: NonNullable<Summary["job"]>) {
+  const lost = failed === 0 ? "" : `, ${countText(failed)} given up`;
+  return `job ${name} is ${state}: ${countOf(ok, "item")} from provider ${provider} in ` +
+    `${countOf(calls, "call")}${lost}`;
 }
 
 /** Where lines for people go: above the progress line while there is one. */

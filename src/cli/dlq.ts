@@ -28,8 +28,11 @@ export const DLQ: Command = {
   about: "list, show, replay or drop dead letters",
   details: [
     "Every message that no actor handled is kept with the reason: overflow, stopped, crashed, " +
-    "unhandled, expired, invalid. replay sends letters to their actor again, drop forgets them; " +
-    "either takes an ID, or a filter and --dry-run to see what is meant.",
+    "unhandled, expired; so is what a source or a backfill could not use. They stay in the store " +
+    "over restarts, each under its ID.",
+    "replay sends letters to their actor again and forgets those that were sent; one of an earlier " +
+    "run is checked like any message from outside, and stays when it is refused. drop forgets " +
+    "letters. Either takes an ID, or a filter and --dry-run to see what is meant.",
   ],
   operand: { called: "ACTION [ID]", value: "text", countMin: 1, countMax: 2, verbs: VERBS },
   options: {
@@ -107,7 +110,7 @@ function pageText({ letters, next, counts, kept, evicted }: Letters, io: CliIo):
     ? ""
     : textTable(["id", "time", "reason", "actor", "message", "error"], rows, io, [0]);
   return `${table}${countOf(kept, "letter")} kept${given}${more}\n` +
-    (byReason === "" ? "" : `ever: ${byReason}\n`);
+    (byReason === "" ? "" : `since the start: ${byReason}\n`);
 }
 
 async function show(
@@ -149,8 +152,13 @@ async function act(
   return done.refused > 0 ? Exit.tryAgain : Exit.ok;
 }
 
-function doneText(verb: "replay" | "drop", { matched, accepted, refused, dryRun }: Done): string {
+function doneText(
+  verb: "replay" | "drop",
+  { matched, accepted, refused, problems, dryRun }: Done,
+): string {
   if (dryRun) return `${countOf(matched, "letter")} would be meant`;
   const what = verb === "replay" ? "sent again" : "dropped";
-  return `${countOf(accepted, "letter")} ${what}${refused > 0 ? `, ${refused} not taken` : ""}`;
+  const reasons = problems.map(({ id, detail }) => `\n  ${id}: ${detail}`).join("");
+  const failed = refused > 0 ? `, ${refused} not taken${reasons === "" ? "" : `:${reasons}`}` : "";
+  return `${countOf(accepted, "letter")} ${what}${failed}`;
 }

@@ -5,7 +5,6 @@
  */
 
 import { type ByteSink, FileError, fileSink } from "../feed/file_bytes.ts";
-import { time } from "../http/schemas.ts";
 import type { Command, CommandCall, OptionSpec, OptionValues } from "./command.ts";
 import { Exit, type ExitCode, UsageError } from "./exit_code.ts";
 import type { ExportKind } from "./export_columns.ts";
@@ -14,12 +13,14 @@ import { type Exported, runExport } from "./export_run.ts";
 import { EXPORT_FORMATS, type ExportFormat, holdsMetadata } from "./export_writer.ts";
 import type { CliIo } from "./io.ts";
 import { LABEL } from "./label.ts";
+import { kindsOf } from "./label_options.ts";
 import { outputOf } from "./label_plan.ts";
 import { ProgressLine } from "./progress_line.ts";
 import { SERVICE_OPTIONS, withService } from "./service_call.ts";
 import { type Query, type ServiceClient, ServiceError } from "./service_client.ts";
 import { seriesList } from "./series_list.ts";
 import { bytesText, countOf, countText } from "./text.ts";
+import { timeOption } from "./time_option.ts";
 
 /** Most series of one file. */
 const SERIES_MAX = 10_000;
@@ -33,6 +34,7 @@ const PARAM_NAMES: Readonly<Record<string, string>> = {
   vertical: "vertical",
   volatility: "volatility",
   "max-gap-ms": "maxGapMs",
+  kinds: "kinds",
 };
 
 const PARAM_OPTIONS: Record<string, OptionSpec> = Object.fromEntries(
@@ -53,7 +55,7 @@ export const EXPORT: Command = {
     "labels, revision and seq of each row. csv and ndjson of one series equal what wick label " +
     "writes for the same candles; several have the series in front.",
     "All rows are read as of one commit: the newest, or that of --as-of. Rows of other parameters " +
-    "than the service's own are computed for the export and have no commit.",
+    "than the service's own, and rows with kinds, are computed for the export and have no commit.",
     "Every file carries a fingerprint of what was asked for and of its rows, the same in every " +
     "format: in its metadata, or in FILE.meta.json beside csv and ndjson. A file appears when it " +
     "is complete, or not at all.",
@@ -88,6 +90,7 @@ export const EXPORT: Command = {
       line: "wick export --series EUR_USD:H1 --as-of 1200 --out then.arrow",
       about: "as it was known after commit 1200",
     },
+    { line: "wick export --series EUR_USD:H1 --kinds drawdown,flip > kinds.csv", about: "" },
     { line: "wick export --kind candles --series EUR_USD:H1 --format ndjson", about: "" },
   ],
   run: (call, io) => withService(call, io, (client) => runOne(call, io, client)),
@@ -158,8 +161,8 @@ function queryOf(values: OptionValues): ExportQuery {
   return {
     kind,
     series,
-    from: timeOf("from", values),
-    to: timeOf("to", values),
+    from: timeOption("from", values),
+    to: timeOption("to", values),
     asOf,
     params,
   };
@@ -172,19 +175,8 @@ function paramsOf(values: OptionValues): Query {
     const isNumber = PARAM_OPTIONS[option]?.value === "number";
     params[name] = (isNumber ? values.number(option) : values.text(option)) as string | number;
   }
-  return params;
-}
-
-/** Epoch ms of an option. @throws {UsageError} */
-function timeOf(option: string, values: OptionValues): number | undefined {
-  const text = values.text(option);
-  if (text === undefined) return undefined;
-  const result = time.safeParse(/^-?\d+$/.test(text) ? Number(text) : text);
-  if (result.success) return result.data;
-  throw new UsageError(
-    `Cannot use --${option}: expected an ISO date or time in UTC, as 2024-01-31 or ` +
-      `2024-01-31T12:00:00Z, or epoch ms: current value is ${JSON.stringify(text)}`,
-  );
+  // Said the shortest way, so that files of the same request say the same.
+  return { ...params, ...kindsOf(values) };
 }
 
 function formatOf(given: string | undefined, out: string | undefined): ExportFormat {

@@ -5,6 +5,7 @@
  */
 
 import { COLUMNS } from "../label/format.ts";
+import { type AskedKind, parseKinds } from "../label/kinds/registry.ts";
 import { CANDLE_COLUMNS, LABEL_HIT_NAMES, LABEL_STATUS_NAMES } from "../market/block.ts";
 import { Exit } from "./exit_code.ts";
 import { ServiceError } from "./service_client.ts";
@@ -56,9 +57,19 @@ function column(name: string): ExportColumn {
   return { name, type: name === "ts" ? "time" : INTEGERS[name] ?? "double", words: [] };
 }
 
-/** The columns of the data itself, in file order: those of `wick label`, or of a candle. */
-export function dataColumns(kind: ExportKind): readonly ExportColumn[] {
-  return (kind === "labels" ? COLUMNS : CANDLE_COLUMNS).map(column);
+/**
+ * The columns of the data itself, in file order: those of `wick label`, or of a candle.
+ *
+ * @param kinds Further kinds of labels, as they were asked for.
+ */
+export function dataColumns(kind: ExportKind, kinds?: string): readonly ExportColumn[] {
+  if (kind === "candles") return CANDLE_COLUMNS.map(column);
+  return [...COLUMNS.map(column), ...kinds === undefined ? [] : parseKinds(kinds).map(kindColumn)];
+}
+
+function kindColumn({ name, isInteger }: AskedKind): ExportColumn {
+  // Counts of bars are at most a horizon, which 16 bits hold.
+  return { name, type: isInteger ? "int16" : "double", words: [] };
 }
 
 /** The column that says which series a row is of. */

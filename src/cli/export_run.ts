@@ -76,7 +76,7 @@ export async function runExport(client: ServiceClient, job: ExportJob): Promise<
 }
 
 function columnsOf(
-  { kind, series }: ExportQuery,
+  { kind, series, params }: ExportQuery,
   format: ExportFormat,
   withVersions: boolean,
 ): readonly ExportColumn[] {
@@ -85,9 +85,14 @@ function columnsOf(
   const withSeries = !isText || series.length > 1;
   return [
     ...(withSeries ? [seriesColumn(series)] : []),
-    ...dataColumns(kind),
+    ...dataColumns(kind, kindsIn(params)),
     ...(kind === "labels" && withVersions ? VERSION_COLUMNS : []),
   ];
+}
+
+/** Further kinds that a request is for. */
+function kindsIn({ kinds }: ExportQuery["params"]): string | undefined {
+  return kinds === undefined ? undefined : String(kinds);
 }
 
 function metadataOf(
@@ -118,15 +123,18 @@ function metadataOf(
  * SHA-256 over what was asked for and the rows, the same in every format and however they came in
  * pages: a line of JSON `{"from","kind","paramHash","to"}`, then per series its name on a line and
  * its rows as CSV lines as `wick label` writes them, without a header. Revisions are no part of it.
+ * With kinds the first line has them, too, at its end: `"kinds":"drawdown,flip"`.
  */
 export class Fingerprint {
   readonly #hash = createHash("sha256");
-  readonly #kind: ExportQuery["kind"];
+  readonly #columns: readonly ExportColumn[];
   #series: string | null = null;
 
-  constructor({ kind, from, to }: ExportQuery, paramHash: string | null) {
-    this.#kind = kind;
-    const asked = { from: from ?? null, kind, paramHash, to: to ?? null };
+  constructor({ kind, from, to, params }: ExportQuery, paramHash: string | null) {
+    const kinds = kindsIn(params);
+    this.#columns = dataColumns(kind, kinds);
+    const without = { from: from ?? null, kind, paramHash, to: to ?? null };
+    const asked = kinds === undefined ? without : { ...without, kinds };
     this.#hash.update(`${JSON.stringify(asked)}\n`);
   }
 
@@ -134,8 +142,7 @@ export class Fingerprint {
   add({ series, rows }: Pick<ExportPage, "series" | "rows">): void {
     if (series !== this.#series) this.#hash.update(`${series}\n`);
     this.#series = series;
-    const columns = dataColumns(this.#kind);
-    this.#hash.update(csvText(columns)(rowsOf(columns, rows, series)));
+    this.#hash.update(csvText(this.#columns)(rowsOf(this.#columns, rows, series)));
   }
 
   /** `sha256:` and 64 hex digits. Ends it. */

@@ -7,11 +7,13 @@
 import { FileError } from "../feed/file_bytes.ts";
 import { LABEL_JOB_ROWS_MAX, type LabelJob, outcomeOf } from "../feed/label_job.ts";
 import type { LabelReport } from "../feed/label_job.ts";
+import { KIND_NAMES } from "../label/kinds/registry.ts";
 import { DEFAULT_PARAMS, HORIZON_MAX, VOLATILITIES } from "../label/params.ts";
 import type { Command, CommandCall } from "./command.ts";
-import { Exit, type ExitCode } from "./exit_code.ts";
+import { Exit, type ExitCode, UsageError } from "./exit_code.ts";
 import type { CliIo } from "./io.ts";
-import { readLevels, sharedOptions } from "./label_options.ts";
+import { asksForKinds, kindsText } from "./label_kinds.ts";
+import { readLevels, readSides, sharedOptions } from "./label_options.ts";
 import { LABEL_FILES_MAX, planLabels, type PlannedFile } from "./label_plan.ts";
 import { progressText } from "./label_progress.ts";
 import { doneLine, exitCodeOf, findingLines, reportJson } from "./label_report.ts";
@@ -32,8 +34,10 @@ export const LABEL: Command = {
     "Invalid rows are left out and shown on standard error; of rows with the same time the last " +
     "one counts; rows out of order are put in order.",
     `A file may have ${countText(LABEL_JOB_ROWS_MAX)} rows; it is held in memory, 48 bytes a row.`,
+    `Kinds, further columns: ${KIND_NAMES.join(", ")}. wick label --kinds list says what each ` +
+    "means and takes. Those about levels are null without --levels.",
   ],
-  operand: { called: "FILE", value: "file", countMin: 1, countMax: LABEL_FILES_MAX },
+  operand: { called: "FILE", value: "file", countMin: 0, countMax: LABEL_FILES_MAX },
   options: {
     horizon: {
       value: "number",
@@ -68,10 +72,21 @@ export const LABEL: Command = {
       about: "the unit of barriers",
       byDefault: DEFAULT_PARAMS.volatility,
     },
+    kinds: {
+      value: "text",
+      called: "A,B",
+      about: "further columns; parameters as ret_quantile:window=250; list shows them",
+    },
     levels: {
       value: "file",
       called: "FILE",
-      about: "levels that pull barriers in: JSON list of kind, price, from_ts, to_ts",
+      about: "levels that pull barriers in, also those of kinds: JSON list of kind, price, " +
+        "from_ts, to_ts",
+    },
+    sides: {
+      value: "file",
+      called: "FILE",
+      about: "sides of bets for the kind meta:side=given: CSV of ts,side",
     },
     finer: {
       value: "file",
@@ -110,6 +125,7 @@ export const LABEL: Command = {
       line: "wick label H1.csv --finer M1.csv --bar-ms 3600000",
       about: "minutes decide what hours leave open",
     },
+    { line: "wick label H1.csv --kinds drawdown,meta:side=-1", about: "further columns" },
     { line: "wick label candles/*.csv.gz --out labels/", about: "many files, all cores" },
   ],
   run: runLabel,
@@ -117,11 +133,18 @@ export const LABEL: Command = {
 
 async function runLabel(call: CommandCall, io: CliIo, parts: CliParts): Promise<ExitCode> {
   const { values } = call;
-  const { levelsPath, ...shared } = sharedOptions(values);
-  const alsoRead = [levelsPath, shared.finer?.path ?? null].filter((path) => path !== null);
+  if (asksForKinds(values.text("kinds"))) {
+    io.out(kindsText(values.flag("json"), io));
+    return Exit.ok;
+  }
+  if (call.operands.length === 0) throw new UsageError("no FILE given; see wick label --help");
+  const { levelsPath, sidesPath, ...shared } = sharedOptions(values);
+  const alsoRead = [levelsPath, sidesPath, shared.finer?.path ?? null]
+    .filter((path) => path !== null);
   const say = (message: string) => io.err(`wick label: ${message}\n`);
   let files: readonly PlannedFile[];
   let levels: LabelJob["levels"];
+  let sides: Pick<LabelJob, "sides">;
   try {
     files = await planLabels({
       inputs: call.operands,
@@ -131,13 +154,20 @@ async function runLabel(call: CommandCall, io: CliIo, parts: CliParts): Promise<
       processId: Deno.pid,
     });
     levels = levelsPath === null ? null : await readLevels(levelsPath, io.interrupted);
+    sides = sidesPath === null ? {} : { sides: await readSides(sidesPath, io.interrupted) };
   } catch (error) {
     if (io.interrupted.aborted) return Exit.interrupted;
     if (!(error instanceof FileError)) throw error;
     say(error.message);
     return outcomeOf(error).state === "refused" ? Exit.usage : Exit.failed;
   }
-  const jobs = files.map(({ input, output }): LabelJob => ({ input, output, levels, ...shared }));
+  const jobs = files.map(({ input, output }): LabelJob => ({
+    input,
+    output,
+    levels,
+    ...sides,
+    ...shared,
+  }));
   const reports = await runJobs(files, jobs, values.flag("json"), io, parts);
   if (io.interrupted.aborted) {
     const done = reports.filter((report) => report?.outcome.state === "done").length;

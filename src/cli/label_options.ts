@@ -7,18 +7,22 @@
 import { fileBytes, STDIN_PATH } from "../feed/file_bytes.ts";
 import type { LabelJob } from "../feed/label_job.ts";
 import type { LabelFormat } from "../label/format.ts";
+import { parseKinds } from "../label/kinds/registry.ts";
+import { parseSides, type SideColumns } from "../label/kinds/sides.ts";
 import { type Level, LevelSet, parseLevels } from "../label/levels.ts";
 import { type LabelParams, labelParams, VOLATILITIES } from "../label/params.ts";
 import type { OptionValues } from "./command.ts";
 import { UsageError } from "./exit_code.ts";
 
-/** Largest levels file, bytes unpacked: ten times what {@linkcode LevelSet} takes as JSON. */
+/** Largest file of levels or sides, bytes unpacked: ten times what a {@linkcode LevelSet} takes. */
 export const LEVELS_BYTES_MAX = 100_000_000;
 
 /** What all jobs of one command share. */
-export type SharedOptions = Pick<LabelJob, "format" | "params" | "finer"> & {
+export type SharedOptions = Pick<LabelJob, "format" | "params" | "finer" | "kinds"> & {
   /** Path of the levels, not yet read. */
   readonly levelsPath: string | null;
+  /** Path of the sides, not yet read. */
+  readonly sidesPath: string | null;
 };
 
 /** @throws {UsageError} naming the option. */
@@ -28,7 +32,25 @@ export function sharedOptions(values: OptionValues): SharedOptions {
     params: paramsOf(values),
     finer: finerOf(values),
     levelsPath: filePath(values, "levels"),
+    sidesPath: filePath(values, "sides"),
+    ...kindsOf(values),
   };
+}
+
+/**
+ * The kinds asked for, as they are to be passed on.
+ *
+ * @throws {UsageError} for one that there is not.
+ */
+export function kindsOf(values: OptionValues): { readonly kinds?: string } {
+  const text = values.text("kinds");
+  if (text === undefined) return {};
+  try {
+    return { kinds: parseKinds(text).map((kind) => kind.text).join(",") };
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new UsageError(error.message.replace(/^Cannot use kinds/, "Cannot use --kinds"));
+  }
 }
 
 function paramsOf(values: OptionValues): LabelParams {
@@ -93,15 +115,9 @@ function finerOf(values: OptionValues): LabelJob["finer"] {
  * @throws {UsageError} when they are no levels. @throws {FileError} when it cannot be read.
  */
 export async function readLevels(path: string, signal: AbortSignal): Promise<readonly Level[]> {
-  const decoder = new TextDecoder();
-  let text = "";
-  for await (const chunk of fileBytes(path, { signal })) {
-    text += decoder.decode(chunk, { stream: true });
-    if (text.length <= LEVELS_BYTES_MAX) continue;
-    throw new UsageError(`${path}: Cannot read levels: expected at most ${LEVELS_BYTES_MAX} bytes`);
-  }
+  const text = await readWhole(path, "levels", signal);
   try {
-    const levels = parseLevels(JSON.parse(text + decoder.decode()));
+    const levels = parseLevels(JSON.parse(text));
     // Checks their count, too.
     new LevelSet(levels);
     return levels;
@@ -112,6 +128,33 @@ export async function readLevels(path: string, signal: AbortSignal): Promise<rea
     if (!(error instanceof TypeError || error instanceof RangeError)) throw error;
     throw new UsageError(`${path}: ${error.message}`);
   }
+}
+
+/**
+ * The sides in a file, gzip or plain.
+ *
+ * @throws {UsageError} when they are no sides. @throws {FileError} when it cannot be read.
+ */
+export async function readSides(path: string, signal: AbortSignal): Promise<SideColumns> {
+  const text = await readWhole(path, "sides", signal);
+  try {
+    return parseSides(text);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    throw new UsageError(`${path}: ${error.message}`);
+  }
+}
+
+async function readWhole(path: string, what: string, signal: AbortSignal): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const chunk of fileBytes(path, { signal })) {
+    text += decoder.decode(chunk, { stream: true });
+    if (text.length <= LEVELS_BYTES_MAX) continue;
+    const most = `expected at most ${LEVELS_BYTES_MAX} bytes`;
+    throw new UsageError(`${path}: Cannot read ${what}: ${most}`);
+  }
+  return text + decoder.decode();
 }
 
 function firstLine(error: Error): string {

@@ -7,7 +7,7 @@
 import type { LogLevel } from "../actor/mod.ts";
 import { LOG_LEVELS } from "./config_schema.ts";
 import { UsageError } from "./exit_code.ts";
-import { nearest } from "./suggest.ts";
+import { nearest } from "../std/suggest.ts";
 
 /** Most levels of one list. */
 const RULES_MAX = 64;

@@ -13,7 +13,7 @@ import {
   OptionValues,
 } from "./command.ts";
 import { UsageError } from "./exit_code.ts";
-import { nearest } from "./suggest.ts";
+import { nearest } from "../std/suggest.ts";
 
 /** What the words ask for. */
 export type Request =

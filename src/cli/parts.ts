@@ -5,6 +5,9 @@
  */
 
 import type { ActorDefinition, LogSink } from "../actor/mod.ts";
+import type { JobSpec } from "../batch/job_spec.ts";
+import type { JobMode, JobReply } from "../batch/job_status.ts";
+import type { RunReport } from "../batch/report_schema.ts";
 import type { LABEL_JOB_MESSAGES } from "../feed/label_job.ts";
 import type { WickConfig } from "./config_schema.ts";
 import { Exit, type ExitCode } from "./exit_code.ts";
@@ -37,8 +40,11 @@ export interface ServeHandle {
   readonly url: string;
   /** Where it keeps its data: a folder, or `:memory:`. */
   readonly data: string;
-  /** What is under way, in a few words, while it runs and while it drains. */
-  progress(): string;
+  /**
+   * What is under way, in a few words, while it runs and while it drains. Does not reject, and
+   * answers within half a second.
+   */
+  progress(): string | Promise<string>;
   /**
    * Takes nothing new, commits and acknowledges what was accepted, and stops, within the
    * configuration's `drainMs`. Idempotent; does not reject.
@@ -74,6 +80,33 @@ export class ServeError extends Error {
   }
 }
 
+/** Jobs that fetch from providers, wherever they run: in this process, or in a service. */
+export interface JobsHandle {
+  /** Starts one, or goes on with it. */
+  start(job: JobSpec, mode: JobMode): Promise<JobReply>;
+  /** How one is. */
+  job(name: string): Promise<JobReply>;
+  /** Lets calls under way end, saves, and stops it until resumed. */
+  pause(name: string): Promise<JobReply>;
+  /** Goes on with it. */
+  resume(name: string): Promise<JobReply>;
+  /** Report of its run so far, or of its last one; null before the first. */
+  report(name: string): Promise<RunReport | null>;
+  /** Why the tree that runs them gave up; null while it runs. */
+  gaveUp(): Error | null;
+  /** Ends what runs in this process, with everything saved. Idempotent. */
+  close(): Promise<void>;
+  /** Lets go of everything at once and synchronously: the process ends right after it. */
+  abort(): void;
+}
+
+/**
+ * Opens the data of a configuration for jobs that run in this process.
+ *
+ * @throws {ServeError} by rejecting, when it cannot for a reason that the user can mend.
+ */
+export type OpenJobs = (config: WickConfig, log: LogSink, io: CliIo) => Promise<JobsHandle>;
+
 /** An actor, and the module that serves it in a thread. */
 export interface ThreadActor {
   readonly actor: ActorDefinition<typeof LABEL_JOB_MESSAGES, Record<string, never>>;
@@ -90,4 +123,6 @@ export interface CliParts {
   readonly runDemo: RunDemo | null;
   /** Runs the service; absent or null in a build without one. */
   readonly runServe?: RunServe | null;
+  /** Runs jobs in this process; absent or null in a build without them. */
+  readonly openJobs?: OpenJobs | null;
 }

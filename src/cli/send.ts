@@ -10,7 +10,7 @@ import { Exit, type ExitCode, UsageError } from "./exit_code.ts";
 import type { CliIo } from "./io.ts";
 import { SERVICE_OPTIONS, withService } from "./service_call.ts";
 import { type ServiceClient, ServiceError } from "./service_client.ts";
-import { nearest } from "./suggest.ts";
+import { nearest } from "../std/suggest.ts";
 
 /** Longest payload, characters: the service takes no larger body either. */
 const PAYLOAD_CHARS_MAX = 1_000_000;

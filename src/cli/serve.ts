@@ -37,6 +37,7 @@ export const SERVE: Command = {
     config: CONFIG_OPTION,
     ...settingOptions([
       ...["data", "durability", "host", "port", "workers", "feeds", "profile"] as const,
+      ...["metricsDir"] as const,
       ...["logLevel", "logFormat", "logFile"] as const,
     ]),
     json: { about: "say on standard output, as JSON, when it is ready and how it ended" },
@@ -68,7 +69,10 @@ async function runServe({ values }: CommandCall, io: CliIo, parts: CliParts): Pr
     io.err(`wick serve: ${error.message}\n`);
     return error.exitCode;
   }
-  io.onSecondInterrupt(() => handle.abort());
+  io.onSecondInterrupt(() => {
+    io.err("wick serve: stopped at once; what is not committed was not acknowledged either\n");
+    handle.abort();
+  });
   const isJson = values.flag("json");
   sayReady(handle, config, path, isJson, io);
   const code = await untilOver(handle, config, isJson, io);
@@ -129,8 +133,9 @@ async function untilOver(
   };
   if (first instanceof Error) return end("gave up", first.message, Exit.gaveUp);
   if (first === null) return end("stopped", "on request", Exit.ok);
+  const progress = await handle.progress();
   io.err(
-    `wick serve: stopping: no new work, committing what was taken (${handle.progress()}), at most ` +
+    `wick serve: stopping: no new work, committing what was taken (${progress}), at most ` +
       `${spanText(config.drainMs)}; Ctrl-C again stops at once\n`,
   );
   const { state, detail } = await drained(handle, io);
@@ -143,17 +148,21 @@ async function untilOver(
 
 /** Drains, saying every second how far it is. */
 async function drained(handle: ServeHandle, io: CliIo): ReturnType<ServeHandle["drain"]> {
-  let cancel = () => {};
+  let cancel = () => {}, isOver = false;
+  const say = async () => {
+    const progress = await handle.progress();
+    if (isOver) return;
+    io.err(`wick serve: still stopping: ${progress}\n`);
+    arm();
+  };
   const arm = () => {
-    cancel = io.clock.setTimer(DRAIN_LINE_MS, () => {
-      io.err(`wick serve: still committing: ${handle.progress()}\n`);
-      arm();
-    });
+    cancel = io.clock.setTimer(DRAIN_LINE_MS, () => void say());
   };
   arm();
   try {
     return await handle.drain();
   } finally {
+    isOver = true;
     cancel();
   }
 }

@@ -71,6 +71,13 @@ export const SETTINGS: Readonly<Record<SettingName, Setting>> = {
     called: "N",
   }),
   feeds: setting("sources of candles", "json", { flag: "feed", called: "FILE|synthetic" }),
+  webhooks: setting("URLs that labels are delivered to, signed", "json"),
+  providers: setting("upstream providers that jobs fetch from; simulated is always one", "json"),
+  jobs: setting("jobs that fetch from providers; those with a schedule run by themselves", "json"),
+  metricsDir: setting("folder of the reports of runs, that of the data unless set", "text", {
+    flag: "metrics-dir",
+    called: "DIR",
+  }),
   feedBatchRows: setting("most rows of a feed's batch", "number"),
   admission: setting(
     "what new work is refused by: expected delay, count of queued rows, or nothing",
@@ -112,7 +119,10 @@ export const SETTINGS: Readonly<Record<SettingName, Setting>> = {
   logFileCount: setting("log files kept, the current one included", "number"),
   url: setting("address of the running service", "text", { flag: "url", called: "URL" }),
   timeoutMs: setting("longest wait for the service's answer, ms", "number"),
-  monitorEnabled: setting("whether figures of the parts are collected", "boolean"),
+  monitorEnabled: setting(
+    "whether figures are collected for /metrics; health is looked at all the same",
+    "boolean",
+  ),
   monitorIntervalMs: setting("time between two collections, ms", "number"),
   alertCooldownMs: later("least time between two alerts of one kind, ms", "number"),
   redisUrl: setting("Redis of several nodes", "text", { secret: true, later: true }),

@@ -71,6 +71,13 @@ export class Breaker {
     this.#nextTryMs = null;
   }
 
+  /** The try that had begun was not made after all: another may be, at once. */
+  abandoned(nowMs: number): void {
+    if (!this.#isTrying) return;
+    this.#isTrying = false;
+    this.#nextTryMs = nowMs;
+  }
+
   /** A try succeeded. */
   succeeded(): void {
     this.#failures = 0;

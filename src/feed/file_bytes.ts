@@ -68,22 +68,28 @@ export interface ByteSource extends AsyncIterable<Uint8Array> {
  * - gzip data that is cut short, damaged, or followed by other bytes than zeros ends in `damaged`:
  *   what was yielded before must not be used
  * - opened at the first `next`, closed when iteration ends in any way; to be iterated once
- * - a chunk belongs to the receiver
+ * - a chunk belongs to the receiver; with `lend` it is only lent until the next is asked for, and one
+ *   piece of memory serves all reads of a plain file
  *
  * @throws {FileError} while iterating; the reason of `signal` once that is aborted.
  */
 export function fileBytes(
   path: string,
-  options: { readonly signal?: AbortSignal } = {},
+  options: { readonly signal?: AbortSignal; readonly lend?: boolean } = {},
 ): ByteSource {
-  return new FileBytes(path, options.signal ?? new AbortController().signal);
+  const { signal = new AbortController().signal, lend = false } = options;
+  return new FileBytes(path, signal, lend);
 }
 
 class FileBytes implements ByteSource {
   sizeBytes: number | null = null;
   readBytes = 0;
+  /** Whether the memory of a read serves the next one too. */
+  #lends: boolean;
 
-  constructor(readonly path: string, readonly signal: AbortSignal) {}
+  constructor(readonly path: string, readonly signal: AbortSignal, lend: boolean) {
+    this.#lends = lend;
+  }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
     const packed = this.#packed();
@@ -91,7 +97,11 @@ class FileBytes implements ByteSource {
       const first = await packed.next();
       if (first.done) return;
       const chunks = withFirst(first.value, packed);
-      yield* isGzip(first.value) ? gunzipped(chunks, this.path) : chunks;
+      if (isGzip(first.value)) {
+        // What unpacks asks for the next chunk before it is done with the last.
+        this.#lends = false;
+        yield* gunzipped(chunks, this.path);
+      } else yield* chunks;
     } finally {
       await packed.return(undefined);
     }
@@ -101,8 +111,9 @@ class FileBytes implements ByteSource {
   async *#packed(): AsyncGenerator<Uint8Array, undefined> {
     const file = await this.#open();
     try {
+      let memory: Uint8Array | null = null;
       for (let wanted: number = GZIP_MAGIC.length;; wanted = 1) {
-        const chunk = new Uint8Array(CHUNK_BYTES);
+        const chunk: Uint8Array = memory ?? new Uint8Array(CHUNK_BYTES);
         let filled = 0;
         while (filled < wanted) {
           const count = await this.#read(file, chunk.subarray(filled));
@@ -112,6 +123,7 @@ class FileBytes implements ByteSource {
         if (filled === 0) return;
         this.readBytes += filled;
         yield chunk.subarray(0, filled);
+        memory = this.#lends ? chunk : null;
       }
     } finally {
       if (file !== Deno.stdin) file.close();

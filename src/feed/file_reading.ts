@@ -100,7 +100,9 @@ export class FileReading {
     this.#clock = clock;
     this.#options = options;
     this.#name = name;
-    const bytes = (options.bytes ?? fileBytes)(options.path, { signal: this.#life.signal });
+    // A chunk is used up before the next is asked for.
+    const lent = { signal: this.#life.signal, lend: true };
+    const bytes = (options.bytes ?? fileBytes)(options.path, lent);
     this.#chunks = bytes[Symbol.asyncIterator]();
   }
 

@@ -19,7 +19,11 @@ import type { Clock } from "../actor/clock.ts";
 import type { Definition } from "../actor/protocol.ts";
 import { FinerCandles } from "../label/finer.ts";
 import { type LabelFormat, LabelFormatter } from "../label/format.ts";
-import { Labeler } from "../label/labeler.ts";
+import { KindBuilder } from "../label/kinds/columns.ts";
+import { KindLabeler } from "../label/kinds/kind_labeler.ts";
+import { parseKinds } from "../label/kinds/registry.ts";
+import type { SideColumns } from "../label/kinds/sides.ts";
+import { Labeler, type LabelerOptions } from "../label/labeler.ts";
 import { type Level, LevelSet } from "../label/levels.ts";
 import type { LabelParams } from "../label/params.ts";
 import { LabelBuilder } from "../label/rows.ts";
@@ -66,6 +70,10 @@ export interface LabelJob {
   readonly levels: readonly Level[] | null;
   /** Finer candles that decide ambiguous ones, and the length of a coarse candle; or null. */
   readonly finer: { readonly path: string; readonly barMs: number } | null;
+  /** Further kinds, as `parseKinds` reads them; none unless given. The levels are theirs, too. */
+  readonly kinds?: string;
+  /** Sides of a first model, for the kind `meta:side=given`. */
+  readonly sides?: SideColumns;
   /** Most rows of a file; {@linkcode LABEL_JOB_ROWS_MAX} unless said otherwise. */
   readonly rowsMax?: number;
 }
@@ -365,19 +373,20 @@ class LabelRun {
   }
 
   async #write(candles: InOrder, finer: FinerCandles | null, sink: ByteSink): Promise<void> {
-    const { levels, params, format } = this.#job;
-    const labeler = new Labeler(params, {
+    const { levels, format } = this.#job;
+    const work = labelWork(this.#job, {
       emit: "rows",
       ...(levels === null ? {} : { levels: new LevelSet(levels) }),
       ...(finer === null ? {} : { finer }),
     });
-    const out = new LabelBuilder(2 * SLICE_ROWS);
-    const formatter = new LabelFormatter(format);
+    const { out, more } = work;
+    const formatter = new LabelFormatter(format, work.names);
     let writing = sink.write(formatter.header());
     const flush = async () => {
       const rows = out.length;
-      const bytes = formatter.rows(out.columns, 0, rows);
+      const bytes = formatter.rows(out.columns, 0, rows, null, more?.columns);
       out.clear();
+      more?.clear();
       await writing;
       this.#context.signal.throwIfAborted();
       writing = sink.write(bytes);
@@ -388,11 +397,11 @@ class LabelRun {
     };
     for (const block of candles.blocks) {
       for (let from = 0; from < block.length; from += SLICE_ROWS) {
-        labeler.push(block, from, Math.min(block.length, from + SLICE_ROWS), out);
+        work.push(block, from, Math.min(block.length, from + SLICE_ROWS));
         if (out.length >= SLICE_ROWS) await flush();
       }
     }
-    labeler.finish(out);
+    work.finish();
     await flush();
     await writing;
   }
@@ -405,6 +414,46 @@ class LabelRun {
       labelRows: this.#labelRows,
       writtenRows: this.#writtenRows,
     });
+  };
+}
+
+/** A labeler and what it writes into, with kinds or without. */
+interface LabelWork {
+  /** Names of the kinds. */
+  readonly names: readonly string[];
+  readonly out: LabelBuilder;
+  /** Columns of the kinds; null without any. */
+  readonly more: KindBuilder | null;
+  push(block: CandleBlock, from: number, to: number): void;
+  finish(): void;
+}
+
+function labelWork({ params, kinds: text, sides }: LabelJob, options: LabelerOptions): LabelWork {
+  const out = new LabelBuilder(2 * SLICE_ROWS);
+  if (text === undefined) {
+    const labeler = new Labeler(params, options);
+    return {
+      names: [],
+      out,
+      more: null,
+      push: (block, from, to) => labeler.push(block, from, to, out),
+      finish: () => labeler.finish(out),
+    };
+  }
+  const kinds = parseKinds(text);
+  const more = new KindBuilder(kinds.length, 2 * SLICE_ROWS);
+  const { levels: kindLevels } = options;
+  const labeler = new KindLabeler(params, kinds, {
+    ...options,
+    ...(kindLevels === undefined ? {} : { kindLevels }),
+    ...(sides === undefined ? {} : { sides }),
+  });
+  return {
+    names: kinds.map(({ name }) => name),
+    out,
+    more,
+    push: (block, from, to) => labeler.push(block, from, to, out, more),
+    finish: () => labeler.finish(out, more),
   };
 }
 

@@ -10,6 +10,8 @@
 
 import type { Hono } from "hono";
 import { z } from "zod";
+import * as jobs from "./job_schemas.ts";
+import { JOB_BYTES_MAX, LEVELS_BYTES_MAX } from "./limits.ts";
 import * as shape from "./schemas.ts";
 
 export * from "./schemas.ts";
@@ -32,6 +34,8 @@ export interface RouteSpec {
   readonly query?: z.ZodObject;
   /** JSON body. */
   readonly json?: z.ZodType;
+  /** Most bytes of it; default `JSON_BYTES_MAX`. */
+  readonly jsonBytesMax?: number;
   /** Takes candles as NDJSON, JSON, plain or gzip. */
   readonly push?: true;
   /** What it answers with; default `json`. */
@@ -46,6 +50,9 @@ const actorPath = z.strictObject({
 });
 const letterId = z.strictObject({ id: z.string().regex(/^\d{1,16}$/) });
 const oneSymbol = z.strictObject({ symbol: shape.symbol });
+const jobId = z.strictObject({
+  id: z.string().min(1).max(64).meta({ description: "Name of the job" }),
+});
 
 /**
  * The routes, by path and method; `{.+}` takes slashes too.
@@ -168,7 +175,7 @@ export const ROUTES = {
   },
   "/api/labels": {
     get: {
-      about: "Labels of a range: stored ones, or computed ones for other parameters",
+      about: "Labels of a range: stored ones, or computed ones for other parameters or kinds",
       access: "read",
       query: shape.labelsQuery,
       answers: "page",
@@ -183,6 +190,13 @@ export const ROUTES = {
       query: shape.streamQuery,
       answers: "stream",
       reply: shape.streamLine,
+    },
+  },
+  "/api/webhooks": {
+    get: {
+      about: "URLs that labels are delivered to, and how each is doing",
+      access: "read",
+      reply: shape.webhooksReply,
     },
   },
   "/api/candles": {
@@ -238,7 +252,68 @@ export const ROUTES = {
       access: "act",
       query: oneSymbol,
       json: shape.levels,
+      jsonBytesMax: LEVELS_BYTES_MAX,
       reply: shape.levelsReply,
+    },
+  },
+  "/api/jobs": {
+    get: { about: "Jobs that fetch from providers", access: "read", reply: jobs.jobsReply },
+    post: {
+      about: "Starts a job, or goes on with it",
+      access: "act",
+      json: jobs.jobStart,
+      jsonBytesMax: JOB_BYTES_MAX,
+      reply: jobs.jobStatus,
+    },
+  },
+  "/api/jobs/:id": {
+    get: { about: "One job", access: "read", param: jobId, reply: jobs.jobStatus },
+  },
+  "/api/jobs/:id/pause": {
+    post: {
+      about: "Lets calls under way end, saves, and stops until resumed",
+      access: "act",
+      param: jobId,
+      reply: jobs.jobStatus,
+    },
+  },
+  "/api/jobs/:id/resume": {
+    post: {
+      about: "Goes on with a job that is paused or failed",
+      access: "act",
+      param: jobId,
+      reply: jobs.jobStatus,
+    },
+  },
+  "/api/jobs/:id/cancel": {
+    post: {
+      about: "Ends a job for good, and its schedule",
+      access: "act",
+      param: jobId,
+      reply: jobs.jobStatus,
+    },
+  },
+  "/api/jobs/:id/report": {
+    get: {
+      about: "Report of a job's run so far, or of its last one",
+      access: "read",
+      param: jobId,
+      reply: jobs.runReport,
+    },
+  },
+  "/api/reports": {
+    get: {
+      about: "Reports of ended runs, oldest first",
+      access: "read",
+      query: jobs.reportsQuery,
+      reply: jobs.reportsReply,
+    },
+  },
+  "/api/providers": {
+    get: {
+      about: "Upstream providers: limits, breaker, counts by endpoint",
+      access: "read",
+      reply: jobs.providersReply,
     },
   },
   "/api/backup": {

@@ -22,6 +22,7 @@ import { respondJson, respondProblem } from "./respond.ts";
 import { actorRoutes } from "./routes/actors.ts";
 import { dataRoutes } from "./routes/data.ts";
 import { deadLetterRoutes } from "./routes/dead_letters.ts";
+import { jobRoutes } from "./routes/jobs.ts";
 import { labelRoutes } from "./routes/labels.ts";
 import { pageRoutes, registerAssets } from "./routes/pages.ts";
 import { serviceRoutes } from "./routes/service.ts";
@@ -61,6 +62,7 @@ export function createAdmin(port: ServicePort, options: AdminOptions = {}): Admi
     ...deadLetterRoutes(around),
     ...labelRoutes(around),
     ...dataRoutes(around),
+    ...jobRoutes(around),
   };
   const app = new Hono<AdminEnv>({ strict: true });
   const guard = createGuard(options);
@@ -84,9 +86,7 @@ export function createAdmin(port: ServicePort, options: AdminOptions = {}): Admi
 
 /** Everything that happens to a request of one route. */
 function composed(spec: RouteSpec, handler: AnyHandler, guard: Guard, { clock }: Surroundings) {
-  const bytesMax = spec === ROUTES["/api/levels"].put
-    ? limit.LEVELS_BYTES_MAX
-    : limit.JSON_BYTES_MAX;
+  const bytesMax = spec.jsonBytesMax ?? limit.JSON_BYTES_MAX;
   const isEndless = spec.answers === "stream" || spec.answers === "events";
   return async (c: Context<AdminEnv>): Promise<Response> => {
     const request = c.req.raw;

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { storeErrorCode } from "../store/error.ts";
 import type { LoggedCommit } from "../store/port.ts";
 import type { Gone, LabelLogPort } from "./port.ts";
 
@@ -15,6 +16,26 @@ export type ReadLog = (
   seq: number,
   limit: number,
 ) => Promise<{ readonly state: "ok"; readonly commits: readonly LoggedCommit[] } | Gone>;
+
+/** What a log is read from; either rejects when the store does not answer. */
+export interface LoggedCommits {
+  /** As `labelsAfter` of the store, its errors included. */
+  after(seq: number, limit: number): Promise<readonly LoggedCommit[]>;
+  /** The oldest seq to read after. */
+  oldestSeq(): Promise<number>;
+}
+
+/** Reads the log of a store. */
+export function logReader({ after, oldestSeq }: LoggedCommits): ReadLog {
+  return async (seq, limit) => {
+    try {
+      return { state: "ok", commits: await after(seq, limit) };
+    } catch (error) {
+      if (storeErrorCode(error) !== "gone") throw error;
+      return { state: "gone", oldestSeq: await oldestSeq() };
+    }
+  };
+}
 
 /**
  * See the module's text.

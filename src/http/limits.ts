@@ -34,6 +34,9 @@ export const JSON_BYTES_MAX = 1024 * 1024;
 /** Bytes of a list of levels: 100,000 of them at 100 bytes. */
 export const LEVELS_BYTES_MAX = 10 * 1024 * 1024;
 
+/** Bytes of a job: 100,000 symbols of 32 characters, with their quotes and commas. */
+export const JOB_BYTES_MAX = 4 * 1024 * 1024;
+
 /** Brackets in brackets of a JSON body: schemas are a few deep, and parsers recurse. */
 export const JSON_DEPTH_MAX = 32;
 
@@ -75,6 +78,9 @@ export const STREAM_READ_ROWS = 2_048;
 
 /** Rows written as one chunk of text: half a millisecond of the event loop. */
 export const TEXT_ROWS = 256;
+
+/** Rows of a page written at a time: 250 KB of labels, half a millisecond of the event loop. */
+export const PAGE_PIECE_ROWS = 512;
 
 /** Bytes of a dead letter's payload that a page shows. */
 export const LETTER_PREVIEW_CHARS = 2_048;

@@ -10,15 +10,21 @@
  * @module
  */
 
-import type { DeadLetter, DeadLetterFilter, DeadReason } from "../actor/dead_letters.ts";
+import type { DeadReason } from "../actor/dead_letters.ts";
 import type { ProtocolDescription } from "../actor/protocol.ts";
 import type { TellResult } from "../actor/actor.ts";
 import type { TreeNode } from "../actor/tree.ts";
+import type { JobSpec } from "../batch/job_spec.ts";
+import type { JobMode, JobReply, JobStatus } from "../batch/job_status.ts";
+import type { RunReport } from "../batch/report_schema.ts";
+import type { KindColumns } from "../label/kinds/columns.ts";
 import type { Level } from "../label/levels.ts";
 import type { LabelParams } from "../label/params.ts";
 import type { CandleBlock, LabelBlock, SeriesKey } from "../market/block.ts";
 import type { Instrument, InstrumentSpec } from "../market/instrument.ts";
+import type { ProviderStatus } from "../provider/status.ts";
 import type { BatchOutcome, LoggedCommit, Maybe } from "../store/port.ts";
+import type { WebhookStatus } from "./webhook/status.ts";
 
 /** The tree and its messages, by absolute path (`/wick/core/store`). */
 export interface TreePort {
@@ -45,33 +51,83 @@ export interface TreePort {
 }
 
 /** Which dead letters; every given part must match. */
-export interface LetterQuery extends DeadLetterFilter {
+export interface LetterQuery {
+  /** Exactly this absolute path. */
+  readonly path?: string;
+  /** Messages of this name. */
+  readonly type?: string;
+  /** Letters with this reason. */
+  readonly reason?: string;
   /** Letters with a higher id. */
   readonly afterId: number;
   /** Most of them. */
   readonly limit: number;
 }
 
+/** A dead letter that can be looked at. */
+export interface KeptLetter {
+  /** Ascending with age; for a letter that is in the store the same after a restart. */
+  readonly id: number;
+  /** Epoch ms. */
+  readonly at: number;
+  /** Absolute path that the message was sent to. */
+  readonly path: string;
+  /** Name of the message. */
+  readonly type: string;
+  /** A `DeadReason`, or the word of whoever put it into the store. */
+  readonly reason: string;
+  /** What was thrown. */
+  readonly error: string | null;
+  /** As sent, or as JSON could keep it. */
+  readonly payload: unknown;
+  /** Causation id; null for one of an earlier run. */
+  readonly cause: number | null;
+  /** Size as accounted by the mailbox; null for one of an earlier run. */
+  readonly bytes: number | null;
+  /**
+   * How it can be sent again: `as_sent`, the payload is in memory; `checked`, as a message from
+   * outside; `never`, its payload could not be kept.
+   */
+  readonly replay: "as_sent" | "checked" | "never";
+}
+
+/** What became of a letter that was to be sent again. */
+export type Replayed =
+  | {
+    readonly id: number;
+    /**
+     * `accepted`: sent, and off the list. `refused`: not taken; a dead letter anew under another
+     * number. `unknown`: there is no such letter.
+     */
+    readonly state: "accepted" | "refused" | "unknown";
+  }
+  | {
+    readonly id: number;
+    /** Still on the list; the error says why. */
+    readonly state: "failed";
+    readonly error: unknown;
+  };
+
 /** Counts over all dead letters. */
 export interface LetterCounts {
   /** Letters ever, by reason. */
   readonly counts: Readonly<Record<DeadReason, number>>;
-  /** Letters whose body is kept. */
+  /** Letters that can be looked at. */
   readonly kept: number;
-  /** Bodies given up because of the bounds. */
+  /** Letters given up because of the bounds. */
   readonly evicted: number;
 }
 
 /** The dead letters. */
 export interface LettersPort {
   /** Kept letters, by ascending id. */
-  list(query: LetterQuery): Maybe<DeadLetter[]>;
+  list(query: LetterQuery): Maybe<KeptLetter[]>;
   /** One kept letter, or null. */
-  get(id: number): Maybe<DeadLetter | null>;
-  /** Sends one letter again and takes it off the list; null when it is not kept. */
-  replay(id: number): Maybe<"accepted" | "refused" | null>;
-  /** Forgets one body; false when it is not kept. */
-  drop(id: number): Maybe<boolean>;
+  get(id: number): Maybe<KeptLetter | null>;
+  /** Sends letters again, in this order, and takes those that were sent off the list. */
+  replay(ids: readonly number[]): Maybe<Replayed[]>;
+  /** Forgets letters; says how many there were. */
+  drop(ids: readonly number[]): Maybe<number>;
   /** Counts since the start. */
   counts(): Maybe<LetterCounts>;
 }
@@ -126,6 +182,8 @@ export interface LabelsAnswer {
 export interface ComputeQuery extends Omit<RangeQuery, "asOf"> {
   /** All of them, defaults filled in. */
   readonly params: LabelParams;
+  /** Further kinds, as `parseKinds` reads them, about the instrument's levels. */
+  readonly kinds?: string;
   /** 0 to 10; 10 is refused last. */
   readonly priority: number;
 }
@@ -151,6 +209,8 @@ export interface ComputedAnswer {
   readonly state: "ok";
   /** Rows in ascending time. */
   readonly block: LabelBlock;
+  /** Columns of the kinds asked for, each as long as the block. */
+  readonly kinds?: KindColumns;
   /** Time the labelling took, ms. */
   readonly tookMs: number;
   /** Whether it was known already. */
@@ -280,6 +340,44 @@ export interface Health {
   readonly parts: readonly PartHealth[];
 }
 
+/** A webhook as it is shown. */
+export interface WebhookView {
+  /** Name of its actor. */
+  readonly name: string;
+  /** What is called, without its query. */
+  readonly url: string;
+  /** Null when it does not answer now. */
+  readonly status: WebhookStatus | null;
+}
+
+/** Jobs that fetch from providers; each is named by its id, which is its name. */
+export interface JobsPort {
+  /** Starts one, or goes on with it. */
+  start(job: JobSpec, mode: JobMode): Maybe<JobReply>;
+  /** All of them, by name. */
+  list(): Maybe<readonly JobStatus[]>;
+  /** One of them. */
+  get(id: string): Maybe<JobReply>;
+  /** Lets calls under way end, saves, and stops it until resumed. */
+  pause(id: string): Maybe<JobReply>;
+  /** Goes on with it. */
+  resume(id: string): Maybe<JobReply>;
+  /** Ends it for good. */
+  cancel(id: string): Maybe<JobReply>;
+  /** Report of its run so far, or of its last one; null before the first. */
+  report(id: string): Maybe<RunReport | null>;
+  /** The last `limit` reports of ended runs, of one job or, with null, of all; oldest first. */
+  reports(id: string | null, limit: number): Maybe<readonly RunReport[]>;
+}
+
+/** A provider as it is shown. */
+export interface ProviderView {
+  /** Name of its actor. */
+  readonly name: string;
+  /** Null when it does not answer now. */
+  readonly status: ProviderStatus | null;
+}
+
 /** Everything that the admin HTTP asks of the service. */
 export interface ServicePort {
   /** Name and version of the program. */
@@ -294,6 +392,12 @@ export interface ServicePort {
   readonly log: LabelLogPort;
   /** Events for watchers. */
   readonly events: EventsPort;
+  /** What labels are delivered to. */
+  webhooks(): Maybe<readonly WebhookView[]>;
+  /** Jobs that fetch from providers. */
+  readonly jobs: JobsPort;
+  /** The upstream providers. */
+  providers(): Maybe<readonly ProviderView[]>;
   /** Parts that are not up yet; none = ready. Answers at once. */
   waitingFor(): readonly string[];
   /** How every part is. */

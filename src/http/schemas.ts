@@ -8,12 +8,14 @@
 import { z } from "zod";
 import { DEAD_REASONS } from "../actor/dead_letters.ts";
 import { ASK_TIMEOUT_MAX_MS } from "../actor/ask.ts";
+import { type KindName, KINDS, KINDS_CHARS_MAX, parseKinds } from "../label/kinds/registry.ts";
 import { LEVELS_MAX } from "../label/levels.ts";
 import { HORIZON_MAX, VOLATILITIES } from "../label/params.ts";
 import { TS_MS_MAX } from "../market/candle.ts";
 import { GRANULARITIES } from "../market/granularity.ts";
 import { ASSET_CLASSES, CALENDAR_NAMES } from "../market/instrument.ts";
 import { isSeries, isSymbol } from "../market/series.ts";
+import { webhookStatus } from "./webhook/status.ts";
 
 /** Most rows of one page of candles or labels: 10,000 labels are some 5 MB of JSON. */
 export const PAGE_ROWS_MAX = 10_000;
@@ -21,6 +23,8 @@ export const PAGE_ROWS_MAX = 10_000;
 export const PAGE_ROWS_DEFAULT = 1_000;
 /** Most dead letters of one page, or of one replay or drop. */
 export const LETTERS_MAX = 1_000;
+/** Letters that an answer to a replay names one by one; all are counted. */
+export const LETTER_PROBLEMS_MAX = 20;
 /** Refused lines that an answer to a push names one by one; all are counted. */
 export const REFUSALS_SHOWN_MAX = 100;
 /** Longest text of a field that names a thing. */
@@ -62,7 +66,23 @@ export const candlesQuery = z.strictObject({
   asOf: seq.optional().meta({ description: "As it was known after this commit" }),
 });
 
-/** Query of a page of labels; parameters other than the stored ones are computed. */
+/** Further kinds of labels, as text. */
+export const kinds = z.string().max(KINDS_CHARS_MAX).superRefine((text, ctx) => {
+  try {
+    parseKinds(text);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    ctx.addIssue({ code: "custom", message: error.message });
+  }
+}).meta({
+  description: "Further kinds by commas, parameters by colons: " +
+    KINDS.map(({ name, params }) =>
+      name + params.map((param) => `:${param.name}=${param.byDefault}`).join("")
+    ).join(", "),
+  examples: ["drawdown,ret_quantile:window=250"],
+});
+
+/** Query of a page of labels; kinds, and parameters other than the stored ones, are computed. */
 export const labelsQuery = z.strictObject({
   ...candlesQuery.shape,
   horizon: z.int().min(1).max(HORIZON_MAX).optional(),
@@ -72,6 +92,7 @@ export const labelsQuery = z.strictObject({
   vertical: z.enum(["zero", "sign"]).optional(),
   maxGapMs: z.int().positive().optional(),
   volatility: z.enum(VOLATILITIES).optional(),
+  kinds: kinds.optional(),
   priority,
 });
 
@@ -117,11 +138,20 @@ const labelColumns = {
   pf: maybe,
 };
 
+/** The columns of kinds; each is there when it was asked for. */
+const kindColumns = Object.fromEntries(
+  KINDS.map(({ name, about, unit }) => [
+    name,
+    maybe.optional().meta({ description: unit === "" ? about : `${about}; ${unit}` }),
+  ]),
+) as Record<KindName, z.ZodOptional<typeof maybe>>;
+
 /** One label; `seq` and `revision` are left out of computed ones. */
 export const labelRow = z.strictObject({
   seq: seq.optional(),
   revision: z.int().min(0).optional(),
   ...labelColumns,
+  ...kindColumns,
 }).meta({ id: "Label" });
 
 const nextPage = z.string().nullable().meta({ description: "`cursor` of the next page, or null" });
@@ -139,6 +169,9 @@ export const labelsReply = z.strictObject({
   series,
   paramHash: z.string(),
   source: z.enum(["stored", "computed"]),
+  kinds: z.array(z.string()).optional().meta({
+    description: "Those asked for, in the order of their columns; no part of the parameter hash",
+  }),
   seq: seq.nullable().meta({ description: "Null when computed" }),
   tookMs: z.number().meta({ description: "Time the labelling took; 0 when stored" }),
   cacheHit: z.boolean(),
@@ -327,7 +360,9 @@ export const nodeDone = z.strictObject({
   done: z.enum(["restarted", "stopped"]),
 }).meta({ id: "NodeDone" });
 
-const reason = z.enum(DEAD_REASONS as [(typeof DEAD_REASONS)[number]]);
+const reason = z.string().min(1).max(64).meta({
+  description: `${DEAD_REASONS.join(", ")}, or the word of whoever put it into the store`,
+});
 
 const letterFilter = {
   path: z.string().max(1_024).optional().meta({ description: "Exactly this absolute path" }),
@@ -359,8 +394,13 @@ export const deadLetter = z.strictObject({
   type: z.string(),
   reason,
   error: z.string().nullable(),
-  cause: z.int(),
-  bytes: z.number(),
+  cause: z.int().nullable().meta({ description: "Null for a letter of an earlier run" }),
+  bytes: z.number().nullable().meta({ description: "Null for a letter of an earlier run" }),
+  replay: z.enum(["as_sent", "checked", "never"]).meta({
+    description:
+      "as_sent: the payload is in memory; checked: read back from the store, sent as a " +
+      "message from outside; never: its payload could not be kept",
+  }),
   payload: z.unknown(),
 }).meta({ id: "DeadLetter" });
 
@@ -377,7 +417,12 @@ export const lettersReply = z.strictObject({
 export const lettersDone = z.strictObject({
   matched: z.int(),
   accepted: z.int().meta({ description: "Sent again and taken, or dropped" }),
-  refused: z.int().meta({ description: "Not taken, and dead letters anew" }),
+  refused: z.int().meta({ description: "Not taken: dead letters anew, or named in problems" }),
+  problems: z.array(z.strictObject({ id: z.int(), code: z.string(), detail: z.string() }))
+    .max(LETTER_PROBLEMS_MAX).meta({
+      description:
+        "Letters that could not be sent again and stay where they are, the first of them",
+    }),
   dryRun: z.boolean(),
 }).meta({ id: "LettersDone" });
 
@@ -407,6 +452,15 @@ export const eventsQuery = z.strictObject({
   after: z.int().min(0).optional().meta({ description: "Id of the event seen last" }),
   types: z.string().max(512).optional().meta({ description: "Only these, by commas" }),
 });
+
+/** What labels are delivered to. */
+export const webhooksReply = z.strictObject({
+  webhooks: z.array(z.strictObject({
+    name: z.string(),
+    url: z.string(),
+    status: webhookStatus.nullable().meta({ description: "Null when it does not answer now" }),
+  })),
+}).meta({ id: "Webhooks" });
 
 /** Where a copy of the store is to go. */
 export const backupBody = z.strictObject({

@@ -5,9 +5,10 @@
  * @module
  */
 
+import type { DeadLetter, DeadLetterFilter } from "../actor/dead_letters.ts";
 import { describeProtocol, type Protocol } from "../actor/protocol.ts";
 import type { System } from "../actor/system.ts";
-import type { LettersPort, TreePort } from "./port.ts";
+import type { KeptLetter, LettersPort, Replayed, TreePort } from "./port.ts";
 
 /**
  * The tree of a system; `protocols` are all that its actors may have. The system is asked for at
@@ -38,24 +39,34 @@ export function systemTree(system: () => System, protocols: readonly Protocol[])
   };
 }
 
-/** The dead letters of a system, asked for as in {@linkcode systemTree}. */
+/** The dead letters that a system has in memory, asked for as in {@linkcode systemTree}. */
 export function systemLetters(system: () => System): LettersPort {
   const letters = () => system().deadLetters;
   return {
     list: ({ afterId, limit, ...filter }) =>
-      letters().list(filter, Infinity).filter(({ id }) => id > afterId).slice(0, limit),
-    get: (id) => letters().get(id),
-    replay(id) {
+      // Another reason than those of the runtime is that of no letter.
+      letters().list(filter as DeadLetterFilter, Infinity).filter(({ id }) => id > afterId)
+        .slice(0, limit).map(shown),
+    get(id) {
       const letter = letters().get(id);
-      if (letter === null) return null;
-      letters().drop(id);
-      const accepted = system().replayDeadLetter(letter.path, letter.type, letter.payload);
-      return accepted ? "accepted" : "refused";
+      return letter === null ? null : shown(letter);
     },
-    drop: (id) => letters().drop(id),
+    replay: (ids) =>
+      ids.map((id): Replayed => {
+        const letter = letters().get(id);
+        if (letter === null) return { id, state: "unknown" };
+        letters().drop(id);
+        const isTaken = system().replayDeadLetter(letter.path, letter.type, letter.payload);
+        return { id, state: isTaken ? "accepted" : "refused" };
+      }),
+    drop: (ids) => ids.filter((id) => letters().drop(id)).length,
     counts() {
       const { counts, size, evicted } = letters();
       return { counts: { ...counts }, kept: size, evicted };
     },
   };
+}
+
+function shown(letter: DeadLetter): KeptLetter {
+  return { ...letter, replay: "as_sent" };
 }

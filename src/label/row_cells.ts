@@ -20,7 +20,11 @@ import {
 type Text = string | null;
 type Integer = number | null;
 
-/** The columns of a label; NaN, which JSON writes as null, is null. */
+/**
+ * The columns of a label; NaN, which JSON writes as null, is null.
+ *
+ * @internal
+ */
 export interface LabelCells {
   ts: number;
   close: number;

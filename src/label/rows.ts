@@ -75,9 +75,22 @@ export function labelViews(
  * move it to another thread, transfer `block.ts.buffer` once.
  */
 export function allocateLabels(series: SeriesKey, paramHash: string, rows: number): LabelBlock {
-  const shortsAt = 8 * LABEL_FLOATS * rows;
-  const layout = { floatsAt: 0, shortsAt, bytesAt: shortsAt + 2 * LABEL_SHORTS * rows };
-  return labelViews(series, paramHash, rows, new ArrayBuffer(rows * LABEL_ROW_BYTES), layout);
+  const buffer = new ArrayBuffer(rows * LABEL_ROW_BYTES);
+  return labelViews(series, paramHash, rows, buffer, layoutOf(rows, 0));
+}
+
+/**
+ * As many label rows as fit into `bytes`, whose columns lie there: what a block of
+ * {@linkcode allocateLabels} has in its buffer. O(1), nothing is copied.
+ */
+export function labelsIn(bytes: Uint8Array, series: SeriesKey, paramHash: string): LabelBlock {
+  const rows = Math.floor(bytes.length / LABEL_ROW_BYTES);
+  return labelViews(series, paramHash, rows, bytes.buffer, layoutOf(rows, bytes.byteOffset));
+}
+
+function layoutOf(rows: number, floatsAt: number): LabelLayout {
+  const shortsAt = floatsAt + 8 * LABEL_FLOATS * rows;
+  return { floatsAt, shortsAt, bytesAt: shortsAt + 2 * LABEL_SHORTS * rows };
 }
 
 /** Copies row `from` of one block over row `to` of another. O(columns). */

@@ -1,14 +1,14 @@
 /**
- * Bars that are missing between two candles of a series, by its market's calendar: nights and
- * weekends are no holes. Holidays are not known, so a day off counts as one.
+ * Bars that are missing between two candles of a series, by its market's calendar: nights,
+ * weekends, holidays and the hours after an early close are no holes.
  *
  * @module
  */
 
 import type { SeriesKey } from "./block.ts";
 import { type Granularity, granularityMs } from "./granularity.ts";
+import { openStretches } from "./calendar.ts";
 import type { CalendarName } from "./instrument.ts";
-import { openStretches } from "./session.ts";
 
 /** A stretch of a series without the candles that the calendar expects. */
 export interface Hole {
@@ -25,15 +25,21 @@ export interface Hole {
 /** Share of a bar for which its market must be open for the bar to be expected: NYSE has 6.5 h of 24. */
 const OPEN_SHARE_MIN = 0.25;
 
+/** Share of a session that is enough, too: one of 3.5 h has a daily bar wherever the grid cuts it. */
+const STRETCH_SHARE_MIN = 0.5;
+
 /**
  * The hole between two neighbours of a series at open times `afterTs` < `beforeTs`; null when no bar
  * is missing.
  *
  * - bars are expected on the grid of the earlier candle, whatever its offset; a neighbour off by
  *   less than half a bar (a change of summer time) is on it
- * - a bar is expected when the market is open for a quarter of it or more: the few hours of a Sunday
- *   are no daily bar of foreign exchange
- * - O(1) for neighbours one bar apart, otherwise O(weeks between them)
+ * - a bar is expected when the market is open for a quarter of it or more, or when it holds half of a
+ *   session: the few hours of a Sunday are no daily bar of foreign exchange
+ * - time from `beforeTs` on belongs to the later candle, also where a change of summer time makes it
+ *   begin within a bar of the grid
+ * - in years without a calendar nothing is expected but the bars of `always` and of weeks
+ * - O(1) for neighbours one bar apart, otherwise O(sessions between them)
  */
 export function holeBetween(
   series: SeriesKey,
@@ -53,15 +59,22 @@ export function holeBetween(
     missingBars,
   });
   if (calendar === "always" || granularity === "W") return holeOf(1, lastBar, lastBar);
-  const openMs = barMs * OPEN_SHARE_MIN;
   let first = 0, last = 0, missingBars = 0;
-  for (const [fromMs, toMs] of openStretches(calendar, afterTs, beforeTs)) {
-    const from = Math.max(last + 1, Math.ceil((fromMs - barMs + openMs - afterTs) / barMs));
-    const to = Math.min(lastBar, Math.floor((toMs - openMs - afterTs) / barMs));
+  for (const { openMs, closeMs } of openStretches(calendar, afterTs + barMs, beforeTs)) {
+    const enoughMs = enoughOpenMs(barMs, closeMs - openMs);
+    const endMs = Math.min(closeMs, beforeTs);
+    if (endMs - openMs < enoughMs) continue;
+    const from = Math.max(last + 1, Math.ceil((openMs - barMs + enoughMs - afterTs) / barMs));
+    const to = Math.min(lastBar, Math.floor((endMs - enoughMs - afterTs) / barMs));
     if (to < from) continue;
     if (missingBars === 0) first = from;
     last = to;
     missingBars += to - from + 1;
   }
   return missingBars === 0 ? null : holeOf(first, last, missingBars);
+}
+
+/** How long a stretch of a market must be in a bar for the bar to be expected, milliseconds. */
+function enoughOpenMs(barMs: number, stretchMs: number): number {
+  return Math.min(barMs * OPEN_SHARE_MIN, stretchMs * STRETCH_SHARE_MIN);
 }

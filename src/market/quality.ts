@@ -7,6 +7,9 @@
 import type { CandleBlock, SeriesKey } from "./block.ts";
 import { canonicalOf } from "./canonical.ts";
 import type { ReadCounts } from "./reject.ts";
+import { type ExpectedBars, expectedBars } from "./holes_expected.ts";
+import { granularityOfMs } from "./granularity.ts";
+import type { CalendarName } from "./instrument.ts";
 import { MAX_GAP_MS_DEFAULT, segmentsOf } from "./segment.ts";
 import { nearestSplit, type SplitGuess } from "./split.ts";
 
@@ -82,6 +85,8 @@ export interface QualityReport {
   readonly largestGapSteps: number;
   /** Open time of that candle; null without a gap. */
   readonly largestGapTs: number | null;
+  /** Holes by a market's calendar; null without a calendar, or when a step is no bar length. */
+  readonly expected: ExpectedBars | null;
   /** Candles at times that are no multiple of a step from the epoch. */
   readonly offGrid: number;
   /** The most common remainder of a time by a step in milliseconds, and candles of another. */
@@ -112,6 +117,8 @@ export interface QualityOptions {
   readonly maxGapMs?: number;
   /** Change of open or close against the close before that is a jump; 0.25 unless said. */
   readonly jumpRatio?: number;
+  /** When the market is open; without it nights, weekends and holidays cannot be told from holes. */
+  readonly calendar?: CalendarName;
 }
 
 /**
@@ -125,6 +132,8 @@ export function checkQuality(
 ): QualityReport {
   const { block, counts: found } = canonicalOf(received);
   const stepMs = stepOf(block.ts);
+  const granularity = stepMs === null ? null : granularityOfMs(stepMs);
+  const { calendar } = options;
   return {
     series: received.series,
     rows: received.length + counts.rejected,
@@ -139,6 +148,9 @@ export function checkQuality(
     lastTs: block.ts.at(-1) ?? null,
     stepMs,
     ...gapsOf(block.ts, stepMs),
+    expected: calendar === undefined || granularity === null
+      ? null
+      : expectedBars(block, granularity, calendar),
     ...gridOf(block.ts, stepMs),
     ...flatOf(block),
     ...jumpsOf(block, options.jumpRatio ?? JUMP_RATIO_DEFAULT),

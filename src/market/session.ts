@@ -1,10 +1,11 @@
 /**
- * When a market is open, as a table of one week: which bars of a grid exist, what
- * number a time has among them, and at what time a number opens.
+ * The ordinary week of a market as a table: which bars of a grid exist in it, what number a time has
+ * among them, and at what time a number opens. Made-up prices are drawn on it.
  *
  * Weeks begin on Sunday 00:00 UTC. Hours are New York's, whose clock changes on Sundays before any
  * market opens, so that a week has one of two tables; the rule is that of 2007 and later, and there
- * are no holidays.
+ * are no holidays. `calendar.ts` knows both; here a number must stay the same bar on every machine,
+ * whatever its time zone database and the next edition of the holidays say.
  *
  * @module
  */
@@ -96,28 +97,6 @@ class WeeklySession implements Session {
       this.#table = isSummer(week) ? this.#summer : this.#winter;
     }
     return this.#table;
-  }
-}
-
-/** A stretch of time in which a market is open, epoch milliseconds UTC, from ≤ t < to. */
-export type OpenStretch = readonly [fromMs: number, toMs: number];
-
-/**
- * The stretches of calendars that are not always open which begin in the weeks (Sunday 00:00 UTC)
- * that hold the times from ≤ t ≤ to, ascending. O(weeks).
- */
-export function* openStretches(
-  calendar: Exclude<CalendarName, "always">,
-  fromTs: number,
-  toTs: number,
-): Generator<OpenStretch> {
-  const lastWeek = Math.floor((toTs - FIRST_SUNDAY_MS) / WEEK_MS);
-  for (let week = Math.floor((fromTs - FIRST_SUNDAY_MS) / WEEK_MS); week <= lastWeek; week++) {
-    const sundayMs = FIRST_SUNDAY_MS + week * WEEK_MS;
-    const behindMs = isSummer(week) ? BEHIND_MS.summer : BEHIND_MS.winter;
-    for (const [from, to] of openIntervals(calendar, behindMs)) {
-      yield [sundayMs + from, sundayMs + to];
-    }
   }
 }
 

@@ -4,9 +4,12 @@
  * @module
  */
 
+import { JOB_METRICS } from "./collect_backfill.ts";
 import { FEED_METRICS, POOL_METRICS, STORE_METRICS } from "./collect_ingest.ts";
 import { LETTER_METRICS, PROCESS_METRICS } from "./collect_process.ts";
+import { PROVIDER_METRICS } from "./collect_provider.ts";
 import { TREE_METRICS } from "./collect_tree.ts";
+import { WEBHOOK_METRICS } from "./collect_webhook.ts";
 import type { MetricSpec } from "./metric_spec.ts";
 
 /** Metrics of the monitor itself. */
@@ -59,6 +62,9 @@ export const WICK_METRICS: readonly MetricSpec[] = [
   ...POOL_METRICS,
   ...FEED_METRICS,
   ...STORE_METRICS,
+  ...WEBHOOK_METRICS,
+  ...PROVIDER_METRICS,
+  ...JOB_METRICS,
   ...PROCESS_METRICS,
   ...MONITOR_METRICS,
 ];

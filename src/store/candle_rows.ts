@@ -43,7 +43,7 @@ export function allocateCandles(rows: number): CandleRows {
 }
 
 /** Below this many rows a loop over rows beats a `subarray` per column. */
-const FEW_ROWS = 32;
+const FEW_ROWS = 64;
 
 /** Copies candles from ≤ row < to to row `at` and on of others. O(rows). */
 export function copyCandles(

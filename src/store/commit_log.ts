@@ -5,11 +5,15 @@
  * Rows and ranges lie in chunks of columns, each with the numbers of its names, so that a commit leaves
  * no objects behind: thousands of small ones a second would otherwise all grow old, which is what a
  * garbage collector is worst at. A reader pays for putting the rows of a commit together instead.
+ * The chunk that is given up is the next one that is filled: columns lie outside the heap, so hundreds
+ * of megabytes of them would gather before a collector saw a reason to look.
  *
  * @module
  */
 
 import { goneError } from "./error.ts";
+import type { LabelBlock, SeriesKey } from "../market/block.ts";
+import { copyRow } from "../label/rows.ts";
 import { allocateLogged, copyLogged, LoggedBuilder, type LoggedColumns } from "./logged.ts";
 import { Names } from "./names.ts";
 import type { LoggedCommit, LoggedRows, LoggedRun, Touched } from "./port.ts";
@@ -18,14 +22,8 @@ import type { LoggedCommit, LoggedRows, LoggedRun, Touched } from "./port.ts";
 const CHUNK_ROWS_MAX = 4_096;
 /** Chunks of a full log: at a bound this share of it is given up at a time. */
 const CHUNKS_MIN = 32;
-
-/** Ranges of candles, without an object for each. */
-export interface TouchedRanges {
-  /** Whose range it is. */
-  readonly series: readonly string[];
-  /** Beginnings and ends in turn. */
-  readonly bounds: readonly number[];
-}
+/** Given up chunks of a kind that wait to be filled: one is given up for each that is needed. */
+const SPARES_MAX = 2;
 
 interface Chunk {
   readonly seqs: Float64Array;
@@ -55,83 +53,164 @@ export class CommitLog {
   readonly #names = new Names();
   #labels: LabelChunk[] = [];
   #ranges: RangeChunk[] = [];
+  readonly #spareLabels: LabelChunk[] = [];
+  readonly #spareRanges: RangeChunk[] = [];
+  /** Label rows and ranges in the log. */
   #held = 0;
+  /** The commit that is being written. */
+  #seq = 0;
+  #atMs = 0;
+  #rows = 0;
+  /** Whose the last row was, which is most often whose the next one is. */
+  #series = "";
+  #hash = "";
+  #seriesAt = -1;
+  #hashAt = -1;
 
-  /** Keeps the newest commits, at most `max` label rows and touched ranges together. */
+  /**
+   * Keeps the newest commits, at most `max` label rows and touched ranges together; the newest one
+   * is kept whole, however large.
+   */
   constructor(max: number) {
     this.#max = max;
     this.#chunkRows = Math.max(1, Math.min(CHUNK_ROWS_MAX, Math.floor(max / CHUNKS_MIN)));
   }
 
-  /** Adds a commit; seqs must ascend. O(rows), allocates nothing but a chunk now and then. */
-  push(seq: number, atMs: number, logged: LoggedRows, touched: TouchedRanges): void {
-    for (const run of logged.runs) this.#pushRun(seq, atMs, logged, run);
-    const { series, bounds } = touched;
-    for (let i = 0; i < series.length; i++) {
-      let chunk = this.#ranges[this.#ranges.length - 1];
-      if (chunk === undefined || chunk.rows === this.#chunkRows) {
-        this.#ranges.push(chunk = this.#emptyRanges());
-      }
-      const at = chunk.rows++;
-      chunk.seqs[at] = seq;
-      chunk.series[at] = this.#names.of(series[i] as string);
-      chunk.bounds[2 * at] = bounds[2 * i] as number;
-      chunk.bounds[2 * at + 1] = bounds[2 * i + 1] as number;
+  /** Begins a commit; seqs must ascend. */
+  begin(seq: number, atMs: number): void {
+    this.#seq = seq;
+    this.#atMs = atMs;
+    this.#rows = 0;
+  }
+
+  /** Adds a copy of a label row to the commit. O(columns); makes nothing but a chunk at times. */
+  write(
+    series: SeriesKey,
+    paramHash: string,
+    labels: LabelBlock,
+    row: number,
+    revision: number,
+    removed: 0 | 1,
+  ): void {
+    let chunk = this.#labels[this.#labels.length - 1];
+    if (chunk === undefined || chunk.rows === this.#chunkRows) chunk = this.#nextLabels();
+    if (this.#seriesAt < 0 || series !== this.#series) {
+      this.#series = series;
+      this.#seriesAt = this.#names.of(series);
     }
-    this.#held += logged.labels.length + series.length;
-    while (this.#held > this.#max && this.#giveUp());
+    if (this.#hashAt < 0 || paramHash !== this.#hash) {
+      this.#hash = paramHash;
+      this.#hashAt = this.#names.of(paramHash);
+    }
+    const at = chunk.rows++;
+    const { columns } = chunk;
+    copyRow(labels, row, columns.labels, at);
+    columns.revisions[at] = revision;
+    columns.removed[at] = removed;
+    chunk.seqs[at] = this.#seq;
+    chunk.ats[at] = this.#atMs;
+    chunk.series[at] = this.#seriesAt;
+    chunk.hashes[at] = this.#hashAt;
+    this.#rows++;
+    this.#held++;
   }
 
-  #pushRun(seq: number, atMs: number, logged: LoggedRows, run: LoggedRun): void {
-    const series = this.#names.of(run.series), hash = this.#names.of(run.paramHash);
-    for (let from = run.from; from < run.to;) {
-      let chunk = this.#labels[this.#labels.length - 1];
-      if (chunk === undefined || chunk.rows === this.#chunkRows) {
-        this.#labels.push(chunk = this.#emptyLabels());
-      }
-      const at = chunk.rows;
-      const count = Math.min(run.to - from, this.#chunkRows - at);
-      copyLogged(logged, from, from + count, chunk.columns, at);
-      chunk.seqs.fill(seq, at, at + count);
-      chunk.ats.fill(atMs, at, at + count);
-      chunk.series.fill(series, at, at + count);
-      chunk.hashes.fill(hash, at, at + count);
-      chunk.rows += count;
-      from += count;
+  /** Adds a touched range to the commit. */
+  touch(series: SeriesKey, fromTs: number, toTs: number): void {
+    let chunk = this.#ranges[this.#ranges.length - 1];
+    if (chunk === undefined || chunk.rows === this.#chunkRows) chunk = this.#nextRanges();
+    const at = chunk.rows++;
+    chunk.seqs[at] = this.#seq;
+    chunk.series[at] = this.#names.of(series);
+    chunk.bounds[2 * at] = fromTs;
+    chunk.bounds[2 * at + 1] = toTs;
+    this.#held++;
+  }
+
+  /** Ends the commit; the number of its label rows. */
+  end(): number {
+    this.#giveUpTo(this.#max);
+    return this.#rows;
+  }
+
+  #nextLabels(): LabelChunk {
+    this.#giveUpTo(this.#max - this.#chunkRows);
+    const chunk = this.#spareLabels.pop() ?? emptyLabels(this.#chunkRows);
+    this.#labels.push(chunk);
+    return chunk;
+  }
+
+  #nextRanges(): RangeChunk {
+    this.#giveUpTo(this.#max - this.#chunkRows);
+    const chunk = this.#spareRanges.pop() ?? emptyRanges(this.#chunkRows);
+    this.#ranges.push(chunk);
+    return chunk;
+  }
+
+  /** Gives up chunks with the oldest commits, but nothing of the commit that is being written. */
+  #giveUpTo(rows: number): void {
+    while (this.#held > rows) {
+      const labels = this.#oldest(this.#labels), ranges = this.#oldest(this.#ranges);
+      const isLabels = labels !== null &&
+        (labels.seqs[0] as number) <= (ranges?.seqs[0] ?? Infinity);
+      const chunk = isLabels ? labels : ranges;
+      if (chunk === null) return;
+      this.fromSeq = Math.max(this.fromSeq, lastSeqOf(chunk));
+      this.#held -= chunk.rows;
+      chunk.rows = 0;
+      if (isLabels) keepSpare(this.#spareLabels, this.#labels.shift());
+      else keepSpare(this.#spareRanges, this.#ranges.shift());
     }
   }
 
-  #emptyLabels(): LabelChunk {
-    const rows = this.#chunkRows;
-    return {
-      columns: allocateLogged(rows),
-      seqs: new Float64Array(rows),
-      ats: new Float64Array(rows),
-      series: new Uint32Array(rows),
-      hashes: new Uint32Array(rows),
-      rows: 0,
-    };
+  /** The oldest chunk, unless rows of the commit that is being written lie in it. */
+  #oldest<C extends Chunk>(chunks: readonly C[]): C | null {
+    const chunk = chunks[0];
+    return chunk !== undefined && lastSeqOf(chunk) < this.#seq ? chunk : null;
   }
 
-  #emptyRanges(): RangeChunk {
-    const rows = this.#chunkRows;
-    return {
-      bounds: new Float64Array(2 * rows),
-      seqs: new Float64Array(rows),
-      series: new Uint32Array(rows),
-      rows: 0,
-    };
+  /**
+   * The label rows of one commit, `rows` of them, in memory of their own. O(rows + chunks).
+   *
+   * @throws {StoreError} code `gone` when they were given up.
+   */
+  labelsOf(seq: number, rows: number): LoggedRows {
+    if (seq <= this.fromSeq) throw goneError("labels of seq", seq, this.fromSeq + 1);
+    const found = allocateLogged(rows);
+    const runs: LoggedRun[] = [];
+    let first = rows === 0 ? 0 : this.#labels.length;
+    while (first > 0 && lastSeqOf(this.#labels[first - 1]) >= seq) first--;
+    for (let to = 0; to < rows; first++) {
+      const chunk = this.#labels[first] as LabelChunk;
+      const at = firstAfter(chunk, seq - 1);
+      const count = Math.min(rows - to, chunk.rows - at);
+      copyLogged(chunk.columns, at, at + count, found, to);
+      this.#addRuns(chunk, at, count, to, runs);
+      to += count;
+    }
+    return { ...found, runs };
   }
 
-  /** Gives up the chunk with the oldest commit; false when there is none. */
-  #giveUp(): boolean {
-    const labelSeq = this.#labels[0]?.seqs[0] ?? Infinity;
-    const rangeSeq = this.#ranges[0]?.seqs[0] ?? Infinity;
-    const chunk = labelSeq <= rangeSeq ? this.#labels.shift() : this.#ranges.shift();
-    if (chunk === undefined) return false;
-    this.#held -= chunk.rows;
-    this.fromSeq = Math.max(this.fromSeq, chunk.seqs[chunk.rows - 1] as number);
-    return true;
+  /** Runs of the rows from `from` on of a chunk, which lie at `at` and on in what is read. */
+  #addRuns(chunk: LabelChunk, from: number, count: number, at: number, runs: LoggedRun[]): void {
+    const { series, hashes } = chunk;
+    const { list } = this.#names;
+    for (let row = from, end = from; row < from + count; row = end) {
+      while (end < from + count && series[end] === series[row] && hashes[end] === hashes[row]) {
+        end++;
+      }
+      const name = list[series[row] as number] as string;
+      const paramHash = list[hashes[row] as number] as string;
+      const begin = at + row - from, last = runs[runs.length - 1];
+      const goesOn = last !== undefined && last.series === name && last.paramHash === paramHash;
+      if (goesOn) runs.pop();
+      runs.push({
+        series: name,
+        paramHash,
+        from: goesOn ? last.from : begin,
+        to: at + end - from,
+      });
+    }
   }
 
   /** Label rows after `seq`, whole commits, until `limit` rows are passed. O(rows + chunks). */
@@ -193,4 +272,32 @@ function firstAfter({ seqs, rows }: Chunk, seq: number): number {
     else high = middle;
   }
   return low;
+}
+
+function lastSeqOf(chunk: Chunk | undefined): number {
+  return chunk === undefined ? -Infinity : chunk.seqs[chunk.rows - 1] ?? -Infinity;
+}
+
+function keepSpare<C extends Chunk>(spares: C[], chunk: C | undefined): void {
+  if (chunk !== undefined && spares.length < SPARES_MAX) spares.push(chunk);
+}
+
+function emptyLabels(rows: number): LabelChunk {
+  return {
+    columns: allocateLogged(rows),
+    seqs: new Float64Array(rows),
+    ats: new Float64Array(rows),
+    series: new Uint32Array(rows),
+    hashes: new Uint32Array(rows),
+    rows: 0,
+  };
+}
+
+function emptyRanges(rows: number): RangeChunk {
+  return {
+    bounds: new Float64Array(2 * rows),
+    seqs: new Float64Array(rows),
+    series: new Uint32Array(rows),
+    rows: 0,
+  };
 }

@@ -8,6 +8,7 @@ import { copyRow } from "../label/rows.ts";
 import type { CandleColumns, LabelBlock } from "../market/block.ts";
 import { allocateCandles, type CandleRows, copyCandles } from "./candle_rows.ts";
 import { allocateLogged, copyLogged, type LoggedColumns } from "./logged.ts";
+import { release } from "../market/release.ts";
 import { Superseded } from "./superseded.ts";
 
 /** Superseded labels. */
@@ -42,6 +43,7 @@ export class LabelHistory {
     if (this.#rows.labels.length < capacity) {
       const grown = allocateLogged(capacity);
       copyLogged(this.#rows, 0, this.#rows.labels.length, grown, 0);
+      release(this.#rows.revisions);
       this.#rows = grown;
     }
     copyRow(labels, row, this.#rows.labels, slot);
@@ -80,6 +82,7 @@ export class CandleHistory {
     if (this.#rows.length < capacity) {
       const grown = allocateCandles(capacity);
       copyCandles(this.#rows.columns, 0, this.#rows.length, grown.columns, 0);
+      release(this.#rows.removed);
       this.#rows = grown;
     }
     copyCandles(candles, row, row + 1, this.#rows.columns, slot);

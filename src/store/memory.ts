@@ -20,15 +20,8 @@ import {
   LabelStatus,
   type SeriesKey,
 } from "../market/block.ts";
-import {
-  countRefusal,
-  cursorRefusal,
-  isEmpty,
-  rowsOf,
-  tooManySeries,
-  tooOld,
-} from "./commit_rules.ts";
-import { CommitLog, type TouchedRanges } from "./commit_log.ts";
+import { countRefusal, cursorRefusal, isEmpty, tooManySeries, tooOld } from "./commit_rules.ts";
+import { CommitLog } from "./commit_log.ts";
 import { goneError, StoreError } from "./error.ts";
 import { CandleHistory, LabelHistory } from "./history.ts";
 import { LoggedBuilder } from "./logged.ts";
@@ -42,6 +35,7 @@ import type {
   Letter,
   LetterFilter,
   LoggedCommit,
+  LoggedRows,
   NewLetter,
   Refused,
   SeriesCommit,
@@ -65,7 +59,7 @@ export interface MemoryStoreOptions {
   readonly logRowsMax?: number;
   /** Series; default 20,000. */
   readonly seriesMax?: number;
-  /** Superseded versions kept, of candles and of labels each; default 100,000 (about 20 MB). */
+  /** Superseded versions kept, of candles and of labels each; default 50,000 (about 11 MB). */
   readonly versionsMax?: number;
   /** Dead letters kept; default {@linkcode LETTER_BOUNDS}. */
   readonly lettersMax?: number;
@@ -94,7 +88,7 @@ export class MemoryStore implements Store {
     this.#seriesMax = options.seriesMax ?? 20_000;
     this.#clock = options.clock ?? systemClock;
     this.#records = new MemoryRecords(options.lettersMax);
-    const versionsMax = options.versionsMax ?? 100_000;
+    const versionsMax = options.versionsMax ?? 50_000;
     this.#oldLabels = new LabelHistory(versionsMax);
     this.#oldCandles = new CandleHistory(versionsMax);
   }
@@ -104,11 +98,9 @@ export class MemoryStore implements Store {
     if (refusal !== null) return refusal;
     const seq = ++this.seq;
     const atMs = this.#clock.wallNow();
-    const draft = new Draft(seq, rowsOf(batches).labels);
-    const outcomes = batches.map((batch) => this.#apply(batch, draft));
-    const logged = draft.rows.finish();
-    this.#log.push(seq, atMs, logged, draft);
-    return { state: "committed", seq, atMs, batches: outcomes, logged };
+    this.#log.begin(seq, atMs);
+    const outcomes = batches.map((batch) => this.#apply(batch, seq));
+    return new Committed(seq, atMs, outcomes, this.#log, this.#log.end());
   }
 
   /** Everything that could be refused is looked at before anything is changed. */
@@ -143,24 +135,26 @@ export class MemoryStore implements Store {
     return table.dropped > 0 && (part.replace?.fromTs ?? 0) <= (table.columns.ts[0] as number);
   }
 
-  #apply(batch: CommitBatch, draft: Draft): BatchOutcome {
+  #apply(batch: CommitBatch, seq: number): BatchOutcome {
     const outcome = { candles: 0, corrected: 0, labels: 0, revised: 0 };
     for (const part of batch.series) {
       if (isEmpty(part)) continue;
       const table = this.#table(part.series);
       // First, while the rows of candles that go are still there to be named in the log.
-      if (part.relabelled !== null) this.#cease(table, part, draft, outcome);
-      if (part.replace !== null) this.#replace(table, part.replace, draft, outcome);
+      if (part.relabelled !== null) this.#cease(table, part, seq, outcome);
+      if (part.replace !== null) this.#replace(table, part.replace, seq, outcome);
       if (part.append !== null) {
         const { block, from, to } = part.append;
-        table.append(block, from, to, this.#barsMax, draft.seq);
-        if (to > from) draft.touch(part.series, block.ts[from], (block.ts[to - 1] ?? NaN) + 1);
+        table.append(block, from, to, this.#barsMax, seq);
+        if (to > from) {
+          this.#log.touch(part.series, block.ts[from] as number, lastOf(block, to) + 1);
+        }
         outcome.candles += to - from;
       }
       for (const { block, from, to } of part.labels) {
         const labels = table.table(block.paramHash);
         for (let row = from; row < to; row++) {
-          this.#putLabel(table, labels, block, row, draft, outcome);
+          this.#putLabel(table, labels, block, row, seq, outcome);
         }
       }
     }
@@ -176,10 +170,10 @@ export class MemoryStore implements Store {
   #replace(
     table: SeriesTable,
     replace: NonNullable<SeriesCommit["replace"]>,
-    { seq, touch }: Draft,
+    seq: number,
     outcome: { candles: number; corrected: number },
   ): void {
-    touch(table.series, replace.fromTs, replace.toTs);
+    this.#log.touch(table.series, replace.fromTs, replace.toTs);
     const from = table.at(replace.fromTs), to = table.at(replace.toTs);
     const { candles } = replace;
     let kept = 0, same = 0;
@@ -212,7 +206,7 @@ export class MemoryStore implements Store {
     labels: LabelTable,
     block: LabelBlock,
     row: number,
-    { seq, rows }: Draft,
+    seq: number,
     outcome: { labels: number; revised: number },
   ): void {
     const ts = block.ts[row] as number;
@@ -237,15 +231,15 @@ export class MemoryStore implements Store {
     }
     copyRow(block, row, labels.columns, at);
     labels.seqs[at] = seq;
-    const { series } = table;
-    rows.write(series, block.paramHash, block, row, labels.revisions[at] as number, 0);
+    const revision = labels.revisions[at] as number;
+    this.#log.write(table.series, block.paramHash, block, row, revision, 0);
   }
 
   /** Rows in the relabelled range that the new labels do not name. */
   #cease(
     table: SeriesTable,
     part: SeriesCommit,
-    { seq, rows }: Draft,
+    seq: number,
     outcome: { revised: number },
   ): void {
     const { fromTs, toTs, paramHash } = part.relabelled as NonNullable<SeriesCommit["relabelled"]>;
@@ -259,7 +253,7 @@ export class MemoryStore implements Store {
       if (stays.has(table.columns.ts[at] as number)) continue;
       outcome.revised++;
       const revision = (labels.revisions[at] as number) + 1;
-      rows.write(table.series, paramHash, labels.columns, at, revision, 1);
+      this.#log.write(table.series, paramHash, labels.columns, at, revision, 1);
       this.#supersedeLabel(labels, at, seq);
       labels.columns.tbStatus[at] = NO_LABEL;
       labels.revisions[at] = 0;
@@ -457,20 +451,35 @@ export class MemoryStore implements Store {
 /** For tables of series that are not there, which are looked at and forgotten. */
 const NOBODY: Owners = { next: 0 };
 
-/** What one commit leaves in the log, while it is being made. */
-class Draft implements TouchedRanges {
-  readonly rows: LoggedBuilder;
-  readonly series: string[] = [];
-  readonly bounds: number[] = [];
+/**
+ * What a commit says. Its label rows are put together when somebody looks at them, which must be
+ * before as many others are committed as the log keeps: most often nobody does.
+ */
+class Committed {
+  readonly state = "committed";
+  readonly #log: CommitLog;
+  readonly #rows: number;
+  #logged: LoggedRows | null = null;
 
-  constructor(readonly seq: number, rowsExpected: number) {
-    this.rows = new LoggedBuilder(rowsExpected);
+  constructor(
+    readonly seq: number,
+    readonly atMs: number,
+    readonly batches: readonly BatchOutcome[],
+    log: CommitLog,
+    rows: number,
+  ) {
+    this.#log = log;
+    this.#rows = rows;
   }
 
-  readonly touch = (series: SeriesKey, fromTs = NaN, toTs = NaN): void => {
-    this.series.push(series);
-    this.bounds.push(fromTs, toTs);
-  };
+  /** @throws {StoreError} code `gone` when they were given up meanwhile. */
+  get logged(): LoggedRows {
+    return this.#logged ??= this.#log.labelsOf(this.seq, this.#rows);
+  }
+}
+
+function lastOf({ ts }: CandleBlock, to: number): number {
+  return ts[to - 1] as number;
 }
 
 const NO_LABELS: Pick<LabelTable, "owner" | "columns" | "revisions" | "seqs"> = {

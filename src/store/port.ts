@@ -327,7 +327,10 @@ export type Maybe<T> = T | Promise<T>;
 export interface Store {
   /** Seq of the last commit; 0 before the first. */
   readonly seq: number;
-  /** Makes all batches durable in one transaction, or none of them. */
+  /**
+   * Makes all batches durable in one transaction, or none of them. Once it has answered, the columns
+   * of the batches are the caller's again.
+   */
   commit(batches: readonly CommitBatch[]): Maybe<CommitResult>;
   /** The last `bars` candles of each series, in the order asked for. */
   tails(series: readonly SeriesKey[], bars: number): Maybe<Tail[]>;

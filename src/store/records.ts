@@ -157,7 +157,10 @@ export function putLevels(
  *
  * @throws {StoreError} code `damaged`, by rejecting, when they are no levels.
  */
-export async function levels(store: Records, instrument: string): Promise<Level[]> {
+export async function levels(
+  store: Pick<Store, "record">,
+  instrument: string,
+): Promise<Level[]> {
   const json = await store.record(KIND_LEVELS, instrument);
   return json === null ? [] : parsed(levelsSchema, `levels of ${instrument}`, json);
 }

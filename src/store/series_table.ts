@@ -7,6 +7,7 @@
 
 import { copyCandles } from "./candle_rows.ts";
 import { firstAt } from "./first_at.ts";
+import { release } from "../market/release.ts";
 import { allocateLabels, copyRows } from "../label/rows.ts";
 import {
   CANDLE_COLUMNS,
@@ -209,9 +210,14 @@ export class SeriesTable {
         seqs.set(table.seqs.subarray(from, to), at);
       }
     });
+    for (const name of CANDLE_COLUMNS) release(this.columns[name]);
+    release(this.seqs);
     this.columns = columns;
     this.seqs = candleSeqs;
     for (const { table, columns: labels, revisions, seqs } of tables) {
+      release(table.columns.ts);
+      release(table.revisions);
+      release(table.seqs);
       Object.assign(table, { columns: labels, revisions, seqs });
     }
   }

@@ -7,6 +7,13 @@ import { z } from "zod";
 import { actor, type Deferred, protocol, type Ref, systemClock } from "../../src/actor/mod.ts";
 import type { Work } from "./support.ts";
 
+/** So many that a few hundred messages do not fit into a ring. */
+export const WIDE_FIELDS = 40;
+
+function numbersOf(fields: number): Record<string, z.ZodNumber> {
+  return Object.fromEntries(Array.from({ length: fields }, (_, i) => [`f${i}`, z.number()]));
+}
+
 /** Its messages. */
 export const Threaded = protocol("threaded", {
   echo: { payload: z.unknown(), reply: z.unknown() },
@@ -14,6 +21,12 @@ export const Threaded = protocol("threaded", {
   /** Keeps a text until the end of the incarnation. */
   note: { payload: z.string() },
   notes: { payload: z.null(), reply: z.array(z.string()) },
+  /** As `note`, of a payload that is all numbers, and of one of many. */
+  count: { payload: z.strictObject({ n: z.number() }) },
+  wide: { payload: z.strictObject(numbersOf(WIDE_FIELDS)) },
+  /** All numbers both ways; `crashAt` throws at 0. */
+  next: { payload: z.strictObject({ n: z.number() }), reply: z.number() },
+  crashAt: { payload: z.strictObject({ n: z.number() }), reply: z.number() },
   crash: { payload: z.string(), reply: z.null() },
   leave: { payload: z.null() },
   /** Ends the thread. */
@@ -78,6 +91,16 @@ export const threaded = actor(Threaded, (ctx, args: ThreadArgs) => {
     who: () => ctx.incarnation,
     note: (text: string) => void notes.push(text),
     notes: () => notes,
+    count: ({ n }: { n: number }) => void notes.push(`${n}`),
+    wide: (fields: Record<string, number>) => {
+      const values = Object.values(fields);
+      notes.push(values.every((value) => value === values[0]) ? `${values[0]}` : "mixed up");
+    },
+    next: ({ n }: { n: number }) => n + 1,
+    crashAt: ({ n }: { n: number }) => {
+      if (n === 0) throw new RangeError("zero");
+      return n;
+    },
     crash: (text: string) => {
       throw new RangeError(text);
     },

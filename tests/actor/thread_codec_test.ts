@@ -1,7 +1,12 @@
 import { z } from "zod";
 import { seededRandom } from "../../src/actor/clock.ts";
 import { protocol } from "../../src/actor/mod.ts";
-import { packMessages, unpackMessages } from "../../src/actor/thread_codec.ts";
+import {
+  NumberPost,
+  packMessages,
+  unpackMessages,
+  unpackNumbers,
+} from "../../src/actor/thread_codec.ts";
 import { assertEquals } from "@std/assert";
 import { seedOf } from "./seed.ts";
 
@@ -68,3 +73,52 @@ Deno.test("packMessages() and unpackMessages() keep random messages and their or
   });
   assertEquals(roundTrip(messages), messages.map((message) => [...message]), `seed ${seed}`);
 });
+
+/** What comes out of a frame of these messages, as `[seq, type, payload, cause]`. */
+function framed(messages: readonly (readonly [Name, unknown, number])[], first: number): unknown[] {
+  const post = new NumberPost();
+  for (const [name, payload, cause] of messages) {
+    assertEquals(post.pushMessage(Mixed.entries[name], payload, cause), true);
+  }
+  const seen: unknown[] = [];
+  const frame = structuredClone(post.sealed(first, 0, 0));
+  unpackNumbers(Mixed, frame, post.length, (seq, entry, payload, cause) => {
+    seen.push([seq, entry.type, payload, cause]);
+  });
+  return seen;
+}
+
+Deno.test("unpackNumbers() gives back random messages that are all numbers, in order", () => {
+  const seed = seedOf("numbers");
+  const random = seededRandom(seed);
+  const messages = Array.from({ length: 3_000 }, (_, n) => (
+    random.next() < 0.7
+      ? ["tick", { bid: random.next(), ask: -n }, 2 ** 36 + n] as const
+      : ["empty", {}, n] as const
+  ));
+  assertEquals(
+    framed(messages, 7),
+    messages.map(([type, payload, cause], i) => [7 + i, type, payload, cause]),
+    `seed ${seed}`,
+  );
+});
+
+for (
+  const [name, payload] of [
+    ["tick", { bid: 1, ask: 2, extra: 3 }],
+    ["tick", { bid: 1 }],
+    ["tick", { bid: 1, ask: "2" }],
+    ["tick", { bid: 1, offer: 2 }],
+    ["tick", null],
+    ["tick", 1],
+    ["text", "1"],
+  ] as const
+) {
+  Deno.test(`NumberPost.pushMessage() refuses ${JSON.stringify(payload)} and keeps the rest`, () => {
+    const post = new NumberPost();
+    post.pushMessage(Mixed.entries.tick, { bid: 1, ask: 2 }, 3);
+    assertEquals(post.pushMessage(Mixed.entries[name], payload, 4), false);
+    const before = post.sealed(0, 0, 0).slice(0, post.length);
+    assertEquals([post.count, before.length], [1, 3 + 4]);
+  });
+}

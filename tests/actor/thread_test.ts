@@ -11,11 +11,14 @@ import {
   type System,
   type SystemOptions,
   type ThreadOptions,
+  VirtualClock,
 } from "../../src/actor/mod.ts";
+import { seededRandom } from "../../src/actor/clock.ts";
 import { MailboxNode } from "../../src/actor/mailbox_node.ts";
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
+import { seedOf } from "./seed.ts";
 import { assertBalanced, Journal, settle, turn, Work } from "./support.ts";
-import { type ThreadArgs, Threaded, threaded } from "./thread_actor.ts";
+import { type ThreadArgs, Threaded, threaded, WIDE_FIELDS } from "./thread_actor.ts";
 
 const ENTRY = new URL("./threads/threaded.ts", import.meta.url);
 
@@ -267,6 +270,164 @@ Deno.test("credits are given back: everything is handled", async () => {
   const ref = threads.spawn({ thread: { creditMessages: 3 } });
   for (let n = 0; n < 100; n++) ref.tell("note", `${n}`);
   assertEquals((await ref.ask("notes", null)).length, 100);
+});
+
+// ---- messages that are all numbers ----------------------------------------------------------------
+
+/** Keeps the event loop alive. */
+function heldAlive(): Disposable {
+  const timer = setInterval(() => {}, 1_000);
+  return { [Symbol.dispose]: () => clearInterval(timer) };
+}
+
+function wide(n: number): Record<string, number> {
+  return Object.fromEntries(Array.from({ length: WIDE_FIELDS }, (_, i) => [`f${i}`, n]));
+}
+
+Deno.test("messages of numbers and others reach a thread in the order of their sender", async () => {
+  const seed = seedOf("thread numbers");
+  const random = seededRandom(seed);
+  await using threads = new Threads();
+  const ref = threads.spawn();
+  await threads.running(1);
+  const sent: string[] = [];
+  for (let n = 0; n < 6_000; n++) {
+    const pick = random.next();
+    if (pick < 0.9) ref.tell("count", { n });
+    else if (pick < 0.95) ref.tell("note", `${n}`);
+    else ref.tell("wide", wide(n));
+    sent.push(`${n}`);
+    if (pick < 0.01) await settle();
+    if (pick < 0.002) await turn();
+  }
+  assertEquals(await ref.ask("notes", null), sent, `seed ${seed}`);
+  assertEquals(threads.system.deadLetters.total, 0);
+  assertBalanced(threads.system);
+});
+
+Deno.test("messages of numbers that no ring has room for reach a busy thread in order", async () => {
+  await using threads = new Threads();
+  const ref = threads.spawn();
+  await threads.running(1);
+  ref.tell("spin", 100);
+  await settle();
+  const sent = Array.from({ length: 3_000 }, (_, n) => n);
+  for (const n of sent) {
+    ref.tell(n % 500 === 499 ? "count" : "wide", n % 500 === 499 ? { n } : wide(n));
+  }
+  assertEquals(await ref.ask("notes", null), sent.map(String));
+  assertBalanced(threads.system);
+});
+
+Deno.test("asks of numbers are each replied to with their own number, however many", async () => {
+  await using threads = new Threads();
+  const ref = threads.spawn();
+  await threads.running(1);
+  const asked = Array.from({ length: 7_000 }, (_, n) => n);
+  const replies = await Promise.all(asked.map((n) => {
+    if (n % 7 === 0) ref.tell("count", { n });
+    return n % 11 === 0 ? ref.ask("echo", n + 1) : ref.ask("next", { n });
+  }));
+  assertEquals(replies, asked.map((n) => n + 1));
+  assertBalanced(threads.system);
+});
+
+Deno.test("what is behind a throw at a message of numbers is handled by the next incarnation", async () => {
+  await using threads = new Threads();
+  const ref = threads.spawn();
+  await threads.running(1);
+  const asks = [3, 2, 1, 0, 5, 4].map((n) => ref.ask("crashAt", { n }));
+  const sent = Array.from({ length: 1_000 }, (_, n) => n);
+  for (const n of sent) ref.tell("count", { n });
+  const settled = await Promise.allSettled(asks);
+  assertEquals(
+    settled.map((one) => one.status === "fulfilled" ? one.value : (one.reason as Error).name),
+    [3, 2, 1, "ActorFailed", 5, 4],
+  );
+  assertEquals(await ref.ask("notes", null), sent.map(String));
+  assertEquals([threads.node.incarnation, threads.system.deadLetters.total], [2, 1]);
+  assertBalanced(threads.system);
+});
+
+Deno.test("what was not sent yet when its thread dies is handled by the next incarnation", async () => {
+  // With no timers but virtual ones, the end of a thread does not keep the event loop alive.
+  using _alive = heldAlive();
+  const clock = new VirtualClock();
+  await using threads = new Threads({ clock });
+  const ref = threads.spawn({ thread: { hangMs: 400 } });
+  await threads.running(1);
+  for (const n of [1, 2, 3]) ref.tell("count", { n });
+  // All within one turn of the event loop: its heart had no time to beat.
+  clock.advance(500);
+  assertEquals([threads.node.alive, threads.node.mailbox.size], [false, 3]);
+  assertEquals(await ref.ask("notes", null), ["1", "2", "3"]);
+  assertEquals(threads.system.deadLetters.total, 0);
+  assertBalanced(threads.system);
+});
+
+Deno.test("messages of numbers are queued once there is no credit", async () => {
+  await using threads = new Threads();
+  const ref = threads.spawn({ thread: { creditMessages: 10 } });
+  await threads.running(1);
+  ref.tell("never", null);
+  await settle();
+  for (let n = 0; n < 100; n++) ref.tell("count", { n });
+  await settle();
+  assertEquals([threads.node.underWay, threads.node.mailbox.size], [10, 91]);
+});
+
+Deno.test("messages of numbers overflow a small mailbox of a thread", async () => {
+  await using threads = new Threads();
+  const ref = threads.spawn({ spawn: { mailbox: { bound: 4 } } });
+  await threads.running(1);
+  const results = Array.from({ length: 10 }, (_, n) => ref.tell("count", { n }));
+  assertEquals(results.filter((result) => result === "overflow").length, 6);
+  await settle();
+  assertEquals(await ref.ask("notes", null), ["0", "1", "2", "3"]);
+  assertBalanced(threads.system);
+});
+
+Deno.test("messages of numbers are conflated in the mailbox of a thread", async () => {
+  await using threads = new Threads();
+  const conflate = (type: string) => type === "count" ? type : null;
+  const ref = threads.spawn({ spawn: { mailbox: { overflow: { conflate } } } });
+  await threads.running(1);
+  for (let n = 0; n < 10; n++) ref.tell("count", { n });
+  assertEquals(await ref.ask("notes", null), ["9"]);
+  assertEquals(threads.node.counts().superseded, 9);
+  assertBalanced(threads.system);
+});
+
+Deno.test("an ask of numbers times out, and its late reply changes nothing", async () => {
+  await using threads = new Threads();
+  const ref = threads.spawn();
+  await threads.running(1);
+  ref.tell("spin", 60);
+  const late = ref.ask("next", { n: 1 }, { timeoutMs: 10 });
+  await assertRejects(() => late, AskTimeout);
+  assertEquals(await ref.ask("next", { n: 2 }), 3);
+  assertBalanced(threads.system);
+});
+
+Deno.test("stop() drains messages of numbers that were told in the same turn", async () => {
+  await using threads = new Threads();
+  const ref = threads.spawn();
+  await threads.running(1);
+  for (let n = 0; n < 300; n++) ref.tell("count", { n });
+  await threads.system.stop();
+  assertEquals([threads.system.deadLetters.total, threads.node.handled], [0, 300]);
+});
+
+Deno.test("stop() without draining dead-letters messages of numbers, each once", async () => {
+  await using threads = new Threads();
+  const ref = threads.spawn();
+  await threads.running(1);
+  ref.tell("spin", 30);
+  for (let n = 0; n < 300; n++) ref.tell("count", { n });
+  await threads.system.stop({ drain: false });
+  const { handled } = threads.node;
+  assertEquals(handled + threads.system.deadLetters.total, 301);
+  assertBalanced(threads.system);
 });
 
 // ---- refs in the arguments ------------------------------------------------------------------------

@@ -380,6 +380,24 @@ Deno.test("a worker that holds few series gives the same labels", async () => {
   await assertStoreHolds(backend, batches, DEFAULT_PARAMS);
 });
 
+Deno.test("large batches, whose memory is used again, give the same labels", async () => {
+  const backend = new SpyStore();
+  const published: PublishedLabels[] = [];
+  const atOnce: Row[][] = [];
+  const sink = sinkOf((one) => {
+    published.push(one);
+    atOnce.push(publishedRows(one));
+  });
+  await using rig = new Rig(backend, { sink, workers: 2 });
+  const blocks = [S, "GBP_USD:M1", "USD_JPY:M1"].map((series) => walkOf(SEED, series, 24_000));
+  const sizes = [0, 6_000, 12_000, 12_050, 18_000, 24_000];
+  for (const [i, to] of sizes.entries()) {
+    if (i > 0) await rig.commit(blocks.map((block) => rowsOf(block, sizes[i - 1] as number, to)));
+  }
+  await assertStoreHolds(backend, [blocks], DEFAULT_PARAMS);
+  assertEquals(published.map(publishedRows), atOnce);
+});
+
 Deno.test("after a worker's crash batches go back once and are then labelled anew", async () => {
   const backend = new SpyStore();
   await using rig = new Rig(backend, { workers: 1 });

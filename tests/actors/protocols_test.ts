@@ -10,15 +10,17 @@ import {
   Simulator,
 } from "../../src/actor/mod.ts";
 import { admin } from "../../actors/admin.ts";
-import { letters } from "../../actors/letters.ts";
+import { keptLetters, letters } from "../../actors/letters.ts";
+import { LabelLog } from "../../src/http/label_log.ts";
 import * as protocols from "../../actors/protocols.ts";
 import { PATHS, wickTree } from "../../actors/tree.ts";
 import { MemoryService } from "../http/service.ts";
 import { ArraySource, walkOf } from "./support.ts";
 
-const { Admin, Feed, LabelPool, LabelSink, LabelWorker, Letters, Monitor, Store } = protocols;
+const { Admin, Feed, LabelPool, LabelSink, LabelWorker, Letters, Monitor, Store, Webhook } =
+  protocols;
 const ALL = [
-  ...[Admin, Feed, LabelPool, LabelSink, LabelWorker, Letters, Monitor, Store],
+  ...[Admin, Feed, LabelPool, LabelSink, LabelWorker, Letters, Monitor, Store, Webhook],
 ] as unknown as Protocol[];
 
 /** A payload that each message takes, with every field that it may have. */
@@ -30,11 +32,12 @@ const PAYLOADS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   "store.record": { kind: "test", key: "a" },
   "store.records": { kind: "test" },
   "store.letters": {
-    filter: { id: 1, afterId: 0, path: "/wick/x", type: "x", reason: "crashed" },
+    filter: { id: 1, ids: [1], afterId: 0, path: "/wick/x", type: "x", reason: "crashed" },
     limit: 10,
   },
   "store.dropLetters": { filter: { id: 1 } },
   "store.backup": { path: "/nowhere/wick.db" },
+  "webhook.seek": { after: "17-3" },
   "label_pool.compute": {
     series: "EUR_USD:H1",
     fromTs: 0,
@@ -137,6 +140,8 @@ async function running() {
     workers: 1,
     feeds: [{ name: "feed", source: () => new ArraySource("feed", [[walkOf(1, "A:M1", 9)]]) }],
     onLabels: () => {},
+    webhooks: [{ name: "desk", url: "http://127.0.0.1:8099/", secret: "0123456789abcdef" }],
+    log: new LabelLog(() => Promise.resolve({ state: "ok", commits: [] }), 0),
     monitor: {},
     system: { log: null },
   });
@@ -148,7 +153,10 @@ async function running() {
         ...tree.children ?? [],
         child(letters, {
           name: "letters",
-          args: (refs) => ({ store: refs.ask(Store, PATHS.store), system: refs.system }),
+          args: ({ ask, system }) => ({
+            kept: keptLetters(ask(Store, PATHS.store), system),
+            system,
+          }),
         }),
         child(admin, { name: "admin", args: { port: () => service, options: { port: 0 } } }),
       ],
@@ -166,6 +174,7 @@ async function running() {
     [LabelPool.name]: PATHS.pool,
     [LabelSink.name]: `${PATHS.sinks}/on_labels`,
     [Feed.name]: `${PATHS.feeds}/feed`,
+    [Webhook.name]: `${PATHS.webhooks}/desk`,
   };
   return {
     simulator,

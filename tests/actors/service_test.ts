@@ -1,9 +1,13 @@
 /** The view that the admin HTTP has of the running tree, on memory and on SQLite. */
 
-import { assert, assertEquals, assertGreater, assertRejects } from "@std/assert";
-import { labelStream, type StreamPlace } from "../../src/http/label_stream.ts";
+import { assert, assertEquals, assertGreater, assertNotEquals, assertRejects } from "@std/assert";
+import type { LabelPlace } from "../../src/http/label_lines.ts";
+import { labelStream } from "../../src/http/label_stream.ts";
 import type { PushOutcome, ServicePort } from "../../src/http/port.ts";
 import { Door } from "../../src/label/admission.ts";
+import { labelKinds } from "../../src/label/kinds/label_kinds.ts";
+import { parseKinds } from "../../src/label/kinds/registry.ts";
+import { type Level, LevelSet } from "../../src/label/levels.ts";
 import { DEFAULT_PARAMS } from "../../src/label/params.ts";
 import { hasFinalHalf, selectRows } from "../../src/label/rows.ts";
 import type { CandleBlock, LabelBlock } from "../../src/market/block.ts";
@@ -17,6 +21,7 @@ import { PATHS, type Wick, type WickOptions, wickRefs, wickTree } from "../../ac
 import { parseExposition } from "../http/exposition.ts";
 import { inFolder, labelRow } from "../store/support.ts";
 import { createSystem, systemClock } from "../../src/actor/mod.ts";
+import { LabelPool } from "../../actors/protocols.ts";
 import {
   assertStoreHolds,
   calmWalkOf,
@@ -55,7 +60,7 @@ async function running(store: StoreArgs, options: WickOptions = {}): Promise<Run
     service,
     instruments: service.instruments,
     workers: 1,
-    monitor: { intervalMs: 50 },
+    monitor: { intervalMs: 50, ...options.monitor },
     admin: { about, options: { port: 0 } },
     system: { log: null },
   }));
@@ -190,6 +195,57 @@ onEach("labels of other parameters are computed, and nothing of them is kept", a
   assertEquals(await tree.port.data.seq(), 1);
 });
 
+onEach(
+  "kinds are computed with the levels kept, and anew once a candle is corrected",
+  async (kept) => {
+    const block = calmWalkOf(SEED, S, 300);
+    await using tree = await running(kept.args);
+    await push(tree.port, [block]);
+    const price = block.close[150] as number;
+    const levels: Level[] = [
+      { kind: "resistance", price: price * 1.001, fromTs: 0, toTs: 8e15 },
+      { kind: "support", price: price * 0.999, fromTs: 0, toTs: 8e15 },
+    ];
+    await tree.port.data.putLevels("EUR_USD", levels);
+    const text = "penetration,retouches,drawdown,ret_quantile:window=40";
+    const range = { ...ALL, fromTs: -8.64e15, toTs: 8.64e15, limit: 10_000 };
+    const request = { ...range, params: DEFAULT_PARAMS, kinds: text, priority: 5 };
+    const expected = (candles: CandleBlock) =>
+      labelKinds(candles, DEFAULT_PARAMS, "", parseKinds(text), {
+        kindLevels: new LevelSet(levels),
+      });
+
+    const all = await tree.port.data.compute(request);
+    assert(all.state === "ok");
+    assertEquals(rowsIn(all.block), rowsIn(labelledRows(block, DEFAULT_PARAMS)));
+    assertEquals(all.kinds?.map((column) => [...column]), expected(block).kinds.map((c) => [...c]));
+
+    // A part: what its window needs comes from before and after it.
+    const fromTs = block.ts[200] as number;
+    const part = await tree.port.data.compute({ ...request, fromTs, limit: 9 });
+    assert(part.state === "ok");
+    const cut = expected(block).kinds.map((column) => [...column.slice(200, 209)]);
+    assertEquals(part.kinds?.map((column) => [...column]), cut);
+
+    const corrected = rowsOf(block, 0);
+    corrected.close[205] = corrected.low[205] = (corrected.low[205] as number) * 0.9;
+    await push(tree.port, [rowsOf(corrected, 205, 206)]);
+    const again = await tree.port.data.compute({ ...request, fromTs, limit: 9 });
+    assert(again.state === "ok");
+    const fresh = expected(corrected).kinds.map((column) => [...column.slice(200, 209)]);
+    assertEquals(again.kinds?.map((column) => [...column]), fresh);
+    assertNotEquals(fresh, cut);
+
+    const rows = await tree.wick.pool.ask("compute", {
+      ...{ series: S, fromTs, toTs: 8e15, params: {}, priority: 5, limit: 9 },
+      kinds: "drawdown,flip",
+    });
+    assert(rows.state === "ok");
+    assertEquals(rows.rows.map(({ drawdown }) => drawdown), fresh[2] as number[]);
+    assertEquals(Object.keys(rows.rows[0] ?? {}).slice(-2), ["drawdown", "flip"]);
+  },
+);
+
 onEach("a push that the door refuses is refused at once", async (kept) => {
   await using tree = await running(kept.args, {
     admission: { onCount: 1, offCount: 0, hardCount: 1 },
@@ -225,7 +281,7 @@ interface Line {
 }
 
 /** Lines of the stream after a place, `count` of them at most, or until it waits for more. */
-async function streamed(port: ServicePort, after: StreamPlace, count: number, throughSeq: number) {
+async function streamed(port: ServicePort, after: LabelPlace, count: number, throughSeq: number) {
   const ended = new AbortController();
   const options = { after, series: null, isEvents: false, heartbeatMs: 60_000, clock: systemClock };
   const lines: Line[] = [];
@@ -252,7 +308,7 @@ onEach(
     const batches = randomStream(SEED, { series: 4, bars: 250, blockRowsMax: 8, changes: 0.2 });
     const half = Math.floor(batches.length / 2);
     const seen: Line[] = [];
-    let place: StreamPlace = { seq: 0, row: Infinity };
+    let place: LabelPlace = { seq: 0, row: Infinity };
     const lastRowSeq = async (port: ServicePort) => {
       const found = await port.log.after(0, Infinity);
       assert(found.state === "ok");
@@ -428,6 +484,43 @@ Deno.test("dead letters are in the file, also those of the last moment", () =>
     store.close();
   }));
 
+Deno.test("dead letters of before a restart are listed beside the new ones, and replayed", () =>
+  inFolder(async (path) => {
+    const args: StoreArgs = { kind: "sqlite", options: { path } };
+    const query = { afterId: 0, limit: 10 };
+    const said = { type: "status", path: `/wick/${PATHS.pool}` };
+    {
+      await using tree = await running(args);
+      await tree.wick.system.stopAt(said.path);
+      tree.wick.pool.tell("status", {});
+      tree.wick.pool.tell("flush", {});
+      const [status] = await tree.port.letters.list({ ...query, ...said });
+      assertEquals([status?.reason, status?.replay], ["stopped", "as_sent"]);
+    }
+    await using tree = await running(args);
+    const { letters } = tree.port;
+    tree.wick.system.ref(LabelPool, "core/nobody").tell("status", {});
+    const flushes = await letters.list({ ...query, type: "flush" });
+    assertEquals(flushes.map(({ replay }) => replay), ["checked"]);
+    const before = await letters.list({ ...query, ...said });
+    const now = await letters.list({ ...query, path: "/wick/core/nobody" });
+    assertEquals([before.at(-1)?.replay, now[0]?.replay], ["checked", "as_sent"]);
+    assertGreater(now[0]?.id ?? 0, before.at(-1)?.id ?? Infinity);
+    const ids = [...before, ...flushes, ...now].map(({ id }) => id);
+    const replayed = await letters.replay(ids);
+    assertEquals(replayed.map(({ state }) => state), [
+      ...before.map(() => "accepted"),
+      "failed",
+      "refused",
+    ]);
+    const left = await letters.list(query);
+    // The internal one stays; the one to nobody is a letter anew.
+    assertEquals(left.filter(({ id }) => ids.includes(id)).map(({ type }) => type), ["flush"]);
+    assertEquals(left.filter(({ path }) => path === "/wick/core/nobody").length, 1);
+    assertEquals(await letters.drop(left.map(({ id }) => id)), left.length);
+    assertEquals((await letters.counts()).kept, 0);
+  }));
+
 // ---- what watchers see ----------------------------------------------------------------------------
 
 onEach("health and metrics say how every part is", async (kept) => {
@@ -455,6 +548,24 @@ onEach("health and metrics say how every part is", async (kept) => {
   assertEquals(health.state, "ok", JSON.stringify(health.parts.filter((p) => p.state !== "ok")));
   const names = health.parts.map(({ name }) => name);
   for (const name of [PATHS.store, PATHS.pool]) assert(names.includes(name), String(names));
+});
+
+onEach("without figures parts say how they are, and nothing is measured", async (kept) => {
+  await using tree = await running(kept.args, { monitor: { figures: false } });
+  await push(tree.port, [calmWalkOf(SEED, S, 200)]);
+  const partOf = async (name: string) =>
+    (await tree.port.health()).parts.find((part) => part.name === name);
+  while ((await partOf(PATHS.store) as { detail?: { seq?: number } })?.detail?.seq !== 1) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  assertEquals((await partOf(PATHS.pool))?.state, "ok");
+  const { values } = parseExposition(await tree.port.metrics());
+  const names = [...values.keys()];
+  for (const name of ["wick_store_", "wick_pool_", "wick_actor_", "wick_ingest_"]) {
+    assert(!names.some((key) => key.includes(name)), `${name} in ${names}`);
+  }
+  const lag = names.find((key) => key.includes("wick_event_loop_lag_seconds_count"));
+  assertEquals(values.get(lag ?? ""), 0);
 });
 
 onEach("watchers are told of labels and dead letters", async (kept) => {

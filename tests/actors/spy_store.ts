@@ -3,12 +3,14 @@
 import type { CandleBlock } from "../../src/market/block.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 import type {
+  BuryResult,
   CommitBatch,
   CommitResult,
   Letter,
   LetterFilter,
   LoggedCommit,
   NewLetter,
+  Refused,
   Store,
   StoredLabels,
   Tail,
@@ -34,7 +36,9 @@ export class SpyStore implements Store {
   /** Decides what becomes of a commit instead of the store; null leaves it to the store. */
   refuse: () => CommitResult | null = () => null;
   /** Decides what becomes of letters instead of the store; null leaves it to the store. */
-  refuseLetters: () => WriteResult | null = () => null;
+  refuseLetters: () => Refused | null = () => null;
+  /** As `refuseLetters`, of records. */
+  refuseRecords: () => Refused | null = () => null;
   #gate: PromiseWithResolvers<void> | null = null;
   constructor(readonly memory: MemoryStore = new MemoryStore()) {}
 
@@ -89,7 +93,7 @@ export class SpyStore implements Store {
     return this.memory.touched(seq, limit);
   }
   putRecord(kind: string, key: string, json: string): WriteResult {
-    return this.memory.putRecord(kind, key, json);
+    return this.refuseRecords() ?? this.memory.putRecord(kind, key, json);
   }
   dropRecord(kind: string, key: string): WriteResult {
     return this.memory.dropRecord(kind, key);
@@ -100,7 +104,7 @@ export class SpyStore implements Store {
   records(kind: string) {
     return this.memory.records(kind);
   }
-  buryLetters(letters: readonly NewLetter[]): WriteResult {
+  buryLetters(letters: readonly NewLetter[]): BuryResult {
     return this.refuseLetters() ?? this.memory.buryLetters(letters);
   }
   letters(filter: LetterFilter, limit: number): Letter[] {

@@ -7,8 +7,10 @@ import {
   type Ref,
   Simulator,
   type System,
+  systemClock,
   type TreeNode,
 } from "../../src/actor/mod.ts";
+import { simulatedProvider } from "../../src/provider/simulated.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 import { labelPool } from "../../actors/label_pool.ts";
 import { feed } from "../../actors/feed.ts";
@@ -53,12 +55,19 @@ async function stop(simulator: Simulator): Promise<void> {
 }
 
 Deno.test("wickTree() has the paths and strategies of the architecture", async () => {
-  const simulator = simulate({ feeds: feeds("a", "b"), onLabels: () => {} });
+  const upstream = { name: "upstream", open: () => simulatedProvider(systemClock) };
+  const simulator = simulate({
+    feeds: feeds("a", "b"),
+    providers: [upstream],
+    onLabels: () => {},
+  });
   await simulator.run();
   assertEquals(shape(simulator.system.tree()), [
     "/wick one_for_one",
     "/wick/core rest_for_one",
     "/wick/core/store store",
+    "/wick/core/providers one_for_one",
+    "/wick/core/providers/upstream provider",
     "/wick/core/sinks one_for_one",
     "/wick/core/sinks/on_labels label_sink",
     "/wick/core/work one_for_one",
@@ -71,6 +80,7 @@ Deno.test("wickTree() has the paths and strategies of the architecture", async (
     "/wick/core/work/ingest/feeds one_for_one",
     "/wick/core/work/ingest/feeds/a feed",
     "/wick/core/work/ingest/feeds/b feed",
+    "/wick/core/work/backfill backfill",
   ]);
   await stop(simulator);
 });
@@ -154,6 +164,7 @@ async function restartedBy(path: string): Promise<string[]> {
 Deno.test("the store's crash restarts what depends on it and nothing else", async () => {
   assertEquals(await restartedBy(PATHS.store), [
     "store",
+    "providers",
     "sinks",
     "sinks/on_labels",
     "work",
@@ -166,6 +177,7 @@ Deno.test("the store's crash restarts what depends on it and nothing else", asyn
     "feeds",
     "feeds/a",
     "feeds/b",
+    "work/backfill",
   ]);
 });
 

@@ -61,6 +61,31 @@ Deno.test("check: --json is one object a file; good files are reported beside ba
     assertEquals((await run(["check", files[2] ?? ""])).code, 0);
   }));
 
+/** Hours of Wednesday 3 July 2024 until its early close, and of Friday but one. */
+const HOLIDAY = HEADER + ["03T13", "03T14", "03T15", "03T16", "05T13", "05T15"]
+  .map((hour) => `${Date.parse(`2024-07-${hour}:00Z`)},10,12,9,11,5`).join("\n") +
+  "\n";
+
+Deno.test("check: holidays are no holes where the calendar is known, by name or option", () =>
+  inFolder(async (folder) => {
+    const names = ["SPY_H1.csv", "EURUSD_H1.csv", "spy.csv"];
+    for (const name of names) await Deno.writeTextFile(`${folder}/${name}`, HOLIDAY);
+    const holesOf = async (...words: string[]) => {
+      const { out } = await run(["check", ...words]);
+      return /^ {2}(?:holes|missing \w+) +(.*)\n {2}missing \w+ +(\d+)/m.exec(out)?.slice(1);
+    };
+    const byNyse = ["1, the largest of 1 bar from 2024-07-05 14:00", "1"];
+    assertEquals(await holesOf(`${folder}/SPY_H1.csv`), byNyse);
+    assertEquals(await holesOf("--calendar", "nyse", `${folder}/spy.csv`), byNyse);
+    const byFx = ["2, the largest of 44 bars from 2024-07-03 17:00", "45"];
+    assertEquals(await holesOf(`${folder}/EURUSD_H1.csv`), byFx);
+    assertEquals(await holesOf(`${folder}/spy.csv`), [
+      "2, the largest of 45 steps after 2024-07-03 16:00",
+      "45",
+    ]);
+    assertEquals((await run(["check", "--calendar", "moon", `${folder}/spy.csv`])).code, 2);
+  }));
+
 Deno.test("check: real files have the published quality", { ignore: shared.ignore }, async () => {
   const quality = JSON.parse(Deno.readTextFileSync(shared.path("data/candles/quality.json")));
   const names = ["COH_D_sp500", "EURUSD_H1_oanda", "AAPL_D_raw"];

@@ -7,7 +7,7 @@ import { UsageError } from "../../src/cli/exit_code.ts";
 import { runCommand } from "../../src/cli/main.ts";
 import { parseCommandLine } from "../../src/cli/parse.ts";
 import type { DemoOptions } from "../../src/cli/parts.ts";
-import { editDistance, nearest } from "../../src/cli/suggest.ts";
+import { editDistance, nearest } from "../../src/std/suggest.ts";
 import { fakeIo, linesOf, PARTS, run } from "./support.ts";
 
 function call(...words: string[]) {
@@ -36,7 +36,7 @@ Deno.test("parseCommandLine() refuses what it does not know, with the nearest it
     [["xyzzy"], 'unknown command "xyzzy"; see wick --help'],
     [["--verison"], 'unknown option "--verison"; did you mean --version?'],
     [["help", "chekc"], 'unknown command "chekc"; did you mean check?'],
-    [["label"], "no FILE given; see wick label --help"],
+    [["check"], "no FILE given; see wick check --help"],
     [["label", ""], 'expected FILE: current value is ""'],
     [["label", "a", "--ouput", "b"], 'unknown option "--ouput"; did you mean --out?'],
     [["label", "a", "--zebra"], 'unknown option "--zebra"; see wick label --help'],

@@ -106,6 +106,39 @@ Deno.test("serve takes candles, gives their labels, drains at SIGTERM, and finds
     assertEquals(await again.end("SIGINT"), 0);
   }));
 
+Deno.test("serve says at the first SIGTERM what it drains, and the second one stops it at once", () =>
+  inFolder(async (folder) => {
+    {
+      await using service = await served({ folder });
+      await push(service, 0, 150);
+      // A push whose body does not end: the service waits for it for some seconds.
+      const { readable, writable } = new TransformStream<Uint8Array>();
+      const open = fetch(`${service.url}/api/candles`, {
+        method: "POST",
+        headers: { "content-type": "application/x-ndjson" },
+        body: readable,
+      }).then((answer) => answer.text(), () => "cut");
+      const writer = writable.getWriter();
+      await writer.write(new TextEncoder().encode(`${lines(150, 151)[0]}\n`));
+      service.child.kill("SIGTERM");
+      await service.until("err", "stopping: no new work");
+      assertMatch(
+        service.text.err,
+        /committing what was taken \(no batch under way, 150 candles committed\), at most 10 s/,
+      );
+      await service.until("err", "still stopping: requests end");
+      const startMs = performance.now();
+      assertEquals(await service.end("SIGTERM"), 130);
+      assert(performance.now() - startMs < 1_000);
+      assertMatch(service.text.err, /wick serve: stopped at once/);
+      await open;
+      await writer.close().catch(() => {});
+    }
+    await using again = await served({ folder });
+    assertEquals(await labelsOf(again), expectedRows(150));
+    assertEquals(await again.end("SIGTERM"), 0);
+  }));
+
 Deno.test("serve that is killed keeps every candle that it acknowledged, once", () =>
   inFolder(async (folder) => {
     let sent = 0, kills = 0;

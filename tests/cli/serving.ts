@@ -96,6 +96,8 @@ export interface ServeOptions {
   readonly words?: readonly string[];
   /** A free one unless given. */
   readonly port?: number;
+  /** Other addresses that it may connect to. */
+  readonly net?: readonly string[];
   /** What deno runs instead of the command in the source tree, after the permissions. */
   readonly main?: readonly string[];
 }
@@ -107,12 +109,17 @@ export function freePort(): number {
 }
 
 /** Starts a service on a free port; it may read, write and listen only where it has to. */
-export function serve({ folder, words = [], main, ...given }: ServeOptions): Serving {
+export function serve({ folder, words = [], net = [], main, ...given }: ServeOptions): Serving {
   const port = given.port ?? freePort();
   const deno = [
     ...["run", "--quiet", "--no-lock", "--no-check", "--no-prompt"],
     ...[`--allow-read=${ROOT},${folder}`, `--allow-write=${folder}/data`, "--allow-env"],
-    ...[`--allow-net=127.0.0.1:${port}`, "--deny-run", "--deny-ffi", "--deny-sys"],
+    ...[
+      `--allow-net=${[`127.0.0.1:${port}`, ...net].join(",")}`,
+      "--deny-run",
+      "--deny-ffi",
+      "--deny-sys",
+    ],
     ...(main ?? ["--config", `${ROOT}deno.json`, `${ROOT}mod.ts`]),
   ];
   const own = ["serve", "--port", String(port), "--workers", "1", "--data", `${folder}/data`];

@@ -47,6 +47,18 @@ Deno.test("Breaker opens at its count of failures, tries, and closes with a succ
   assertEquals([breaker.state, breaker.failures, breaker.nextTryMs], ["closed", 0, null]);
 });
 
+Deno.test("Breaker lets another try through at once when one was given up", () => {
+  const breaker = new Breaker({ failuresMax: 1 });
+  breaker.failed(0, most);
+  breaker.trying();
+  breaker.abandoned(700);
+  assertEquals([breaker.state, breaker.nextTryMs, breaker.failures], ["open", 700, 1]);
+  // Without a try nothing changes.
+  breaker.succeeded();
+  breaker.abandoned(800);
+  assertEquals([breaker.state, breaker.nextTryMs], ["closed", null]);
+});
+
 Deno.test("Breaker says when the next try is due, by the pause it gave", () => {
   const breaker = new Breaker();
   const pauseMs = breaker.failed(5_000, least);

@@ -57,6 +57,23 @@ Deno.test("fileBytes() reads plain files, gzip and gzip of several members", () 
     }
   }));
 
+Deno.test("fileBytes() lends one piece of memory for a plain file when it may, never for gzip", () =>
+  inFolder(async (folder) => {
+    const bytes = new Uint8Array(600_000).map((_, i) => i * 7 % 251);
+    await Deno.writeFile(`${folder}/plain`, bytes);
+    await Deno.writeFile(`${folder}/packed`, gzipSync(bytes));
+    for (const name of ["plain", "packed"]) {
+      const buffers = new Set<ArrayBufferLike>();
+      const copy: number[] = [];
+      for await (const chunk of fileBytes(`${folder}/${name}`, { lend: true })) {
+        buffers.add(chunk.buffer);
+        for (const byte of chunk) copy.push(byte);
+      }
+      assertEquals(Uint8Array.from(copy), bytes);
+      if (name === "plain") assertEquals(buffers.size, 1);
+    }
+  }));
+
 Deno.test("fileBytes() says damaged for gzip cut short anywhere, changed, or followed by more", () =>
   inFolder(async (folder) => {
     const path = `${folder}/data.gz`;

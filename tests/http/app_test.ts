@@ -70,6 +70,8 @@ test("every readable route answers in its declared shape", async (app, service) 
     "/api/candles": "/api/candles?series=EUR_USD:H1",
     "/api/instruments/:symbol": "/api/instruments/EUR_USD",
     "/api/levels": "/api/levels?symbol=EUR_USD",
+    "/api/jobs/:id": "/api/jobs/night",
+    "/api/jobs/:id/report": "/api/jobs/night/report",
   };
   for (const [path, methods] of Object.entries(ROUTES)) {
     const spec = (methods as Readonly<Record<string, RouteSpec>>).get;
@@ -244,7 +246,7 @@ test("letters are replayed and dropped by filter; a dry run only counts", async 
   const dry = await app.request("/api/dead-letters/replay?reason=crashed&dryRun=true", {
     method: "POST",
   });
-  const counted = { matched: 3, accepted: 0, refused: 0, dryRun: true };
+  const counted = { matched: 3, accepted: 0, refused: 0, problems: [], dryRun: true };
   assertEquals(await read(dry, shape.lettersDone), counted);
   assertEquals(service.system.deadLetters.size, 6);
   const replay = await app.request("/api/dead-letters/replay?reason=crashed", { method: "POST" });
@@ -419,6 +421,9 @@ test("an error inside is 500, told to the log, and shows nothing", async (_app, 
     data: failing,
     log: service.log,
     events: service.events,
+    webhooks: () => [],
+    jobs: service.jobs,
+    providers: () => [],
     waitingFor: () => [],
     health: () => service.health(),
     metrics: () => "",

@@ -2,7 +2,10 @@ import { createApp } from "../../src/http/app.ts";
 import type { AdminApp } from "../../src/http/api.ts";
 import { blankCells, fillCells } from "../../src/label/row_cells.ts";
 import * as shape from "../../src/http/schemas.ts";
-import { LabelFormatter } from "../../src/label/format.ts";
+import { COLUMNS, LabelFormatter } from "../../src/label/format.ts";
+import { labelKinds } from "../../src/label/kinds/label_kinds.ts";
+import { parseKinds } from "../../src/label/kinds/registry.ts";
+import { LevelSet, parseLevels } from "../../src/label/levels.ts";
 import { labelCandles } from "../../src/label/label_candles.ts";
 import { DEFAULT_PARAMS, labelParams, paramHash } from "../../src/label/params.ts";
 import { ndjsonReader } from "../../src/market/ndjson.ts";
@@ -104,6 +107,59 @@ test("other parameters are computed from the stored candles", async (app) => {
   const params = labelParams({ horizon: 3, up: 1.5, tie: "upper", vertical: "sign" });
   assertEquals([page.source, page.seq, page.paramHash], ["computed", null, paramHash(params)]);
   assertEquals(page.rows, expectedRows(params) as typeof page.rows);
+});
+
+const LEVELS = [
+  { kind: "resistance", price: 1.08, from_ts: 0, to_ts: 4e12 },
+  { kind: "support", price: 1.07, from_ts: 0, to_ts: 4e12 },
+];
+
+/** The rows with kinds as `wick label --kinds --format ndjson` writes them. */
+function rowsWith(kinds: string, levels: unknown = []): Record<string, unknown>[] {
+  const asked = parseKinds(kinds);
+  const options = { kindLevels: new LevelSet(parseLevels(levels)) };
+  const found = labelKinds(blockOf(LINES), DEFAULT_PARAMS, "", asked, options);
+  const formatter = new LabelFormatter("ndjson", asked.map(({ name }) => name));
+  const bytes = formatter.rows(found.rows, 0, found.rows.length, null, found.kinds);
+  return new TextDecoder().decode(bytes).trimEnd().split("\n").map((line) => JSON.parse(line));
+}
+
+test("kinds stand after the fixed columns, which are those of the stored labels", async (app) => {
+  const url = "/api/labels?series=EUR_USD:H1&limit=10000";
+  const kinds = "drawdown,ret_quantile:window=20,under_water,meta:side=-1";
+  const answer = await app.request(`${url}&kinds=${kinds}`);
+  const page = shape.labelsReply.parse(await answer.json());
+  assertEquals([page.source, page.paramHash], ["computed", paramHash(DEFAULT_PARAMS)]);
+  assertEquals(page.kinds, kinds.split(","));
+  assertEquals(page.rows, rowsWith(kinds) as typeof page.rows);
+  const headers = { accept: "application/x-ndjson" };
+  const [line = ""] = (await (await app.request(`${url}&kinds=${kinds}`, { headers })).text())
+    .split("\n");
+  const names = ["drawdown", "ret_quantile", "under_water", "meta"];
+  assertEquals(Object.keys(JSON.parse(line)), [...COLUMNS, ...names]);
+  assert(page.rows.filter(({ ret_quantile: rank }) => typeof rank === "number").length > 800);
+  const stored = shape.labelsReply.parse(await (await app.request(url)).json());
+  const fixed = page.rows.filter(isFinal)
+    .map(({ drawdown: _a, ret_quantile: _b, under_water: _c, meta: _d, ...row }) => row);
+  assertEquals(fixed, stored.rows.map(({ seq: _a, revision: _b, ...row }) => row));
+});
+
+test("kinds about levels are about those of the instrument, and null without", async (app) => {
+  const url = "/api/labels?series=EUR_USD:H1&limit=10000&kinds=level_dist,next_touch,flip";
+  const rows = async () => shape.labelsReply.parse(await (await app.request(url)).json()).rows;
+  assertEquals(new Set((await rows()).map((row) => row.level_dist)), new Set([null]));
+  const headers = { "content-type": "application/json" };
+  const put = { method: "PUT", headers, body: JSON.stringify(LEVELS) };
+  assertEquals((await app.request("/api/levels?symbol=EUR_USD", put)).status, 200);
+  const kinds = "level_dist,next_touch,flip";
+  assertEquals(await rows(), rowsWith(kinds, LEVELS) as Awaited<ReturnType<typeof rows>>);
+});
+
+test("kinds that there are not are refused with the nearest there is", async (app) => {
+  const answer = await app.request("/api/labels?series=EUR_USD:H1&kinds=drawdwn");
+  const problem = shape.problem.parse(await answer.json());
+  assertEquals([answer.status, problem.issues?.[0]?.path], [422, "query.kinds"]);
+  assert(problem.issues?.[0]?.message.endsWith("did you mean drawdown?"), JSON.stringify(problem));
 });
 
 test("the stored parameters said in full are no others", async (app) => {

@@ -132,10 +132,13 @@ Deno.test("metricsText() of a large tree stays under 64 KB", async () => {
     label === "actor" || label === "supervisor" || label === "collector"
       ? Array.from({ length: label === "actor" ? 32 : 16 }, (_, i) => `core/work/ingest/part-${i}`)
       : Array.from({ length: label === "feed" ? 8 : 5 }, (_, i) => `${label}-${i}`);
-  for (const { name, labels: [label] = [] } of WICK_METRICS) {
-    const values = label === undefined ? [""] : valuesOf(label);
-    for (const value of values) {
-      const series = registry.family(name)?.with(label === undefined ? {} : { [label]: value });
+  for (const { name, labels = [] } of WICK_METRICS) {
+    let all: Record<string, string>[] = [{}];
+    for (const label of labels) {
+      all = all.flatMap((one) => valuesOf(label).map((value) => ({ ...one, [label]: value })));
+    }
+    for (const one of all) {
+      const series = registry.family(name)?.with(one);
       if (series !== undefined && "record" in series) series.record(0.0123456789);
       else series?.add(1_234_567.891);
     }

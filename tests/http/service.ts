@@ -8,19 +8,27 @@
 
 import { z } from "zod";
 import { actor, createSystem, protocol, type System } from "../../src/actor/mod.ts";
+import { VirtualClock } from "../../src/actor/clock.ts";
+import type { JobReply, JobStatus } from "../../src/batch/job_status.ts";
+import { RunRecorder } from "../../src/batch/report.ts";
 import type {
   DataPort,
   Health,
+  JobsPort,
   LabelLogPort,
+  ProviderView,
   PushedBatch,
   PushOutcome,
   RangeQuery,
   ServicePort,
+  WebhookView,
 } from "../../src/http/port.ts";
 import { systemLetters, systemTree } from "../../src/http/system_port.ts";
 import { labelCandles } from "../../src/label/label_candles.ts";
-import type { Level } from "../../src/label/levels.ts";
+import { type Level, LevelSet } from "../../src/label/levels.ts";
 import { DEFAULT_PARAMS, type LabelParams, paramHash } from "../../src/label/params.ts";
+import { labelKinds } from "../../src/label/kinds/label_kinds.ts";
+import { parseKinds } from "../../src/label/kinds/registry.ts";
 import { LabelBuilder } from "../../src/label/rows.ts";
 import {
   CANDLE_COLUMNS,
@@ -69,6 +77,48 @@ const counter = actor(Counter, (ctx) => {
   };
 });
 
+/** A job at rest. */
+const NIGHT: JobStatus = {
+  name: "night",
+  state: "paused",
+  runId: "night-1",
+  symbols: 2,
+  kinds: ["prices"],
+  provider: "simulated",
+  items: 2,
+  settled: 1,
+  failed: 0,
+  startedMs: 1_700_000_000_000,
+  endedMs: 1_700_000_001_000,
+  progress: null,
+  nextMs: null,
+  missed: 0,
+  lastError: null,
+};
+
+/** One job that does nothing; a report of nothing. */
+function oneJob(): JobsPort {
+  const report = new RunRecorder({ clock: new VirtualClock(), runId: "night-1", job: "night" })
+    .report("paused");
+  const reply = (id: string): JobReply =>
+    id === "night"
+      ? { state: "ok", job: NIGHT }
+      : { state: "unknown", reason: `Cannot find job ${id}: there is none` };
+  return {
+    start: ({ name }) => ({
+      state: "refused",
+      reason: `Cannot start job ${name}: it is a picture`,
+    }),
+    list: () => [NIGHT],
+    get: reply,
+    pause: reply,
+    resume: reply,
+    cancel: reply,
+    report: () => report,
+    reports: () => [report],
+  };
+}
+
 /** A candle as a row of numbers in the order of `CANDLE_COLUMNS`. */
 export type Row = readonly number[];
 
@@ -87,6 +137,7 @@ export class MemoryService implements ServicePort, AsyncDisposable {
   readonly events = new EventHub();
   readonly data: DataPort;
   readonly log: LabelLogPort;
+  readonly jobs: JobsPort = oneJob();
   /** Candles by series and time. */
   readonly candles = new Map<string, Map<number, Row>>();
   /** What a push is answered with instead of being taken, in order. */
@@ -125,6 +176,14 @@ export class MemoryService implements ServicePort, AsyncDisposable {
   /** Watchers of commits: none may be left behind. */
   get wakers(): number {
     return this.#wakers.size;
+  }
+
+  webhooks(): readonly WebhookView[] {
+    return [{ name: "desk", url: "http://127.0.0.1:9/labels", status: null }];
+  }
+
+  providers(): readonly ProviderView[] {
+    return [{ name: "simulated", status: null }];
   }
 
   waitingFor(): readonly string[] {
@@ -168,7 +227,7 @@ export class MemoryService implements ServicePort, AsyncDisposable {
         if ((query.asOf ?? Infinity) < this.oldestSeq) return this.#gone();
         return this.#stored(query);
       },
-      compute: ({ params, priority, ...range }) => {
+      compute: ({ params, priority, kinds, ...range }) => {
         if (priority === 0) {
           const reason = "overload: it would wait 99 ms";
           return { state: "refused", code: "overload", reason, retryAfterMs: 1_500 };
@@ -183,7 +242,15 @@ export class MemoryService implements ServicePort, AsyncDisposable {
           }
         }
         const taken = rows.take(block.series, block.paramHash);
-        return { state: "ok", block: taken, tookMs: 1, cacheHit: false };
+        const answer = { state: "ok", block: taken, tookMs: 1, cacheHit: false } as const;
+        if (kinds === undefined) return answer;
+        const levels = this.#levels.get(range.series.split(":")[0] as string) ?? [];
+        const found = labelKinds(this.#blockOf(all), params, "", parseKinds(kinds), {
+          kindLevels: new LevelSet(levels),
+        });
+        const from = block.ts.findIndex((ts) => ts === taken.ts[0]);
+        const columns = found.kinds.map((column) => column.slice(from, from + taken.length));
+        return { ...answer, kinds: columns };
       },
       ingest: (batch) => this.#ingest(batch),
       instruments: () => this.#instruments.list(),

@@ -132,6 +132,7 @@ const HOMES: Record<string, { at: string[]; notAt: string[] }> = {
     notAt: ["src/provider/a.ts", "src/http/a.ts", "actors/store.ts", "mod.ts"],
   },
   "prom-client": { at: ["src/http/a.ts"], notAt: ["src/monitor/a.ts", "actors/monitor.ts"] },
+  "cockatiel": { at: ["src/provider/a.ts"], notAt: ["src/http/a.ts", "actors/provider.ts"] },
   "hono": { at: ["src/http/a.ts"], notAt: ["src/cli/a.ts", "actors/admin.ts"] },
   "hono/streaming": { at: ["src/http/a.ts"], notAt: ["src/cli/a.ts"] },
   "@hono/node-server": { at: ["src/http/a.ts"], notAt: ["src/cli/a.ts", "actors/admin.ts"] },

@@ -76,3 +76,18 @@ Deno.test("HoleWatch takes duplicates, corrections and deletions for neither hol
   holes.committed(holes.read([block([0, 4, -2, -9, 5])]));
   assertEquals(holes.counts(), { count: 1, missingBars: 2, filledBars: 0 });
 });
+
+Deno.test("HoleWatch notices no hole on holidays, weekends and after early closes", () => {
+  const holes = new HoleWatch(() => "nyse");
+  const rows = new CandleBuilder("SPY:H1", 8);
+  const times = ["07-03T15:00", "07-03T16:00", "07-05T13:00", "07-05T19:00", "07-08T13:00"];
+  for (const text of times) rows.push(Date.parse(`2024-${text}Z`), 1, 1, 1, 1, 0);
+  const found = holes.committed(holes.read([rows.finish()]));
+  // Friday's hours from 10:00 to 15:00 are missing, and nothing else.
+  assertEquals(found, [{
+    series: "SPY:H1",
+    fromTs: Date.parse("2024-07-05T14:00Z"),
+    toTs: Date.parse("2024-07-05T19:00Z"),
+    missingBars: 5,
+  }]);
+});

@@ -73,6 +73,33 @@ Deno.test("checkQuality() takes duplicates and order from the rows as received",
   assertStrictEquals(report.gaps, 0);
 });
 
+Deno.test("checkQuality() tells holes from days off by a calendar", () => {
+  // Good Friday 2024 is the 29th; the 2nd of April is missing, and the 6th was a Saturday.
+  const dates = ["03-27", "03-28", "04-01", "04-03", "04-04", "04-05", "04-06", "04-08"];
+  const received = block(dates.map((date) => [Date.parse(`2024-${date}T00:00Z`), 1, 1] as const));
+  const { expected, gaps, missingSteps } = checkQuality(received, CLEAN, { calendar: "nyse" });
+  assertEquals([gaps, missingSteps], [3, 3 + 1 + 1]);
+  assertEquals(expected, {
+    calendar: "nyse",
+    granularity: "D",
+    holes: 1,
+    missingBars: 1,
+    largestHole: {
+      fromTs: Date.parse("2024-04-02T00:00Z"),
+      toTs: Date.parse("2024-04-03T00:00Z"),
+      missingBars: 1,
+    },
+    closedCandles: 1,
+  });
+  assertStrictEquals(checkQuality(received, CLEAN).expected, null);
+});
+
+Deno.test("checkQuality() asks no calendar about steps that are no bar length", () => {
+  const received = block([[0, 1, 1], [7, 1, 1], [14, 1, 1]]);
+  assertStrictEquals(checkQuality(received, CLEAN, { calendar: "always" }).expected, null);
+  assertStrictEquals(checkQuality(block([]), CLEAN, { calendar: "nyse" }).expected, null);
+});
+
 Deno.test("nearestSplit() finds the ratio in both directions", () => {
   for (const [newShares, oldShares] of [[2, 1], [7, 1], [3, 2], [1, 10], [20, 1]] as const) {
     const found = nearestSplit(newShares / oldShares * 1.01);

@@ -5,7 +5,7 @@
  */
 
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
-import type { CandleBlock } from "../../src/market/block.ts";
+import { CANDLE_COLUMNS, type CandleBlock, LABEL_COLUMNS } from "../../src/market/block.ts";
 import type {
   BatchRecord,
   CommitBatch,
@@ -582,6 +582,27 @@ function testLog(test: Test): void {
       ]].map((rows, i) => i === 2 ? texts[2] as string[] : rows),
     );
     assertEquals(said[2]?.rows.map(({ ts, removed }) => [ts, removed]), [[20, 1], [10, 0]]);
+  });
+
+  test("commit() keeps nothing of the columns that it was given", async (store) => {
+    const given = [
+      batch(appended(S, 0, run(6), [pending(0), complete(10)])),
+      batch(replaced(6, [10, 40], [candle(10), candle(30)], [complete(10, 103)])),
+    ];
+    const contents = () => contentsOf(store, [S], [HASH], []);
+    const log = async () => (await store.labelsAfter(0, Infinity)).map(plain);
+    for (const one of given) {
+      const { logged } = await committed(store, one);
+      const before = [await contents(), await log(), plain({ seq: 0, atMs: 0, ...logged })];
+      for (const { append, replace, labels: found } of one.series) {
+        for (const block of [append?.block, replace?.candles]) {
+          for (const name of CANDLE_COLUMNS) block?.[name].fill(-1);
+        }
+        for (const { block } of found) for (const [name] of LABEL_COLUMNS) block[name].fill(9);
+      }
+      const after = [await contents(), await log(), plain({ seq: 0, atMs: 0, ...logged })];
+      assertEquals(after, before);
+    }
   });
 
   test("labelsAfter() skips commits without labels", async (store) => {

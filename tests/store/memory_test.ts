@@ -1,6 +1,6 @@
 /** The memory twin: the conformance suite, and what only it does: forget. */
 
-import { assert, assertEquals, assertLessOrEqual, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertGreater, assertLessOrEqual, assertThrows } from "@std/assert";
 import { StoreError } from "../../src/store/error.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 import type { CommitBatch } from "../../src/store/port.ts";
@@ -117,6 +117,47 @@ Deno.test("MemoryStore.labelsAfter() keeps the newest rows up to its bound, whol
     assert(rows.length >= Math.min(3 * store.seq, 27), `${rows.length} rows are kept`);
   }
   assertThrows(() => store.labelsAfter(0, 1), StoreError, "Cannot read labels after seq 0");
+});
+
+Deno.test("MemoryStore.commit() says its label rows as long as the log holds them", () => {
+  const store = new MemoryStore({ logRowsMax: 40 });
+  const results = [];
+  for (let count = 0; count < 600; count += 6) {
+    const result = store.commit([append(S, count, 6, 2)]);
+    assert(result.state === "committed");
+    results.push(result);
+  }
+  const { oldestSeq } = store.info();
+  for (const result of results) {
+    if (result.seq <= oldestSeq) {
+      assertThrows(() => result.logged, StoreError, `labels of seq ${result.seq}`);
+      continue;
+    }
+    const times = [0, 20, 40].map((ts) => ts + (result.seq - 1) * 60);
+    assertEquals([...result.logged.labels.ts], times);
+    assertEquals(result.logged.runs.map(({ from, to }) => [from, to]), [[0, 3]]);
+  }
+  assertGreater(store.seq - oldestSeq, 5);
+  assertGreater(oldestSeq, 50);
+});
+
+Deno.test("MemoryStore keeps the newest commit whole, however small its log", () => {
+  const store = new MemoryStore({ logRowsMax: 40 });
+  store.commit([append(S, 0, 6, 2)]);
+  for (const seq of [2, 3]) {
+    const count = store.series()[0]?.count ?? NaN;
+    const result = store.commit([
+      append(S, count, 200, 1),
+      append("GBP_USD:M1", 90 * (seq - 2), 90, 1),
+    ]);
+    assert(result.state === "committed");
+    assertEquals(logRows(store.labelsAfter(seq - 1, Infinity)).length, 290);
+    assertEquals(
+      result.logged.runs.map(({ series, from, to }) => [series, from, to]),
+      [[S, 0, 200], ["GBP_USD:M1", 200, 290]],
+    );
+    assertThrows(() => store.labelsAfter(seq - 2, 1), StoreError, "labels after seq");
+  }
 });
 
 Deno.test("MemoryStore.commit() refuses series above its bound, all or nothing", () => {

@@ -30,7 +30,7 @@ function routeOf({ path, method, operation }) {
     make("summary", {}, make("span", { class: "method" }, method.toUpperCase()), code(path), " "),
   ];
   parts[0].append(make("span", { class: "soft" }, operation.summary));
-  if (operation.description !== undefined) parts.push(make("pre", {}, operation.description));
+  if (operation.description !== undefined) parts.push(...textsOf(operation.description));
   const parameters = operation.parameters ?? [];
   if (parameters.length > 0) parts.push(tableOf(parameters));
   const body = operation.requestBody;
@@ -42,6 +42,13 @@ function routeOf({ path, method, operation }) {
   return make("details", {}, ...parts);
 }
 
+// Lines that begin with a name in backticks are a list of them.
+function textsOf(description) {
+  const items = [...description.matchAll(/^- `([^`]+)` (.*)$/gm)];
+  if (items.length === 0) return [make("p", {}, description)];
+  return [make("ul", {}, ...items.map(([, name, text]) => make("li", {}, code(name), ` ${text}`)))];
+}
+
 function tableOf(parameters) {
   const rows = parameters.map((one) =>
     make(
@@ -49,11 +56,30 @@ function tableOf(parameters) {
       {},
       make("td", {}, code(one.name)),
       make("td", { class: "soft" }, one.required ? `${one.in}, required` : one.in),
-      make("td", {}, schemaOf(one.schema)),
+      make("td", {}, briefOf(one.schema)),
       make("td", {}, one.description ?? ""),
     )
   );
-  return make("table", {}, make("tbody", {}, ...rows));
+  return make("table", { class: "parameters" }, make("tbody", {}, ...rows));
+}
+
+// Beyond it a bound is that of the number format.
+const BOUND_SHOWN_MAX = 1e15;
+
+/** What a parameter may be, in a few words. */
+function briefOf(
+  { type, format, enum: words, anyOf, minimum, maximum, exclusiveMinimum, ...more },
+) {
+  if (anyOf !== undefined) return anyOf.map(briefOf).join(" or ");
+  const parts = [words === undefined ? format ?? type : words.join(" | ")];
+  const isShown = (bound) => bound !== undefined && Math.abs(bound) < BOUND_SHOWN_MAX;
+  if (isShown(minimum)) parts.push(`at least ${minimum}`);
+  if (isShown(exclusiveMinimum)) parts.push(`above ${exclusiveMinimum}`);
+  if (isShown(maximum)) parts.push(`at most ${maximum}`);
+  if (more.maxLength !== undefined) parts.push(`at most ${more.maxLength} characters`);
+  if (more.pattern !== undefined && format === undefined) parts.push(more.pattern);
+  if (more.default !== undefined) parts.push(`default ${more.default}`);
+  return parts.join(", ");
 }
 
 function contentOf(content) {

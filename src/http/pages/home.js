@@ -24,8 +24,7 @@ async function refresh() {
     ]);
     showHealth(health);
     $("tree").replaceChildren(...rowsOf(tree, 0));
-    const dead = Object.values(letters.counts).reduce((sum, one) => sum + one, 0);
-    $("letters").textContent = count(dead);
+    $("letters").textContent = count(letters.kept);
     trouble(null);
   } catch (error) {
     trouble(error.message);
@@ -33,19 +32,34 @@ async function refresh() {
   setTimeout(refresh, REFRESH_MS);
 }
 
-function showHealth({ name, version, state, ready, seq, parts }) {
-  $("state").textContent = `${name} ${version} · ${ready ? state : "starting"}`;
-  $("state").className = state;
+function showHealth({ version, state, ready, seq, parts }) {
+  $("state").textContent = `${version} · ${ready ? state : "starting"}`;
+  $("state").className = `state ${state}`;
   $("seq").textContent = seq === null ? "–" : count(seq);
   $("parts").replaceChildren(...parts.map((part) =>
     make(
       "tr",
       {},
-      make("td", {}, part.name),
+      make("td", { class: "path" }, part.name),
       make("td", { class: part.state }, part.state),
-      make("td", { class: "soft" }, part.detail === null ? "" : JSON.stringify(part.detail)),
+      make("td", { class: "soft detail" }, detailOf(part.detail)),
     )
   ));
+}
+
+// What every actor has stands in the tree below, unless it is not as it should be.
+const USUAL = { state: "running", incarnation: 1, restartsInPeriod: 0 };
+const OF_TREE = ["depth", "bound"];
+
+function detailOf(detail) {
+  return Object.entries(detail ?? {})
+    .filter(([key, value]) => value !== USUAL[key] && !OF_TREE.includes(key))
+    .map(([key, value]) => `${key} ${typeof value === "number" ? count(value) : textOf(value)}`)
+    .join(" · ");
+}
+
+function textOf(value) {
+  return typeof value === "string" ? value : JSON.stringify(value);
 }
 
 function rowsOf(node, depth) {
@@ -63,7 +77,7 @@ function rowsOf(node, depth) {
     number(box === null ? "" : count(Math.round(box.ratePerSecond))),
     number(box === null ? "" : box.serviceMs.p99.toFixed(2)),
     number(count(node.incarnation)),
-    make("td", { class: "soft" }, node.lastError ?? ""),
+    make("td", { class: "soft detail" }, node.lastError ?? ""),
   );
   return [row, ...node.children.flatMap((child) => rowsOf(child, depth + 1))];
 }

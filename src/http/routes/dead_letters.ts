@@ -5,71 +5,90 @@
  */
 
 import type { z } from "zod";
-import type { DeadLetter } from "../../actor/dead_letters.ts";
 import type { Handlers, Surroundings } from "../handler.ts";
 import { LETTER_CHARS_MAX, LETTER_PREVIEW_CHARS } from "../limits.ts";
 import { plainOf } from "../plain.ts";
-import type { LetterQuery, LettersPort } from "../port.ts";
-import { HttpProblem } from "../problem.ts";
-import type { deadLetter, lettersAction } from "../schemas.ts";
+import type { KeptLetter, LetterQuery, Replayed } from "../port.ts";
+import { HttpProblem, problemOf } from "../problem.ts";
+import {
+  type deadLetter,
+  LETTER_PROBLEMS_MAX,
+  type lettersAction,
+  type lettersDone,
+} from "../schemas.ts";
 
 type Base = "/api/dead-letters";
 type Paths = Base | `${Base}/replay` | `${Base}/:id` | `${Base}/:id/replay`;
 type Action = z.output<typeof lettersAction>;
+type Done = z.input<typeof lettersDone>;
 
 /** See the module's text. */
 export function deadLetterRoutes({ port }: Surroundings): Pick<Handlers, Paths> {
   const { letters } = port;
+  const meant = async (action: Action) =>
+    (await letters.list(queryOf(action, 0, action.limit))).map(({ id }) => id);
   return {
     "/api/dead-letters": {
-      get: async ({ query: { cursor, limit, ...filter } }) => {
-        const afterId = Number(cursor ?? 0);
-        const found = await letters.list(queryOf(filter, afterId, limit + 1));
-        const page = found.slice(0, limit);
-        const next = found.length > limit ? String(page.at(-1)?.id) : null;
+      get: async ({ query }) => {
+        const afterId = Number(query.cursor ?? 0);
+        const found = await letters.list(queryOf(query, afterId, query.limit + 1));
+        const page = found.slice(0, query.limit);
+        const next = found.length > query.limit ? String(page.at(-1)?.id) : null;
         const { counts, kept, evicted } = await letters.counts();
         const shown = page.map((letter) => shownLetter(letter, LETTER_PREVIEW_CHARS));
         return { letters: shown, next, counts: { ...counts }, kept, evicted };
       },
-      delete: async ({ query }) =>
-        await each(letters, query, async (id) => await letters.drop(id) ? "accepted" : null),
+      delete: async ({ query }) => {
+        const ids = await meant(query);
+        const dropped = query.dryRun || ids.length === 0 ? 0 : await letters.drop(ids);
+        return { ...NONE, matched: ids.length, accepted: dropped, dryRun: query.dryRun };
+      },
     },
     "/api/dead-letters/replay": {
-      post: async ({ query }) => await each(letters, query, (id) => letters.replay(id)),
+      post: async ({ query }) => {
+        const ids = await meant(query);
+        if (query.dryRun || ids.length === 0) {
+          return { ...NONE, matched: ids.length, dryRun: query.dryRun };
+        }
+        return doneOf(await letters.replay(ids));
+      },
     },
     "/api/dead-letters/:id": {
-      get: async ({ param }) => shownLetter(await letterOf(letters, param.id), LETTER_CHARS_MAX),
+      get: async ({ param }) => {
+        const letter = await letters.get(Number(param.id));
+        if (letter === null) throw notKept(param.id);
+        return shownLetter(letter, LETTER_CHARS_MAX);
+      },
       delete: async ({ param }) => {
-        const { id } = await letterOf(letters, param.id);
-        const dropped = await letters.drop(id);
-        return { matched: 1, accepted: dropped ? 1 : 0, refused: 0, dryRun: false };
+        const dropped = await letters.drop([Number(param.id)]);
+        if (dropped === 0) throw notKept(param.id);
+        return { ...NONE, matched: 1, accepted: 1 };
       },
     },
     "/api/dead-letters/:id/replay": {
       post: async ({ param }) => {
-        const { id } = await letterOf(letters, param.id);
-        const result = await letters.replay(id);
-        const accepted = result === "accepted" ? 1 : 0;
-        return { matched: 1, accepted, refused: result === "refused" ? 1 : 0, dryRun: false };
+        const replayed = await letters.replay([Number(param.id)]);
+        const [one] = replayed;
+        if (one === undefined || one.state === "unknown") throw notKept(param.id);
+        if (one.state === "failed") throw problemOf(one.error);
+        return doneOf(replayed);
       },
     },
   };
 }
 
-/** Does something with every letter that is meant, those that are dead when it begins. */
-async function each(
-  letters: LettersPort,
-  { dryRun, limit, ...filter }: Action,
-  act: (id: number) => unknown,
-) {
-  const found = await letters.list(queryOf(filter, 0, limit));
-  let accepted = 0, refused = 0;
-  for (const { id } of dryRun ? [] : found) {
-    const result = await act(id);
-    if (result === "accepted") accepted++;
-    else if (result === "refused") refused++;
-  }
-  return { matched: found.length, accepted, refused, dryRun };
+const NONE: Done = { matched: 0, accepted: 0, refused: 0, problems: [], dryRun: false };
+
+function doneOf(replayed: readonly Replayed[]): Done {
+  const failed = replayed.filter((one) => one.state === "failed");
+  const accepted = replayed.filter(({ state }) => state === "accepted").length;
+  const problems = failed.slice(0, LETTER_PROBLEMS_MAX).map(({ id, error }) => {
+    const { code, message } = problemOf(error);
+    return { id, code, detail: message };
+  });
+  // One that somebody else took meanwhile is not this replay's.
+  const matched = replayed.filter(({ state }) => state !== "unknown").length;
+  return { matched, accepted, refused: matched - accepted, problems, dryRun: false };
 }
 
 function queryOf(
@@ -86,12 +105,10 @@ function queryOf(
   };
 }
 
-async function letterOf(letters: LettersPort, id: string): Promise<DeadLetter> {
-  const letter = await letters.get(Number(id));
-  if (letter !== null) return letter;
-  throw new HttpProblem(404, "no_letter", `Cannot find dead letter ${id}: it is not kept`);
+function notKept(id: string): HttpProblem {
+  return new HttpProblem(404, "no_letter", `Cannot find dead letter ${id}: it is not kept`);
 }
 
-function shownLetter(letter: DeadLetter, charsMax: number): z.input<typeof deadLetter> {
+function shownLetter(letter: KeptLetter, charsMax: number): z.input<typeof deadLetter> {
   return { ...letter, payload: plainOf(letter.payload, charsMax) };
 }

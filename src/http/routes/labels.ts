@@ -1,17 +1,21 @@
 /**
- * Routes about labels: pages of stored and of computed ones, and the stream.
+ * Routes about labels: pages of stored and of computed ones, the stream, and webhooks.
  *
  * @module
  */
 
 import type { z } from "zod";
+import type { KindColumns } from "../../label/kinds/columns.ts";
+import { kindRowsMax } from "../../label/kinds/kind_labeler.ts";
+import { parseKinds } from "../../label/kinds/registry.ts";
 import { type LabelParams, labelParams, paramHash } from "../../label/params.ts";
 import type { LabelBlock } from "../../market/block.ts";
 import { isSeries } from "../../market/series.ts";
 import type { Handlers, Surroundings } from "../handler.ts";
-import { blankCells, fillCells, type LabelCells } from "../../label/row_cells.ts";
-import { assertPlace, labelStream, parsePlace } from "../label_stream.ts";
-import { pageResponse } from "../page_body.ts";
+import { LabelFormatter, type RowOrigin } from "../../label/format.ts";
+import { parsePlace } from "../label_lines.ts";
+import { assertPlace, labelStream } from "../label_stream.ts";
+import { type PageFormat, pageResponse } from "../page_body.ts";
 import type { DataPort } from "../port.ts";
 import { goneProblem, HttpProblem, refusedProblem, retryAfter } from "../problem.ts";
 import { respond } from "../respond.ts";
@@ -23,39 +27,46 @@ type Query = z.output<typeof labelsQuery>;
 /** What a page of labels is made of, wherever they come from. */
 interface Found {
   readonly block: LabelBlock;
-  readonly blank: () => LabelCells;
-  readonly fill: (row: LabelCells, i: number) => void;
+  /** What the store knows of each row; null = they are not from there. */
+  readonly origin: RowOrigin | null;
+  /** Kinds asked for. */
+  readonly kinds?: { readonly names: readonly string[]; readonly columns: KindColumns };
   readonly about: Readonly<Record<string, unknown>>;
-}
-
-/** A stored label. */
-interface StoredCells extends LabelCells {
-  seq: number;
-  revision: number;
 }
 
 /** See the module's text. */
 export function labelRoutes(
   { port, streams, limits, clock }: Surroundings,
-): Pick<Handlers, "/api/labels" | "/api/labels/stream"> {
+): Pick<Handlers, "/api/labels" | "/api/labels/stream" | "/api/webhooks"> {
   const { data, log } = port;
   const storedHash = paramHash(data.params);
+  // A piece of a page is written in one go, so pages can share their buffers.
+  const formatters = { json: new LabelFormatter("json"), ndjson: new LabelFormatter("ndjson") };
   return {
     "/api/labels": {
-      get: async ({ query }, { request }) => {
-        const params = paramsOf(query, data.params);
-        const isStored = paramHash(params) === storedHash;
-        const { block, blank, fill, about } = isStored
+      get: async ({ query: asked }, { request }) => {
+        const params = paramsOf(asked, data.params);
+        const limit = rowsMax(asked, params);
+        const query = { ...asked, limit };
+        const isStored = paramHash(params) === storedHash && query.kinds === undefined;
+        const { block, origin, kinds, about } = isStored
           ? await stored(data, query)
           : await computed(data, query, params);
-        const length = Math.min(block.length, query.limit);
+        const length = Math.min(block.length, limit);
         const next = block.length > length ? String(block.ts[length]) : null;
         const whole = { series: query.series, paramHash: block.paramHash, ...about };
-        return pageResponse(
-          { length, blank, fill, next, about: whole },
-          request.headers.get("accept"),
-        );
+        const writer = (format: PageFormat) => {
+          const formatter = kinds === undefined
+            ? formatters[format]
+            : new LabelFormatter(format, kinds.names);
+          return (from: number, to: number) =>
+            formatter.rows(block, from, to, origin, kinds?.columns);
+        };
+        return pageResponse({ length, writer, next, about: whole }, request.headers.get("accept"));
       },
+    },
+    "/api/webhooks": {
+      get: async () => ({ webhooks: [...await port.webhooks()] }),
     },
     "/api/labels/stream": {
       get: async ({ query }, { request }) => {
@@ -88,37 +99,40 @@ function paramsOf(query: Query, stored: LabelParams): LabelParams {
   return labelParams({ horizon, up, down, tie, vertical, maxGapMs, volatility }, stored);
 }
 
+/** Rows of a page: those asked for, or fewer where so many kinds look at so many bars. */
+function rowsMax({ limit, kinds }: Query, params: LabelParams): number {
+  // One more is read, to see whether there is a next page.
+  return kinds === undefined ? limit : Math.min(limit, kindRowsMax(params, parseKinds(kinds)) - 1);
+}
+
 async function stored(data: DataPort, query: Query): Promise<Found> {
   const found = await data.labels(rangeOf(query, 1));
   if (found.state === "gone") throw goneProblem(found.oldestSeq);
   const { block, revisions, seqs, seq } = found;
-  const blank = (): StoredCells => ({ seq: 0, revision: 0, ...blankCells() });
-  const fill = (row: LabelCells, i: number) => {
-    const cells = row as StoredCells;
-    cells.seq = seqs[i] as number;
-    cells.revision = revisions[i] as number;
-    fillCells(cells, block, i);
-  };
-  return { block, blank, fill, about: { source: "stored", seq, tookMs: 0, cacheHit: false } };
+  const about = { source: "stored", seq, tookMs: 0, cacheHit: false };
+  return { block, origin: { revisions, seqs }, about };
 }
 
 async function computed(data: DataPort, query: Query, params: LabelParams): Promise<Found> {
   if (query.asOf !== undefined) {
     throw new HttpProblem(422, "shape", "Cannot answer as of a commit: only stored labels can", {
-      issues: [{ path: "query.asOf", message: "expected none beside other parameters" }],
+      issues: [{ path: "query.asOf", message: "expected none beside other parameters or kinds" }],
     });
   }
   const { series, fromTs, toTs, limit } = rangeOf(query, 1);
-  const { priority } = query;
-  const found = await data.compute({ series, fromTs, toTs, limit, params, priority });
+  const { priority, kinds } = query;
+  const asked = { series, fromTs, toTs, limit, params, priority };
+  const found = await data.compute(kinds === undefined ? asked : { ...asked, kinds });
   if (found.state === "refused") throw refusedProblem(found);
   const { block, tookMs, cacheHit } = found;
-  const fill = (row: LabelCells, i: number) => fillCells(row, block, i);
+  const about = { source: "computed", seq: null, tookMs, cacheHit };
+  if (kinds === undefined) return { block, origin: null, about };
+  const parsed = parseKinds(kinds);
   return {
     block,
-    blank: blankCells,
-    fill,
-    about: { source: "computed", seq: null, tookMs, cacheHit },
+    origin: null,
+    kinds: { names: parsed.map(({ name }) => name), columns: found.kinds ?? [] },
+    about: { ...about, kinds: parsed.map(({ text }) => text) },
   };
 }
 

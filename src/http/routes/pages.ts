@@ -13,6 +13,7 @@ import { OpenApi } from "../openapi.ts";
 import apiScript from "../pages/api.js" with { type: "text" };
 import docsPage from "../pages/docs.html" with { type: "text" };
 import docsScript from "../pages/docs.js" with { type: "text" };
+import icon from "../pages/icon.svg" with { type: "text" };
 import homePage from "../pages/home.html" with { type: "text" };
 import homeScript from "../pages/home.js" with { type: "text" };
 import style from "../pages/style.css" with { type: "text" };
@@ -26,6 +27,7 @@ const ASSETS: Readonly<Record<string, { readonly text: string; readonly type: st
   "/assets/api.js": { text: apiScript, type: SCRIPT },
   "/assets/home.js": { text: homeScript, type: SCRIPT },
   "/assets/docs.js": { text: docsScript, type: SCRIPT },
+  "/assets/icon.svg": { text: icon, type: "image/svg+xml" },
   "/assets/style.css": { text: style, type: "text/css; charset=utf-8" },
 };
 

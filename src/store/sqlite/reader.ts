@@ -5,16 +5,16 @@
  * @module
  */
 
-import { allocateLabels, copyRow } from "../../label/rows.ts";
+import { allocateLabels } from "../../label/rows.ts";
 import { type CandleBlock, candleBlock, type LabelBlock } from "../../market/block.ts";
 import { allocateCandles, type CandleRows, copyCandles } from "../candle_rows.ts";
+import { copyLogged } from "../logged.ts";
 import { type ChunkTable } from "./chunk_table.ts";
 import type { Draft } from "./draft.ts";
 import {
   type CandlePiece,
   type LabelPiece,
   type Piece,
-  seqAt,
   type Standing,
   standing,
   type Wanted,
@@ -169,15 +169,14 @@ function gatherLabels(
   const revisions = new Uint32Array(length);
   const removed = new Uint8Array(length);
   const seqs = new Float64Array(length);
-  for (let at = 0; at < length; at++) {
-    const piece = pieces[found.pieces[at] as number] as LabelPiece;
-    const row = found.rows[at] as number;
-    copyRow(piece.columns.labels, row, labels, at);
-    revisions[at] = piece.columns.revisions[row] as number;
-    removed[at] = piece.columns.removed[row] as number;
-    seqs[at] = seqAt(piece, row);
-  }
-  return { labels, revisions, removed, seqs };
+  const logged = { labels, revisions, removed };
+  inStretches(pieces, found, (piece, from, to, at) => {
+    copyLogged(piece.columns, from, to, logged, at);
+    const { seq } = piece;
+    if (typeof seq === "number") seqs.fill(seq, at, at + to - from);
+    else for (let row = from; row < to; row++) seqs[at + row - from] = seq[row] as number;
+  });
+  return { ...logged, seqs };
 }
 
 function lastRows(block: CandleBlock, count: number): CandleBlock {

@@ -1,0 +1,1119 @@
+/**
+ * The backfill: jobs that fetch from providers what feeds do not bring.
+ *
+ * A job is a source like a feed. What it fetches goes to the label pool as blocks and records with a
+ * cursor, and is committed in one transaction with the job's checkpoint, which is one of the records:
+ * a job that is killed anywhere goes on with exactly the items that were not committed.
+ *
+ * ## What is kept
+ * | records | |
+ * |---|---|
+ * | `job` | each job: what it asks for, its state, its last run |
+ * | `job_plan` | the items of a run that is not over, as they were when it began |
+ * | `checkpoint` | two generations for each job, see `src/batch/job_generations.ts` |
+ * | `job_report` | reports of the last runs |
+ * | `data:KIND` | the last value of a symbol |
+ * | `fetched:KIND` | when that was fetched: what the filters go by |
+ *
+ * Jobs that ran when the process ended go on by themselves.
+ *
+ * @module
+ */
+
+import { Cron } from "croner";
+import {
+  actor,
+  type Clock,
+  type Context,
+  type Deferred,
+  type Random,
+  type Ref,
+  textOf,
+} from "../src/actor/mod.ts";
+import { backoffMs } from "../src/feed/backoff.ts";
+import { orAborted } from "../src/feed/gate.ts";
+import { sleep } from "../src/feed/sleep.ts";
+import { DATA_KINDS, type DataKind } from "../src/batch/filter_kinds.ts";
+import type { SymbolFacts } from "../src/batch/filter_rules.ts";
+import { type Checkpoint, decodeCheckpoint } from "../src/batch/job_checkpoint.ts";
+import { expiredCheckpoints, GENERATIONS, latestGood } from "../src/batch/job_generations.ts";
+import {
+  jobHash,
+  type JobPlan,
+  planJob,
+  plannedItems,
+  plannedRange,
+} from "../src/batch/job_plan.ts";
+import {
+  CHECKPOINT_RECORDS,
+  type JobAnswer,
+  type JobCall,
+  type JobCommit,
+  type JobFailure,
+  type JobRecord,
+  JobRun,
+  type JobSource,
+  type JobValue,
+} from "../src/batch/job_run.ts";
+import {
+  JOB_NAME_LENGTH_MAX,
+  jobProblems,
+  type JobSettings,
+  jobSettings,
+  type JobSpec,
+} from "../src/batch/job_spec.ts";
+import {
+  type JobEvent,
+  type JobState,
+  nextJobState,
+  recoveredJobState,
+} from "../src/batch/job_state.ts";
+import type { JobMode, JobReply, JobStatus } from "../src/batch/job_status.ts";
+import type { LimitRate } from "../src/batch/limit_rate.ts";
+import { Limiter } from "../src/batch/limiter.ts";
+import { type Lease, LimiterGate } from "../src/batch/limiter_gate.ts";
+import type { ProgressSnapshot } from "../src/batch/progress.ts";
+import type { RunReport } from "../src/batch/report_schema.ts";
+import {
+  costOf,
+  endpointFor,
+  type EndpointInfo,
+  type ProviderCapabilities,
+  type SymbolResult,
+} from "../src/provider/port.ts";
+import type { NewLetter } from "../src/store/port.ts";
+import type { Ingest, LabelPool, Store } from "./protocols.ts";
+import { Backfill, type PermitReply, type Provider } from "./protocols_batch.ts";
+
+type ProviderRef = Ref<typeof Provider.definition>;
+
+/** What the backfill is given. */
+export interface BackfillArgs {
+  readonly store: Ref<typeof Store.definition>;
+  readonly pool: Ref<typeof LabelPool.definition>;
+  /** By name. */
+  readonly providers: ReadonlyMap<string, ProviderRef>;
+  /** Told how jobs go: `progress` at most once a second, `job` whenever one changes its state. */
+  readonly onEvent?: (type: "job" | "job_progress", status: JobStatus) => void;
+  /** Told of each report, when a run is over. */
+  readonly onReport?: (report: RunReport) => void | Promise<void>;
+}
+
+/** Jobs known at a time; each holds its symbols. */
+const JOBS_MAX = 1_000;
+/** Reports kept of all jobs together: three years of nights. */
+const REPORTS_MAX = 1_000;
+/** Old checkpoints are cleared away so often. */
+const CLEAN_EVERY_MS = 3_600_000;
+const ANSWER = { timeoutMs: 60_000 } as const;
+/** The limit may be of a day. */
+const PERMIT = { timeoutMs: 24 * 3_600_000 } as const;
+const CALL = { timeoutMs: 300_000 } as const;
+/** Waits for a store that cannot take a commit now, and for a provider that is started again. */
+const RETRY_BACKOFF = { minMs: 500, maxMs: 15_000 } as const;
+/** A stop waits so long for calls under way, to keep what they bring; an actor has 5 s to stop. */
+const STOP_MS = 2_000;
+/** A backfill can wait: feeds go first. */
+const PRIORITY = 2;
+const KIND_JOB = "job";
+const KIND_PLAN = "job_plan";
+const KIND_REPORT = "job_report";
+
+/** See {@linkcode Backfill}. */
+export const backfill = actor(Backfill, async (ctx, args: BackfillArgs) => {
+  const jobs = new Jobs(ctx, args);
+  ctx.onStop(() => jobs.stop());
+  await jobs.load();
+  ctx.timer("clean", { delayMs: CLEAN_EVERY_MS, everyMs: CLEAN_EVERY_MS }, "due", {});
+  return {
+    start: ({ job, mode }) => jobs.answer(() => jobs.start(job, mode)),
+    jobs: () => jobs.list(),
+    job: ({ name }) => jobs.look(name),
+    pause: ({ name }) => jobs.answer(() => jobs.change(name, "pause")),
+    resume: ({ name }) => jobs.answer(() => jobs.resume(name)),
+    cancel: ({ name }) => jobs.answer(() => jobs.change(name, "cancel")),
+    ended: ({ name }) => jobs.whenEnded(name),
+    report: ({ name }) => jobs.report(name),
+    reports: ({ job, limit }) => jobs.answer(() => jobs.reports(job ?? null, limit)),
+    due: () => jobs.due(),
+    over: ({ name, run, error }) => jobs.over(name, run, error),
+  };
+});
+
+/** A job as it is kept. */
+interface KeptJob {
+  readonly spec: JobSpec;
+  readonly state: JobState;
+  readonly runId: string | null;
+  readonly startedMs: number | null;
+  readonly endedMs: number | null;
+  readonly items: number;
+  readonly settled: number;
+  readonly failed: number;
+  readonly missed: number;
+  readonly nextMs: number | null;
+  readonly lastError: string | null;
+}
+
+interface Job extends Omit<KeptJob, "spec" | "state"> {
+  spec: JobSpec;
+  state: JobState;
+  runId: string | null;
+  startedMs: number | null;
+  endedMs: number | null;
+  items: number;
+  settled: number;
+  failed: number;
+  missed: number;
+  nextMs: number | null;
+  lastError: string | null;
+  run: JobRun | null;
+  /** Counts the runs since the actor began: what a former one says does not count. */
+  runs: number;
+  progress: ProgressSnapshot | null;
+  lastReport: RunReport | null;
+  ending: Deferred<JobReply>[];
+}
+
+const AT_REST: ReadonlySet<JobState> = new Set([
+  "pending",
+  "paused",
+  "cancelled",
+  "done",
+  "failed",
+]);
+
+class Jobs {
+  readonly #ctx: Context<typeof Backfill.definition>;
+  readonly #args: BackfillArgs;
+  readonly #jobs = new Map<string, Job>();
+  /** Nothing of this incarnation acts any more. */
+  readonly #abort = new AbortController();
+  /** Writes about jobs follow one another. */
+  #writing: Promise<void> = Promise.resolve();
+  readonly #running = new Set<Promise<void>>();
+
+  constructor(ctx: Context<typeof Backfill.definition>, args: BackfillArgs) {
+    this.#ctx = ctx;
+    this.#args = args;
+  }
+
+  get #clock(): Clock {
+    return this.#ctx.clock;
+  }
+
+  /** Deferred, since whoever answers asks others. */
+  answer<T>(run: () => Promise<T>): Deferred<T> {
+    const reply = this.#ctx.defer<T>();
+    run().then((found) => reply.resolve(found), (error) => reply.reject(error));
+    return reply;
+  }
+
+  // ---- at the beginning and the end ---------------------------------------------------------------
+
+  async load(): Promise<void> {
+    const { store } = this.#args;
+    const nowMs = this.#clock.wallNow();
+    for (const { key, json } of await store.ask("records", { kind: KIND_JOB }, ANSWER)) {
+      const kept = JSON.parse(json) as KeptJob;
+      const job: Job = {
+        ...kept,
+        state: recoveredJobState(kept.state),
+        run: null,
+        runs: this.#ctx.incarnation * 2 ** 20,
+        progress: null,
+        lastReport: null,
+        ending: [],
+      };
+      this.#jobs.set(key, job);
+      const { missed } = job;
+      this.#lookAtSchedule(job, nowMs);
+      if (job.missed > missed || job.state !== kept.state) await this.#keep(job);
+    }
+    for (const job of this.#jobs.values()) {
+      if (job.state !== "pending" || job.runId === null) continue;
+      this.#ctx.log("info", "a job goes on", { job: job.spec.name });
+      this.#begin(job, "resume");
+    }
+    this.#arm();
+    await this.#clean();
+  }
+
+  async stop(): Promise<void> {
+    for (const { run } of this.#jobs.values()) run?.stop();
+    const saved = Promise.allSettled([...this.#running]);
+    const late = new AbortController();
+    const limit = sleep(this.#clock, STOP_MS, late.signal).catch(() => {});
+    await Promise.race([saved, limit]);
+    late.abort();
+    this.#abort.abort(new DOMException("The backfill stops", "AbortError"));
+    await saved;
+    await this.#writing;
+  }
+
+  // ---- requests -----------------------------------------------------------------------------------
+
+  async start(spec: JobSpec, mode: JobMode): Promise<JobReply> {
+    const problems = [...jobProblems(spec), ...scheduleProblems(spec)];
+    if (mode === "schedule" && spec.schedule === undefined) {
+      problems.push("schedule: expected one with mode schedule");
+    }
+    if (problems.length > 0) return refused(`Cannot start the job: ${problems.join("; ")}`);
+    if (!this.#args.providers.has(spec.provider)) {
+      const names = [...this.#args.providers.keys()].join(", ") || "none is set up";
+      return refused(
+        `Cannot start job ${spec.name}: expected a provider of ${names}: ` +
+          `current value is ${spec.provider}`,
+      );
+    }
+    const known = this.#jobs.get(spec.name);
+    if (known === undefined && this.#jobs.size >= JOBS_MAX && !this.#forgetOne()) {
+      return refused(`Cannot start job ${spec.name}: expected at most ${JOBS_MAX} jobs`);
+    }
+    if (known !== undefined && !AT_REST.has(known.state)) {
+      return refused(
+        `Cannot start job ${spec.name}: expected one at rest: current value is ${known.state}`,
+      );
+    }
+    const job = known ?? this.#newJob(spec);
+    if (mode === "schedule" || (isScheduled(spec) && mode === "resume" && known === undefined)) {
+      // A scheduled job waits for its time; started again by hand it runs at once.
+      this.#adopt(job, spec);
+      await this.#keep(job);
+      return ok(job);
+    }
+    const isContinued = mode === "resume" && job.runId !== null && job.state !== "done" &&
+      job.state !== "cancelled";
+    if (isContinued && jobHash(jobSettings(spec)) !== jobHash(jobSettings(job.spec))) {
+      return refused(
+        `Cannot resume job ${spec.name}: expected the symbols, kinds and times that it began with: ` +
+          "start it with mode restart",
+      );
+    }
+    this.#adopt(job, spec);
+    return await this.#begun(job, isContinued ? "resume" : "restart");
+  }
+
+  /** Begins a run and says what came of it. */
+  async #begun(job: Job, mode: "resume" | "restart"): Promise<JobReply> {
+    const problem = await this.#begin(job, mode);
+    return problem === null ? ok(job) : refused(problem);
+  }
+
+  /** What a job asks for now; its next time is found anew when its schedule is another. */
+  #adopt(job: Job, spec: JobSpec): void {
+    if (JSON.stringify(job.spec.schedule) !== JSON.stringify(spec.schedule)) job.nextMs = null;
+    job.spec = spec;
+    this.#lookAtSchedule(job, this.#clock.wallNow());
+    this.#arm();
+  }
+
+  #newJob(spec: JobSpec): Job {
+    const job: Job = {
+      spec,
+      state: "pending",
+      runId: null,
+      startedMs: null,
+      endedMs: null,
+      items: 0,
+      settled: 0,
+      failed: 0,
+      missed: 0,
+      nextMs: null,
+      lastError: null,
+      run: null,
+      runs: this.#ctx.incarnation * 2 ** 20,
+      progress: null,
+      lastReport: null,
+      ending: [],
+    };
+    this.#jobs.set(spec.name, job);
+    return job;
+  }
+
+  /** The job at rest that ended first makes room; false when none can. */
+  #forgetOne(): boolean {
+    let oldest: Job | null = null;
+    for (const job of this.#jobs.values()) {
+      if (job.state !== "done" && job.state !== "cancelled" || job.nextMs !== null) continue;
+      if (oldest === null || (job.endedMs ?? 0) < (oldest.endedMs ?? 0)) oldest = job;
+    }
+    if (oldest === null) return false;
+    const { name } = oldest.spec;
+    this.#jobs.delete(name);
+    this.#write(async () => {
+      await this.#args.store.ask("dropRecord", { kind: KIND_JOB, key: name }, ANSWER);
+      await this.#dropRun(name);
+    });
+    return true;
+  }
+
+  async change(name: string, event: "pause" | "cancel"): Promise<JobReply> {
+    const job = this.#jobs.get(name);
+    if (job === undefined) return unknown(name);
+    const next = nextJobState(job.state, event);
+    if (event === "cancel" && isScheduled(job.spec)) {
+      // It does not come again either, so one that has ended can be cancelled too.
+      const { schedule: _, ...spec } = job.spec;
+      this.#adopt(job, spec);
+      if (!next.ok) {
+        await this.#keep(job);
+        return ok(job);
+      }
+    }
+    if (!next.ok) return refused(next.reason);
+    job.state = next.state;
+    job.run?.stop();
+    // What cannot be written is logged, and holds all the same until the process ends.
+    if (AT_REST.has(job.state)) await this.#rests(job);
+    else await this.#keep(job).catch(() => {});
+    if (job.state === "cancelled") await this.#write(() => this.#dropRun(name));
+    this.#tell("job", job);
+    return ok(job);
+  }
+
+  async resume(name: string): Promise<JobReply> {
+    const job = this.#jobs.get(name);
+    if (job === undefined) return unknown(name);
+    if (job.state !== "paused" && job.state !== "failed" && job.state !== "pending") {
+      const next = nextJobState(job.state, "resume");
+      return refused(
+        next.ok
+          ? `Cannot resume job ${name}: expected one at rest: current value is ${job.state}`
+          : next.reason,
+      );
+    }
+    return await this.#begun(job, job.runId === null ? "restart" : "resume");
+  }
+
+  list(): JobStatus[] {
+    return Array.from(this.#jobs.values(), (job) => statusOf(job))
+      .sort((a, b) => a.name < b.name ? -1 : 1);
+  }
+
+  look(name: string): JobReply {
+    const job = this.#jobs.get(name);
+    return job === undefined ? unknown(name) : ok(job);
+  }
+
+  whenEnded(name: string): JobReply | Deferred<JobReply> {
+    const job = this.#jobs.get(name);
+    if (job === undefined || AT_REST.has(job.state)) return this.look(name);
+    const reply = this.#ctx.defer<JobReply>();
+    job.ending.push(reply);
+    return reply;
+  }
+
+  report(name: string): RunReport | null | Deferred<RunReport | null> {
+    const job = this.#jobs.get(name);
+    if (job === undefined) return null;
+    if (job.run !== null) return job.run.report("running");
+    if (job.lastReport !== null) return job.lastReport;
+    return this.answer(async () => (await this.reports(name, 1)).at(-1) ?? null);
+  }
+
+  async reports(job: string | null, limit: number): Promise<RunReport[]> {
+    const records = await this.#args.store.ask("records", { kind: KIND_REPORT }, ANSWER);
+    return records.map(({ json }) => JSON.parse(json) as RunReport)
+      .filter(({ run_summary }) => job === null || run_summary.job === job)
+      .sort((a, b) => a.run_summary.started_at < b.run_summary.started_at ? -1 : 1)
+      .slice(-limit);
+  }
+
+  // ---- a run --------------------------------------------------------------------------------------
+
+  /** Begins a run, or goes on with the last one; says why it cannot, and null when it does. */
+  async #begin(job: Job, mode: "resume" | "restart"): Promise<string | null> {
+    const next = nextJobState(
+      job.state === "done" || job.state === "cancelled" || mode === "restart"
+        ? "pending"
+        : job.state,
+      job.state === "pending" || mode === "restart" ? "start" : "resume",
+    );
+    if (!next.ok) return next.reason;
+    job.state = next.state;
+    job.lastError = null;
+    const number = ++job.runs;
+    let run: JobRun;
+    try {
+      run = await this.#ready(job, mode);
+    } catch (error) {
+      this.#fails(job, error);
+      return textOf(error);
+    }
+    // It may have been paused while it was made ready.
+    if (job.state !== "running") run.stop();
+    const { name } = job.spec;
+    const running = run.run().then(
+      () => this.#ctx.self.tell("over", { name, run: number, error: null }),
+      (error) => this.#ctx.self.tell("over", { name, run: number, error }),
+    ).then(() => {});
+    this.#running.add(running);
+    running.finally(() => this.#running.delete(running));
+    return null;
+  }
+
+  /** Plan, checkpoint and source of a run. */
+  async #ready(job: Job, mode: "resume" | "restart"): Promise<JobRun> {
+    const settings = jobSettings(job.spec);
+    const provider = this.#args.providers.get(settings.provider);
+    if (provider === undefined) {
+      throw new Error(`Cannot run job ${settings.name}: there is no provider ${settings.provider}`);
+    }
+    const capabilities = await provider.ask("capabilities", {}, ANSWER);
+    const plan = mode === "resume" ? await this.#keptPlan(job) : null;
+    const { store } = this.#args;
+    const made = plan ?? await this.#newPlan(job, provider, capabilities);
+    const checkpoint = plan === null ? null : await this.#checkpoint(settings.name, plan.runId);
+    const endpoint = endpointsOf(capabilities, made, settings.granularity);
+    // Says which kinds it cannot fetch before anything is fetched.
+    for (const { kind } of made.kinds) endpoint(kind);
+    const feed = `job/${settings.name}`;
+    let after = await store.ask("cursor", { feed }, ANSWER);
+    let commits = commitsOf(after, made.runId);
+    const part = job.runs;
+    job.runId = made.runId;
+    job.items = plannedItems(made);
+    job.startedMs ??= this.#clock.wallNow();
+    job.endedMs = null;
+    if (plan === null) job.startedMs = this.#clock.wallNow();
+    const run = new JobRun({
+      settings,
+      plan: made,
+      checkpoint,
+      source: new ProviderSource({
+        clock: this.#clock,
+        random: this.#ctx.random,
+        provider,
+        user: feed,
+        endpoint,
+        rate: ownRate(settings.rate, capabilities),
+        over: this.#abort.signal,
+      }),
+      commit: async (commit) => {
+        // Of this part of the run alone: a commit of a former one may still be on its way.
+        const cursor = `${made.runId}#${++commits}-${part}`;
+        await this.#commit(job, { feed, after, cursor }, commit);
+        after = cursor;
+      },
+      clock: this.#clock,
+      random: this.#ctx.random,
+      onProgress: (progress) => {
+        job.progress = progress;
+        this.#tell("job_progress", job);
+      },
+    });
+    job.run = run;
+    job.settled = run.settled;
+    job.failed = run.failed;
+    await this.#keep(job);
+    this.#tell("job", job);
+    return run;
+  }
+
+  async #keptPlan({ spec, runId }: Job): Promise<JobPlan | null> {
+    const { store } = this.#args;
+    const json = await store.ask("record", { kind: KIND_PLAN, key: spec.name }, ANSWER);
+    const plan = json === null ? null : JSON.parse(json) as JobPlan;
+    return plan !== null && plan.runId === runId && plan.job === jobHash(jobSettings(spec))
+      ? plan
+      : null;
+  }
+
+  async #newPlan(
+    { spec }: Job,
+    provider: ProviderRef,
+    capabilities: ProviderCapabilities,
+  ): Promise<JobPlan> {
+    const settings = jobSettings(spec);
+    const nowMs = this.#clock.wallNow();
+    const runId = `${spec.name}-${new Date(nowMs).toISOString().replace(/[-:.]/g, "")}`;
+    const facts = await this.#facts(settings.kinds);
+    // Planned twice: which endpoint takes the prices hangs on their time, which the plan says.
+    const one = { ...settings, symbols: settings.symbols.slice(0, 1) };
+    const first = planJob(one, runId, NONE, { batch: null }, nowMs);
+    const endpoint = endpointsOf(capabilities, first, settings.granularity);
+    const { chunk } = settings;
+    const perCall = settings.kinds.includes("prices") ? endpoint("prices") : null;
+    const size = chunk.mode === "fixed" ? chunk.size : chunk.start;
+    const batch = perCall === null || perCall.symbolsMax === 1
+      ? null
+      : { endpoint: perCall.name, symbolsMax: Math.min(size, perCall.symbolsMax) };
+    const groupOf = await this.#groups(settings, provider, endpoint);
+    const plan = planJob(settings, runId, facts, { batch, groupOf }, nowMs);
+    await this.#dropRun(spec.name);
+    await this.#put(KIND_PLAN, spec.name, plan);
+    return plan;
+  }
+
+  /** Which symbols may share a call, for the kinds whose endpoints take several. */
+  async #groups(
+    { kinds, symbols }: JobSettings,
+    provider: ProviderRef,
+    endpoint: EndpointOf,
+  ): Promise<(kind: DataKind, symbol: string) => string> {
+    const groups = new Map<DataKind, Map<string, string>>();
+    for (const kind of kinds) {
+      const { name, symbolsMax } = endpoint(kind);
+      if (symbolsMax === 1) continue;
+      const found = await provider.ask("groups", { endpoint: name, symbols }, ANSWER);
+      groups.set(kind, new Map(symbols.map((symbol, i) => [symbol, found[i] ?? ""])));
+    }
+    return (kind, symbol) => groups.get(kind)?.get(symbol) ?? "";
+  }
+
+  /** What is known of every symbol: when each kind was fetched. */
+  async #facts(kinds: readonly DataKind[]): Promise<Map<string, SymbolFacts>> {
+    const facts = new Map<string, SymbolFacts>();
+    for (const kind of DATA_KINDS) {
+      if (!kinds.includes(kind)) continue;
+      const { store } = this.#args;
+      for (const { key, json } of await store.ask("records", { kind: fetchedKind(kind) }, ANSWER)) {
+        const { atMs, everPaid } = JSON.parse(json) as Fetched;
+        const known = facts.get(key) ?? {};
+        facts.set(key, {
+          ...known,
+          fetchedMs: { ...known.fetchedMs, [kind]: atMs },
+          ...(everPaid === undefined ? {} : { dividends: { everPaid, checkedMs: atMs } }),
+          ...(kind === "profiles" ? { profileMs: atMs } : {}),
+        });
+      }
+    }
+    return facts;
+  }
+
+  async #checkpoint(job: string, plan: string): Promise<Checkpoint | null> {
+    const stored: { key: string; text: string }[] = [];
+    for (const generation of GENERATIONS) {
+      const key = `${job}/${generation}`;
+      const { store } = this.#args;
+      const text = await store.ask("record", { kind: CHECKPOINT_RECORDS, key }, ANSWER);
+      if (text !== null) stored.push({ key, text });
+    }
+    const { checkpoint, refused } = latestGood(stored, { job, plan });
+    for (const { key, why } of refused) {
+      this.#ctx.log("warn", "a checkpoint is not used", { key, why });
+    }
+    return checkpoint;
+  }
+
+  /** Commits until it is committed: what was fetched is not given up because a disk is full. */
+  async #commit(
+    job: Job,
+    { feed, after, cursor }: { feed: string; after: string | null; cursor: string },
+    { blocks, records, dead }: JobCommit,
+  ): Promise<void> {
+    const letters = dead.map((item) => this.#letterOf(item, job.spec));
+    const batch = { feed, after, cursor, blocks, records, letters };
+    const { signal } = this.#abort;
+    for (let failures = 0;;) {
+      signal.throwIfAborted();
+      const reply = await this.#ingest(batch);
+      if (reply.state === "committed") break;
+      // The answer to a commit may have been lost with the thread that made it.
+      const stands = await this.#cursor(feed, after);
+      if (stands === cursor) break;
+      if (stands !== after) throw new CursorMoved(job.spec.name, after, stands);
+      let pauseMs: number;
+      if (reply.state === "refused") pauseMs = reply.retryAfterMs;
+      else {
+        const { name } = job.spec;
+        job.lastError = reply.message;
+        this.#ctx.log("warn", "a job waits for the store", { job: name, reason: reply.message });
+        pauseMs = backoffMs(failures++, RETRY_BACKOFF, this.#ctx.random);
+      }
+      await sleep(this.#clock, pauseMs, signal);
+    }
+    job.lastError = null;
+  }
+
+  /** The pool's answer; what comes instead of one when it is started again is a failure, too. */
+  async #ingest(batch: JobBatch) {
+    try {
+      return await this.#args.pool.ask(
+        "ingest",
+        { ...batch, priority: PRIORITY, bulk: true },
+        CALL,
+      );
+    } catch (error) {
+      return { state: "failed", message: textOf(error) } as const;
+    }
+  }
+
+  /** The committed cursor; `after` when the store does not answer, so that it is tried again. */
+  async #cursor(feed: string, after: string | null): Promise<string | null> {
+    try {
+      return await this.#args.store.ask("cursor", { feed }, ANSWER);
+    } catch {
+      return after;
+    }
+  }
+
+  /** Sent again, the letter of an item starts a job of that item alone. */
+  #letterOf(
+    { kind, symbol, error, attempts }: JobCommit["dead"][number],
+    spec: JobSpec,
+  ): NewLetter {
+    const { schedule: _, filters: __, ...rest } = spec;
+    const name = `${spec.name}-${kind}-${symbol}`.replace(/[^A-Za-z0-9._-]/g, "-")
+      .slice(0, JOB_NAME_LENGTH_MAX);
+    const job = { ...rest, name, symbols: [symbol], kinds: [kind] };
+    return {
+      atMs: this.#clock.wallNow(),
+      path: this.#ctx.path,
+      type: "start",
+      reason: "item_failed",
+      error: `${symbol}, ${kind}, ${attempts} tries: ${error}`,
+      payload: JSON.stringify({ job, mode: "restart" }),
+    };
+  }
+
+  /** A run is over, however it ended. */
+  over(name: string, number: number, error: unknown): void {
+    const job = this.#jobs.get(name);
+    if (job === undefined || job.runs !== number || job.run === null) return;
+    if (this.#abort.signal.aborted) return;
+    if (error instanceof CursorMoved && job.state === "running") {
+      this.#ctx.log("warn", "a job begins again where it is", { job: name, reason: error.message });
+      job.state = "pending";
+      job.run = null;
+      this.#begin(job, "resume");
+      return;
+    }
+    if (error !== null) return this.#fails(job, error);
+    const { run } = job;
+    const isDone = run.settled === job.items;
+    const event: JobEvent = isDone ? "finish" : "stopped";
+    const next = nextJobState(job.state, event);
+    job.state = next.ok ? next.state : "failed";
+    this.#ends(job);
+  }
+
+  #fails(job: Job, error: unknown): void {
+    if (this.#abort.signal.aborted) return;
+    job.lastError = textOf(error);
+    job.state = "failed";
+    this.#ctx.log("error", "a job failed", { job: job.spec.name, reason: job.lastError });
+    this.#ends(job);
+  }
+
+  #ends(job: Job): void {
+    const { run } = job;
+    job.endedMs = this.#clock.wallNow();
+    if (run !== null) {
+      job.settled = run.settled;
+      job.failed = run.failed;
+      const state = job.state === "done" || job.state === "failed" || job.state === "cancelled"
+        ? job.state
+        : "paused";
+      job.lastReport = run.report(state);
+    }
+    job.run = null;
+    job.progress = null;
+    const { lastReport } = job;
+    // In this order: whatever a kill leaves out of it, the run is not begun anew.
+    if (run !== null && lastReport !== null) this.#later(() => this.#keepReport(lastReport));
+    const isKept = this.#rests(job);
+    if (job.state === "done" || job.state === "cancelled") {
+      this.#later(async () => {
+        if (await isKept) await this.#dropRun(job.spec.name);
+      });
+    }
+    this.#tell("job", job);
+  }
+
+  /** Keeps it and answers whoever waits for it to rest; false when it could not be kept. */
+  async #rests(job: Job): Promise<boolean> {
+    let isKept = true;
+    await this.#keep(job).catch(() => isKept = false);
+    for (const waiting of job.ending.splice(0)) waiting.resolve(ok(job));
+    return isKept;
+  }
+
+  async #keepReport(report: RunReport): Promise<void> {
+    const { run_summary } = report;
+    await this.#put(KIND_REPORT, run_summary.run_id, report);
+    await this.#args.onReport?.(report);
+    const kept = await this.#args.store.ask("records", { kind: KIND_REPORT }, ANSWER);
+    // A name ends with the time of its run, see #newPlan.
+    const byTime = kept.map(({ key }) => key).sort((a, b) => timeIn(a) < timeIn(b) ? -1 : 1);
+    for (const key of byTime.slice(0, Math.max(0, kept.length - REPORTS_MAX))) {
+      await this.#args.store.ask("dropRecord", { kind: KIND_REPORT, key }, ANSWER);
+    }
+  }
+
+  /** Plan and checkpoints of a run that will not go on. */
+  async #dropRun(name: string): Promise<void> {
+    const { store } = this.#args;
+    await store.ask("dropRecord", { kind: KIND_PLAN, key: name }, ANSWER);
+    for (const generation of GENERATIONS) {
+      const key = `${name}/${generation}`;
+      await store.ask("dropRecord", { kind: CHECKPOINT_RECORDS, key }, ANSWER);
+    }
+  }
+
+  /** Checkpoints of jobs that nobody went on with for a week. */
+  async #clean(): Promise<void> {
+    const { store } = this.#args;
+    const alive = new Set<string>();
+    for (const { spec, state } of this.#jobs.values()) {
+      if (state !== "failed" && state !== "cancelled" && state !== "done") alive.add(spec.name);
+    }
+    const ages = [];
+    for (
+      const { key, json } of await store.ask("records", { kind: CHECKPOINT_RECORDS }, ANSWER)
+    ) {
+      const decoded = decodeCheckpoint(json);
+      const job = key.slice(0, key.lastIndexOf("/"));
+      if (decoded.ok) ages.push({ key, job, savedMs: decoded.checkpoint.savedMs });
+    }
+    for (const key of expiredCheckpoints(ages, alive, this.#clock.wallNow())) {
+      await store.ask("dropRecord", { kind: CHECKPOINT_RECORDS, key }, ANSWER);
+    }
+  }
+
+  // ---- schedules ----------------------------------------------------------------------------------
+
+  /** When a job is due next; what should have run while nothing did is missed. */
+  #lookAtSchedule(job: Job, nowMs: number): void {
+    const { schedule } = job.spec;
+    if (schedule === undefined) {
+      job.nextMs = null;
+      return;
+    }
+    let looks = 0;
+    while (job.nextMs !== null && job.nextMs < nowMs - MISSED_AFTER_MS) {
+      this.#misses(job, "nothing ran then");
+      job.nextMs = ++looks < MISSED_MAX ? nextRunMs(schedule, job.nextMs) : null;
+    }
+    job.nextMs ??= nextRunMs(schedule, nowMs);
+  }
+
+  #misses(job: Job, why: string): void {
+    job.missed++;
+    const at = job.nextMs === null ? null : new Date(job.nextMs).toISOString();
+    this.#ctx.log("warn", "a scheduled run was missed", { job: job.spec.name, at, why });
+  }
+
+  #arm(): void {
+    let nextMs = Infinity;
+    for (const job of this.#jobs.values()) nextMs = Math.min(nextMs, job.nextMs ?? Infinity);
+    if (nextMs === Infinity) return this.#ctx.cancelTimer("due");
+    // The wall clock may be set; a look each hour finds that out.
+    const delayMs = Math.min(CLEAN_EVERY_MS, Math.max(0, nextMs - this.#clock.wallNow()));
+    this.#ctx.timer("due", { delayMs }, "due", {});
+  }
+
+  due(): void {
+    const nowMs = this.#clock.wallNow();
+    for (const job of this.#jobs.values()) {
+      const { missed } = job;
+      // The process may have slept.
+      this.#lookAtSchedule(job, nowMs);
+      const { schedule } = job.spec;
+      if (schedule !== undefined && job.nextMs !== null && job.nextMs <= nowMs) {
+        this.#run(job);
+        job.nextMs = nextRunMs(schedule, nowMs);
+      }
+      if (job.missed > missed) this.#keep(job).catch(() => {});
+    }
+    this.#arm();
+    this.#clean().catch((error) =>
+      this.#ctx.log("warn", "old checkpoints could not be cleared away", { reason: textOf(error) })
+    );
+  }
+
+  /** A scheduled run: what a failed one left, or everything. */
+  #run(job: Job): void {
+    if (!AT_REST.has(job.state)) return this.#misses(job, "the last one still runs");
+    if (job.state === "paused") return this.#misses(job, "the job is paused");
+    const isLeft = job.runId !== null && job.state === "failed";
+    this.#begin(job, isLeft ? "resume" : "restart");
+  }
+
+  // ---- writing ------------------------------------------------------------------------------------
+
+  #keep(job: Job): Promise<void> {
+    const kept: KeptJob = {
+      spec: job.spec,
+      state: job.state,
+      runId: job.runId,
+      startedMs: job.startedMs,
+      endedMs: job.endedMs,
+      items: job.items,
+      settled: job.settled,
+      failed: job.failed,
+      missed: job.missed,
+      nextMs: job.nextMs,
+      lastError: job.lastError,
+    };
+    return this.#write(() => this.#put(KIND_JOB, job.spec.name, kept));
+  }
+
+  /** After what is being written; rejects when it cannot be. */
+  #write(run: () => Promise<void>): Promise<void> {
+    const written = this.#writing.then(run);
+    this.#writing = written.catch((error) =>
+      this.#ctx.log("warn", "a job could not be written", { reason: textOf(error) })
+    );
+    return written;
+  }
+
+  /** As `#write`, for whoever does not wait. */
+  #later(run: () => Promise<void>): void {
+    this.#write(run).catch(() => {});
+  }
+
+  async #put(kind: string, key: string, value: unknown): Promise<void> {
+    const json = JSON.stringify(value);
+    const written = await this.#args.store.ask("putRecord", { kind, key, json }, ANSWER);
+    if (written.state === "refused") throw new Error(written.message);
+  }
+
+  #tell(type: "job" | "job_progress", job: Job): void {
+    this.#args.onEvent?.(type, statusOf(job));
+  }
+}
+
+const NONE: ReadonlyMap<string, SymbolFacts> = new Map();
+
+type JobBatch = Pick<Ingest, "feed" | "after" | "cursor" | "blocks" | "records" | "letters">;
+
+/** Somebody else committed for the job: a former incarnation, whose last commit came late. */
+class CursorMoved extends Error {
+  constructor(job: string, after: string | null, stands: string | null) {
+    super(
+      `Cannot commit for job ${job}: expected its cursor at ${after}: current value is ${stands}`,
+    );
+  }
+}
+
+/** Commits of a run so far, by the job's cursor: `RUN#COMMITS-PART`; 0 when that is of another run. */
+function commitsOf(cursor: string | null, runId: string): number {
+  const [run, commits] = cursor?.split("#") ?? [];
+  return run === runId ? Number.parseInt(commits ?? "", 10) : 0;
+}
+
+/** The time at the end of a run's name. */
+function timeIn(runId: string): string {
+  return runId.slice(runId.lastIndexOf("-") + 1);
+}
+/** A run that is late by less is not missed but run. */
+const MISSED_AFTER_MS = 60_000;
+/** Missed runs that are counted one by one when a process begins: a week of every minute. */
+const MISSED_MAX = 10_080;
+
+function nextRunMs({ cron, timeZone }: NonNullable<JobSpec["schedule"]>, nowMs: number) {
+  return new Cron(cron, { timezone: timeZone, paused: true }).nextRun(new Date(nowMs))
+    ?.getTime() ?? null;
+}
+
+function isScheduled({ schedule }: JobSpec): boolean {
+  return schedule !== undefined;
+}
+
+function scheduleProblems({ schedule }: JobSpec): string[] {
+  if (schedule === undefined) return [];
+  try {
+    return nextRunMs(schedule, 0) === null ? ["schedule: expected a time that comes"] : [];
+  } catch (error) {
+    return [`schedule: expected a cron pattern and a time zone: ${textOf(error)}`];
+  }
+}
+
+function ok(job: Job): JobReply {
+  return { state: "ok", job: statusOf(job) };
+}
+
+function refused(reason: string): JobReply {
+  return { state: "refused", reason };
+}
+
+function unknown(name: string): JobReply {
+  return { state: "unknown", reason: `Cannot find job ${name}: there is none` };
+}
+
+function statusOf(job: Job): JobStatus {
+  const { spec, run } = job;
+  return {
+    name: spec.name,
+    state: job.state,
+    runId: job.runId,
+    symbols: spec.symbols.length,
+    kinds: spec.kinds,
+    provider: spec.provider,
+    items: job.items,
+    settled: run?.settled ?? job.settled,
+    failed: run?.failed ?? job.failed,
+    startedMs: job.startedMs,
+    endedMs: job.endedMs,
+    progress: run?.progress() ?? null,
+    nextMs: job.nextMs,
+    missed: job.missed,
+    lastError: job.lastError,
+  };
+}
+
+// ---- the provider as a source of jobs ---------------------------------------------------------------
+
+const fetchedKind = (kind: DataKind) => `fetched:${kind}`;
+
+/** When a kind of a symbol was fetched. */
+interface Fetched {
+  readonly atMs: number;
+  /** Of dividends. */
+  readonly everPaid?: boolean;
+}
+
+/** The job's rate where the provider would allow more; null where its own limits are enough. */
+function ownRate(rate: LimitRate, { limits }: ProviderCapabilities): LimitRate | null {
+  const perMs = rate.requests / rate.windowMs;
+  return limits.some(({ max, windowMs }) => max / windowMs <= perMs) ? null : rate;
+}
+
+type EndpointOf = (kind: DataKind) => EndpointInfo;
+
+/** Of each kind the endpoint that takes its time and the most symbols. */
+function endpointsOf(
+  { endpoints }: ProviderCapabilities,
+  plan: JobPlan,
+  granularity: JobCall["granularity"],
+): EndpointOf {
+  return (kind) => {
+    const shape = { kind, ...plannedRange(plan, kind), granularity, symbolCount: 1 };
+    const first = endpointFor(endpoints, shape);
+    if (typeof first === "string") throw new Error(`Cannot fetch ${kind}: ${first}`);
+    return endpoints.reduce((best, one) => {
+      const fits = typeof endpointFor([one], shape) !== "string";
+      return fits && one.symbolsMax > best.symbolsMax ? one : best;
+    }, first);
+  };
+}
+
+/** What a job needs to know of its provider. */
+interface ProviderSourceOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly provider: ProviderRef;
+  readonly user: string;
+  readonly endpoint: EndpointOf;
+  /** The job's own rate, where it is below the provider's limits. */
+  readonly rate: LimitRate | null;
+  /** Aborts when nobody waits for calls under way any more. */
+  readonly over: AbortSignal;
+}
+
+class ProviderSource implements JobSource {
+  readonly #options: ProviderSourceOptions;
+  readonly #gate: LimiterGate | null;
+  readonly #leases = new Map<number, Lease>();
+
+  constructor(options: ProviderSourceOptions) {
+    const { clock, rate } = options;
+    this.#options = options;
+    this.#gate = rate === null ? null : new LimiterGate(
+      new Limiter({ limits: [{ name: "job", rate, begin: "free" }] }, clock.now()),
+      clock,
+    );
+  }
+
+  endpoint(kind: DataKind): EndpointInfo {
+    return this.#options.endpoint(kind);
+  }
+
+  async permit(kind: DataKind, signal: AbortSignal): Promise<number> {
+    const endpoint = this.endpoint(kind);
+    const cost = Math.max(1, Math.ceil(costOf(endpoint, endpoint.symbolsMax)));
+    const lease = await this.#gate?.acquire({ signal }) ?? null;
+    try {
+      const permit = await this.#permit(cost, signal);
+      if (lease !== null) this.#leases.set(permit, lease);
+      return permit;
+    } catch (error) {
+      lease?.unused();
+      throw error;
+    }
+  }
+
+  async #permit(cost: number, signal: AbortSignal): Promise<number> {
+    const { clock, random } = this.#options;
+    for (let failures = 0;;) {
+      signal.throwIfAborted();
+      const reply = await this.#asked(cost, signal);
+      if (reply?.state === "granted") return reply.permit;
+      // Without a reply: it is being started again.
+      const pauseMs = reply === null
+        ? backoffMs(failures++, RETRY_BACKOFF, random)
+        : reply.retryAfterMs;
+      await sleep(clock, pauseMs, signal);
+    }
+  }
+
+  /** The provider's reply; null when it has none. */
+  async #asked(cost: number, signal: AbortSignal): Promise<PermitReply | null> {
+    const { provider, user } = this.#options;
+    const asked = provider.ask("permit", { user, priority: PRIORITY, cost }, PERMIT);
+    try {
+      return await orAborted(asked, signal);
+    } catch (error) {
+      if (!signal.aborted) return null;
+      // What is granted after all is not needed.
+      const giveBack = (late: PermitReply) => {
+        if (late.state === "granted") this.giveBack(late.permit);
+      };
+      asked.then(giveBack, () => {});
+      throw error;
+    }
+  }
+
+  giveBack(permit: number): void {
+    this.#leases.get(permit)?.unused();
+    this.#leases.delete(permit);
+    this.#options.provider.tell("giveBack", { permit });
+  }
+
+  async call(permit: number, call: JobCall): Promise<JobAnswer> {
+    const { provider, clock, over } = this.#options;
+    const lease = this.#leases.get(permit);
+    this.#leases.delete(permit);
+    const answer = await orAborted(provider.ask("call", { permit, request: call }, CALL), over)
+      .finally(() => lease?.release());
+    if (answer.state === "failed") {
+      const { failure, isDown } = answer;
+      return { state: "failed", failure, isDown, isUnsent: failure.code === "open" };
+    }
+    const atMs = clock.wallNow();
+    return {
+      state: "answered",
+      results: answer.results.map((result, i) =>
+        valueOf(call, call.symbols[i] as string, result, atMs)
+      ),
+    };
+  }
+}
+
+/** What is kept of a result. */
+function valueOf(
+  { kind }: JobCall,
+  symbol: string,
+  result: SymbolResult,
+  atMs: number,
+): JobValue | JobFailure {
+  if (result.state === "error") return result.failure;
+  const fetched = (more: object = {}): JobRecord => ({
+    kind: fetchedKind(kind),
+    key: symbol,
+    json: JSON.stringify({ atMs, ...more }),
+  });
+  if (result.state === "missing") {
+    return { candles: null, records: [fetched({ isMissing: true })] };
+  }
+  const { value } = result;
+  if ("candles" in value) {
+    const { candles } = value;
+    return { candles: candles.length === 0 ? null : candles, records: [fetched()] };
+  }
+  const data = { kind: `data:${kind}`, key: symbol, json: JSON.stringify({ atMs, value }) };
+  const paid = kind === "dividends" && Array.isArray(value) ? { everPaid: value.length > 0 } : {};
+  return { candles: null, records: [data, fetched(paid)] };
+}

@@ -1,0 +1,514 @@
+/**
+ * An upstream provider as an actor: the one owner of its limits and its breaker, for backfill, warmer
+ * and users alike, and the place where keys that are wanted at the same time are grouped into calls.
+ *
+ * ## Ways in
+ * - `permit`, then `call`: for who groups by himself and wants to know how long the limit took. A
+ *   permit that is not used in time is taken back; nothing was sent with it.
+ * - `fetch`: one key, which waits a moment for others of its kind and travels with them.
+ *
+ * ## Restart
+ * What the limits have let through is written to the store before it counts, see
+ * `src/batch/limiter.ts`, so that neither a crash nor a restart breaks a limit of the provider.
+ *
+ * @module
+ */
+
+import { actor, type Context, type Deferred, type Ref, textOf } from "../src/actor/mod.ts";
+import { type LimitSpec, reserveFor } from "../src/batch/limit_options.ts";
+import { formatRate } from "../src/batch/limit_rate.ts";
+import { Limiter } from "../src/batch/limiter.ts";
+import { type Lease, LimiterGate, LimitRefused } from "../src/batch/limiter_gate.ts";
+import { Breaker } from "../src/feed/breaker.ts";
+import { CANDLE_COLUMNS, type CandleBlock } from "../src/market/block.ts";
+import { failure, type ProviderFailure } from "../src/provider/error.ts";
+import { type GroupedCall, Grouping } from "../src/provider/grouping.ts";
+import {
+  costOf,
+  type DataProvider,
+  endpointFor,
+  type EndpointInfo,
+  type ProviderAnswer,
+  type ProviderRequest,
+  type SymbolResult,
+} from "../src/provider/port.ts";
+import type { Store } from "./protocols.ts";
+import type { EndpointCounts } from "../src/provider/status.ts";
+import {
+  type GroupedRequest,
+  type PermitReply,
+  type PermitRequest,
+  type PermittedAnswer,
+  type PermittedCall,
+  Provider,
+  type ProviderStatus,
+} from "./protocols_batch.ts";
+
+/** How a provider is set up. */
+export interface ProviderArgs {
+  readonly store: Ref<typeof Store.definition>;
+  /** Makes the provider; called once per incarnation. */
+  readonly open: () => DataProvider | Promise<DataProvider>;
+  /**
+   * How its limits begin when nothing is known of a former process: `full` waits a whole window first,
+   * which is strict, `free` does not, for a provider that nobody else can have used. Default `full`.
+   */
+  readonly begin?: "full" | "free";
+}
+
+/** A permit that was not used by then is taken back. */
+const PERMIT_MS = 30_000;
+const EXPIRE_EVERY_MS = 5_000;
+/** Longest wait for others when somebody asks from outside, ms. */
+const LINGER_MS = 20;
+/** Grouped calls that wait for the limits or an answer at a time; what comes then waits in its group. */
+const GROUPED_CALLS_MAX = 256;
+/** When to ask again while the one trial of an open breaker is under way, ms. */
+const TRIAL_MS = 250;
+/** Writes of the limits' state. */
+const ANSWER = { timeoutMs: 10_000 } as const;
+/** A limit of so long is begun free: waiting a day for a key that may never have been used helps nobody. */
+const BEGIN_FREE_WINDOW_MS = 3_600_000;
+const DAY_MS = 86_400_000;
+
+/** See {@linkcode Provider}. */
+export const provider = actor(Provider, async (ctx, args: ProviderArgs) => {
+  const source = await args.open();
+  const gate = await gateOf(ctx, args, source);
+  const run = new ProviderRun(ctx, source, gate);
+  ctx.onStop(() => run.stop());
+  ctx.timer("expire", { delayMs: EXPIRE_EVERY_MS, everyMs: EXPIRE_EVERY_MS }, "expire", {});
+  return {
+    permit: (wanted) => run.permit(wanted),
+    giveBack: ({ permit }) => run.giveBack(permit),
+    call: (call) => run.call(call),
+    fetch: (wanted) => run.fetch(wanted),
+    capabilities: () => source.capabilities,
+    groups: ({ endpoint, symbols }) => {
+      const info = source.capabilities.endpoints.find(({ name }) => name === endpoint);
+      return symbols.map((symbol) => info === undefined ? "" : source.groupOf(info, symbol));
+    },
+    get: ({ kind, symbols, granularity, priority, fromMs, toMs }) => {
+      const to = toMs ?? Math.ceil(ctx.clock.wallNow() / DAY_MS) * DAY_MS;
+      const range = { fromMs: fromMs ?? to - DAY_MS, toMs: to };
+      const key = { kind, granularity, ...range, priority, user: "get", lingerMs: LINGER_MS };
+      const reply = ctx.defer<Shown[]>();
+      const wanted = [...new Set(symbols)];
+      // Not awaited in the message: the answers need the actor's turns.
+      Promise.all(wanted.map((symbol) => run.result({ ...key, symbol })))
+        .then((found) => reply.resolve(found.map((one, i) => shown(wanted[i] as string, one))))
+        .catch((error) => reply.reject(error));
+      return reply;
+    },
+    status: () => run.status(),
+    flush: () => run.flush(),
+    expire: () => run.expire(),
+  };
+});
+
+/** The limits with what a former process left of them; null when the provider has none. */
+async function gateOf(
+  ctx: Context<typeof Provider.definition>,
+  { store, begin = "full" }: ProviderArgs,
+  { name, capabilities }: DataProvider,
+): Promise<{ gate: LimiterGate; limiter: Limiter } | null> {
+  const { clock } = ctx;
+  const limits = capabilities.limits.map(({ max, windowMs }): LimitSpec => {
+    const rate = { requests: max, windowMs };
+    const isFree = begin === "free" || windowMs >= BEGIN_FREE_WINDOW_MS;
+    return { name: formatRate(rate), rate, begin: isFree ? "free" : "full" };
+  });
+  if (limits.length === 0) return null;
+  const limiter = new Limiter({ limits, reserve: reserveFor(limits) }, clock.now());
+  const before = await store.ask("record", { kind: KIND_LIMITER, key: name }, ANSWER);
+  if (before !== null) {
+    const taken = limiter.restore(JSON.parse(before), clock.now(), clock.wallNow());
+    if (taken.state === "rejected") {
+      ctx.log("warn", "the limits begin as if full", { reason: taken.reason });
+    }
+  }
+  const gate = new LimiterGate(limiter, clock, {
+    save: async (snapshot) => {
+      const json = JSON.stringify(snapshot);
+      const written = await store.ask("putRecord", { kind: KIND_LIMITER, key: name, json }, ANSWER);
+      if (written.state === "refused") throw new Error(written.message);
+    },
+    onSaveError: (error) =>
+      ctx.log("warn", "cannot keep what the limits let through", { reason: textOf(error) }),
+  });
+  return { gate, limiter };
+}
+
+const KIND_LIMITER = "limiter";
+
+type Refusal = Extract<PermitReply, { state: "refused" }>;
+
+interface Permit {
+  /** Null where the provider has no limits. */
+  readonly lease: Lease | null;
+  readonly grantedMs: number;
+  readonly isTrial: boolean;
+}
+
+interface Waiter {
+  readonly user: string;
+  readonly resolve: (result: SymbolResult) => void;
+}
+
+class ProviderRun {
+  readonly #ctx: Context<typeof Provider.definition>;
+  readonly #source: DataProvider;
+  readonly #limits: { readonly gate: LimiterGate; readonly limiter: Limiter } | null;
+  readonly #breaker = new Breaker();
+  readonly #grouping = new Grouping<Waiter>();
+  readonly #permits = new Map<number, Permit>();
+  readonly #abort = new AbortController();
+  readonly #counts = new Map<
+    string,
+    { -readonly [K in keyof EndpointCounts]: EndpointCounts[K] }
+  >();
+  #permitId = 0;
+  #grouped = 0;
+  #lastError: string | null = null;
+  /** The provider's own circuit lets nothing through until then. */
+  #openUntilMs = -Infinity;
+
+  constructor(
+    ctx: Context<typeof Provider.definition>,
+    source: DataProvider,
+    limits: { readonly gate: LimiterGate; readonly limiter: Limiter } | null,
+  ) {
+    this.#ctx = ctx;
+    this.#source = source;
+    this.#limits = limits;
+    // Permits of a former incarnation must not pass for new ones.
+    this.#permitId = ctx.incarnation * 2 ** 32;
+  }
+
+  async stop(): Promise<void> {
+    this.#abort.abort(new DOMException("The provider stops", "AbortError"));
+    await this.#source.close();
+    await this.#limits?.gate.close();
+  }
+
+  // ---- permits and calls --------------------------------------------------------------------------
+
+  permit(wanted: PermitRequest): PermitReply | Deferred<PermitReply> {
+    const refusal = this.#refusal();
+    if (refusal !== null) return refusal;
+    if (this.#limits === null) return this.#granted(null);
+    const reply = this.#ctx.defer<PermitReply>();
+    this.#acquire(wanted).then(
+      (lease) => reply.resolve(this.#granted(lease)),
+      (error) => reply.resolve(refusalOf(error)),
+    );
+    return reply;
+  }
+
+  #granted(lease: Lease | null): PermitReply {
+    const admitted = this.#admit(lease);
+    if ("state" in admitted) return admitted;
+    const permit = ++this.#permitId;
+    this.#permits.set(permit, admitted);
+    return { state: "granted", permit, waitedMs: lease?.waitedMs ?? 0 };
+  }
+
+  /**
+   * Lets a call go that the limits let through: looked at only now, since the provider may have
+   * begun to fail while it waited. Of those that wait for an open breaker the first is the trial.
+   */
+  #admit(lease: Lease | null): Permit | Refusal {
+    const refusal = this.#refusal();
+    if (refusal !== null) {
+      lease?.unused();
+      return refusal;
+    }
+    const isTrial = this.#breaker.state !== "closed";
+    if (isTrial) this.#breaker.trying();
+    return { lease, grantedMs: this.#ctx.clock.now(), isTrial };
+  }
+
+  #refusal(): Refusal | null {
+    const retryAfterMs = this.#closedForMs();
+    if (retryAfterMs === 0) return null;
+    const reason = `the provider fails: ${this.#lastError ?? "no answer"}`;
+    return { state: "refused", reason, retryAfterMs };
+  }
+
+  async #acquire({ user, priority, cost }: PermitRequest): Promise<Lease> {
+    const { gate } = this.#limits as { gate: LimiterGate };
+    return await gate.acquire({ user, priority, cost, signal: this.#abort.signal });
+  }
+
+  /** Nothing was sent. */
+  giveBack(permit: number): void {
+    const held = this.#permits.get(permit);
+    if (held === undefined) return;
+    this.#permits.delete(permit);
+    held.lease?.unused();
+    if (held.isTrial) this.#breaker.abandoned(this.#ctx.clock.now());
+  }
+
+  expire(): void {
+    const untilMs = this.#ctx.clock.now() - PERMIT_MS;
+    for (const [permit, { grantedMs }] of this.#permits) {
+      if (grantedMs > untilMs) break;
+      this.giveBack(permit);
+    }
+  }
+
+  call({ permit, request }: PermittedCall): Deferred<PermittedAnswer> {
+    const held = this.#permits.get(permit);
+    const reply = this.#ctx.defer<PermittedAnswer>();
+    this.#permits.delete(permit);
+    if (held === undefined) {
+      reply.reject(new Error(`Cannot call ${this.#source.name}: expected a permit that is held`));
+      return reply;
+    }
+    this.#send(request, held).then(
+      (answer) => reply.resolve(answer),
+      (error) => reply.reject(error),
+    );
+    return reply;
+  }
+
+  /** Calls; tells limits, breaker and counts what came of it. */
+  async #send(
+    request: Omit<ProviderRequest, "signal">,
+    { lease, isTrial }: Permit,
+  ): Promise<PermittedAnswer> {
+    let answer: ProviderAnswer;
+    try {
+      answer = await this.#source.fetch({ ...request, signal: this.#abort.signal });
+    } catch (error) {
+      lease?.lost();
+      if (isTrial) this.#breaker.abandoned(this.#ctx.clock.now());
+      throw error;
+    }
+    const { facts } = answer;
+    const isUnsent = answer.state === "failed" && answer.failure.code === "open";
+    if (isUnsent) lease?.unused();
+    else if (facts.status === null) lease?.lost();
+    else lease?.release(new Headers(facts.limitHeaders), facts.status);
+    if (!isUnsent) this.#count(answer);
+    this.#judge(answer, isTrial);
+    const isTransient = answer.state === "failed" && answer.failure.class === "transient";
+    return { ...answer, isDown: isTransient && this.#breaker.state !== "closed" };
+  }
+
+  #count({ state, facts }: ProviderAnswer): void {
+    const { endpoint, keys, tookMs } = facts;
+    const known = this.#counts.get(endpoint) ??
+      { endpoint, calls: 0, failed: 0, keys: 0, meanMs: null };
+    const sumMs = (known.meanMs ?? 0) * known.calls + tookMs;
+    known.calls++;
+    known.meanMs = sumMs / known.calls;
+    if (state === "failed") known.failed++;
+    else known.keys += keys;
+    this.#counts.set(endpoint, known);
+  }
+
+  /** Only a provider that fails by itself opens the breaker: a limit has its own pause. */
+  #judge(answer: ProviderAnswer, isTrial: boolean): void {
+    if (answer.state === "answered") {
+      if (this.#breaker.failures > 0) this.#breaker.succeeded();
+      return;
+    }
+    const { failure } = answer;
+    if (failure.code === "open") {
+      const { retryAfterMs } = failure;
+      this.#openUntilMs = this.#ctx.clock.now() + Math.max(TRIAL_MS, retryAfterMs ?? 0);
+      if (isTrial) this.#breaker.succeeded();
+      return;
+    }
+    this.#lastError = failure.message;
+    const isOpen = this.#breaker.state !== "closed";
+    // Calls that were under way when it opened say nothing new.
+    if (failure.class !== "transient" || (isOpen && !isTrial)) {
+      if (isTrial) this.#breaker.succeeded();
+      return;
+    }
+    const pauseMs = this.#breaker.failed(this.#ctx.clock.now(), this.#ctx.random);
+    if (this.#breaker.state === "open") {
+      this.#ctx.log("warn", "the provider fails", { reason: failure.message, pauseMs });
+    }
+  }
+
+  /** Ms until the breaker lets one through; 0 = now. */
+  #closedForMs(): number {
+    const { state, nextTryMs } = this.#breaker;
+    const nowMs = this.#ctx.clock.now();
+    const openMs = Math.max(0, this.#openUntilMs - nowMs);
+    if (state === "closed" || openMs > 0) return openMs;
+    return state === "half_open" ? TRIAL_MS : Math.max(0, (nextTryMs ?? 0) - nowMs);
+  }
+
+  // ---- grouping -----------------------------------------------------------------------------------
+
+  fetch(wanted: GroupedRequest): Deferred<SymbolResult> {
+    const reply = this.#ctx.defer<SymbolResult>();
+    this.result(wanted).then((found) => reply.resolve(found), (error) => reply.reject(error));
+    return reply;
+  }
+
+  /** The result of one key, once a call that it travels in has come back. */
+  result(wanted: GroupedRequest): Promise<SymbolResult> {
+    const { promise, resolve } = Promise.withResolvers<SymbolResult>();
+    const { symbol, user, kind, fromMs, toMs, granularity } = wanted;
+    const endpoint = widestFor(this.#source, wanted);
+    if (typeof endpoint === "string") {
+      const message = `Cannot fetch ${symbol} from ${this.#source.name}: ${endpoint}`;
+      return Promise.resolve({ state: "error", failure: failure("refused", message) });
+    }
+    const added = this.#grouping.add(
+      {
+        kind,
+        endpoint: endpoint.name,
+        group: this.#source.groupOf(endpoint, symbol),
+        fromMs,
+        toMs,
+        granularity,
+        symbol,
+        priority: wanted.priority,
+        lingerMs: wanted.lingerMs,
+        symbolsMax: endpoint.symbolsMax,
+      },
+      { user, resolve },
+      this.#ctx.clock.now(),
+    );
+    if (added === "full") {
+      const message = `Cannot fetch ${symbol} from ${this.#source.name}: too many keys wait`;
+      return Promise.resolve({ state: "error", failure: failure("rate", message, 1_000) });
+    }
+    this.#armFlush();
+    return promise;
+  }
+
+  flush(): void {
+    const nowMs = this.#ctx.clock.now();
+    for (const call of this.#grouping.take(nowMs, GROUPED_CALLS_MAX - this.#grouped)) {
+      this.#grouped++;
+      this.#dispatch(call);
+    }
+    this.#armFlush();
+  }
+
+  #armFlush(): void {
+    if (this.#grouping.size === 0 || this.#grouped >= GROUPED_CALLS_MAX) return;
+    const delayMs = Math.max(0, this.#grouping.nextDueMs() - this.#ctx.clock.now());
+    this.#ctx.timer("flush", { delayMs }, "flush", {});
+  }
+
+  #dispatch(call: GroupedCall<Waiter>): void {
+    this.#groupedCall(call).then(
+      (results) => call.waiters.forEach((waiters, i) => settle(waiters, results[i])),
+      (error) => {
+        const message = `Cannot fetch from ${this.#source.name}: ${textOf(error)}`.slice(0, 1_000);
+        const failed = { state: "error", failure: failure("unavailable", message) } as const;
+        for (const waiters of call.waiters) settle(waiters, failed);
+      },
+    ).finally(() => {
+      this.#grouped--;
+      this.#armFlush();
+    });
+  }
+
+  async #groupedCall(call: GroupedCall<Waiter>): Promise<readonly SymbolResult[]> {
+    const { kind, endpoint, symbols, fromMs, toMs, granularity, priority, waiters } = call;
+    const all = (one: SymbolResult) => symbols.map(() => one);
+    const refused = (code: "open" | "rate", { reason, retryAfterMs }: Refusal) => {
+      const message = `Cannot fetch from ${this.#source.name}: ${reason}`;
+      return all({ state: "error", failure: failure(code, message, retryAfterMs) });
+    };
+    const refusal = this.#refusal();
+    if (refusal !== null) return refused("open", refusal);
+    const info = this.#source.capabilities.endpoints.find(({ name }) => name === endpoint);
+    const cost = info === undefined ? 1 : Math.max(1, Math.ceil(costOf(info, symbols.length)));
+    let lease: Lease | null = null;
+    try {
+      const user = waiters[0]?.[0]?.user ?? "fetch";
+      if (this.#limits !== null) lease = await this.#acquire({ user, priority, cost });
+    } catch (error) {
+      return refused("rate", refusalOf(error));
+    }
+    const admitted = this.#admit(lease);
+    if ("state" in admitted) return refused("open", admitted);
+    const request = { kind, endpoint, symbols, fromMs, toMs, granularity };
+    const answer = await this.#send(request, admitted);
+    if (answer.state === "answered") return answer.results;
+    return all({ state: "error", failure: answer.failure });
+  }
+
+  status(): ProviderStatus {
+    const nowMs = this.#ctx.clock.now();
+    return {
+      name: this.#source.name,
+      breaker: this.#breaker.state,
+      failures: this.#breaker.failures,
+      waitingKeys: this.#grouping.size,
+      permits: this.#permits.size,
+      endpoints: [...this.#counts.values()].map((counts) => ({ ...counts })),
+      limiter: this.#limits?.limiter.status(nowMs) ?? null,
+      detail: this.#source.detail(),
+      lastError: this.#lastError,
+    };
+  }
+}
+
+function settle(waiters: readonly Waiter[], result: SymbolResult | undefined): void {
+  const found = result ?? { state: "missing" };
+  for (const { resolve } of waiters) resolve(found);
+}
+
+/** The endpoint that takes one symbol in that time and the most beside it. */
+function widestFor(
+  { capabilities }: DataProvider,
+  { kind, endpoint, fromMs, toMs, granularity }: GroupedRequest,
+): EndpointInfo | string {
+  const shape = { kind, fromMs, toMs, granularity, symbolCount: 1 };
+  const first = endpointFor(
+    capabilities.endpoints,
+    endpoint === undefined ? shape : { ...shape, endpoint },
+  );
+  if (typeof first === "string" || endpoint !== undefined) return first;
+  return capabilities.endpoints.reduce((best, one) => {
+    const fits = typeof endpointFor([one], shape) !== "string";
+    return fits && one.symbolsMax > best.symbolsMax ? one : best;
+  }, first);
+}
+
+function refusalOf(error: unknown): Refusal {
+  const retryAfterMs = error instanceof LimitRefused ? Math.min(error.retryAfterMs, DAY_MS) : 1_000;
+  return { state: "refused", reason: textOf(error), retryAfterMs };
+}
+
+interface Shown {
+  symbol: string;
+  state: "ok" | "missing" | "error";
+  value: unknown;
+  failure: ProviderFailure | null;
+}
+
+/** A result for JSON: candles as rows. */
+function shown(symbol: string, result: SymbolResult): Shown {
+  if (result.state !== "ok") {
+    const failed = result.state === "error" ? result.failure : null;
+    return { symbol, state: result.state, value: null, failure: failed };
+  }
+  const { value } = result;
+  const isPrices = typeof value === "object" && "candles" in value;
+  return {
+    symbol,
+    state: "ok",
+    value: isPrices ? { ...value, candles: rowsOf(value.candles) } : value,
+    failure: null,
+  };
+}
+
+function rowsOf(block: CandleBlock): Record<string, number>[] {
+  return Array.from(
+    { length: block.length },
+    (_, row) =>
+      Object.fromEntries(CANDLE_COLUMNS.map((name) => [name, block[name][row] as number])),
+  );
+}

@@ -1,0 +1,91 @@
+/**
+ * What a webhook says about itself: the reply of its `status`, on the tree and over HTTP.
+ *
+ * @module
+ */
+
+import { z } from "zod";
+
+/** The status of a webhook. Times are epoch milliseconds UTC. */
+export interface WebhookStatus {
+  /** Name of its actor. */
+  readonly name: string;
+  /** What is called, without its query. */
+  readonly url: string;
+  /** Only labels of these series; null = all. */
+  readonly series: readonly string[] | null;
+  /** `waiting` says for what in `waiting`; `paused` on request. */
+  readonly state: "idle" | "delivering" | "waiting" | "paused";
+  /** What it waits for; null when for nothing. */
+  readonly waiting: {
+    readonly for: "receiver" | "store";
+    /** What happened, as `timeout` or `status`; stable. */
+    readonly code: string;
+    /** The same in words. */
+    readonly reason: string;
+    /** When this wait began, however many tries it has had. */
+    readonly sinceTs: number;
+    /** When it tries again by itself; `resume` makes it try at once. */
+    readonly nextTryTs: number;
+  } | null;
+  /** Everything up to this place was taken: SEQ or SEQ-ROW. */
+  readonly after: string;
+  /** Last commit of the log. */
+  readonly logSeq: number;
+  /** Batches taken since the start. */
+  readonly batches: number;
+  /** Label rows in them. */
+  readonly rows: number;
+  /** Calls that were not taken since the start. */
+  readonly failures: number;
+  /** Times the log was given up before it was delivered. */
+  readonly gaps: number;
+  /** The batch under way. */
+  readonly hand: { readonly rows: number; readonly bytes: number } | null;
+  /** The breaker of its receiver. */
+  readonly breaker: {
+    readonly state: "closed" | "open" | "half_open";
+    readonly failures: number;
+  };
+  /** What went wrong last; null = nothing so far. */
+  readonly lastError: string | null;
+  /** When that was. */
+  readonly lastErrorTs: number | null;
+  /** When a batch was taken last. */
+  readonly lastTakenTs: number | null;
+  /** Time from reading that batch to its answer, ms. */
+  readonly lastTookMs: number | null;
+}
+
+const number = z.number();
+
+/** Schema of {@linkcode WebhookStatus}. */
+export const webhookStatus: z.ZodType<WebhookStatus> = z.strictObject({
+  name: z.string(),
+  url: z.string().meta({ description: "Without its query" }),
+  series: z.array(z.string()).nullable().meta({ description: "Null = all" }),
+  state: z.enum(["idle", "delivering", "waiting", "paused"]),
+  waiting: z.strictObject({
+    for: z.enum(["receiver", "store"]),
+    code: z.string(),
+    reason: z.string(),
+    sinceTs: number,
+    nextTryTs: number,
+  }).nullable(),
+  after: z.string().meta({ description: "Everything up to this place was taken: SEQ or SEQ-ROW" }),
+  logSeq: z.number().meta({ description: "Last commit of the log" }),
+  batches: z.number().meta({ description: "Taken since the start" }),
+  rows: z.number().meta({ description: "Label rows in them" }),
+  failures: z.number().meta({ description: "Calls that were not taken since the start" }),
+  gaps: z.number().meta({ description: "Times the log was given up before it was delivered" }),
+  hand: z.strictObject({ rows: number, bytes: number }).nullable()
+    .meta({ description: "The batch under way" }),
+  breaker: z.strictObject({
+    state: z.enum(["closed", "open", "half_open"]),
+    failures: number,
+  }),
+  lastError: z.string().nullable(),
+  lastErrorTs: number.nullable(),
+  lastTakenTs: number.nullable(),
+  lastTookMs: number.nullable(),
+}).meta({ id: "Webhook" });
