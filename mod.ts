@@ -98,7 +98,7 @@ import {
   ServeError,
 } from "./src/cli/parts.ts";
 import { admissionOf, labelParamsOf, sourceOf } from "./src/cli/serve_feeds.ts";
-import { providersOf, scheduledJobs } from "./src/cli/serve_jobs.ts";
+import { holeFillerOf, providersOf, scheduledJobs } from "./src/cli/serve_jobs.ts";
 import { webhooksOf } from "./src/cli/serve_webhooks.ts";
 import type { StoreArgs } from "./actors/store.ts";
 import { causesOf, textOf, type TreeNode } from "./src/actor/mod.ts";
@@ -437,6 +437,7 @@ const runServe: RunServe = async (config, log, io) => {
     });
   const webhooks = await webhooksOf(config, io);
   const jobs = await scheduledJobs(config, io);
+  const providers = providersOf(config, io);
   const onReport = metricsWriter(config, log);
   const wick = await startWick({
     store: storeOf(config),
@@ -444,7 +445,8 @@ const runServe: RunServe = async (config, log, io) => {
     instruments,
     admission: admissionOf(config),
     ...(config.workers === null ? {} : { workers: config.workers }),
-    providers: providersOf(config, io),
+    providers,
+    ...holeFillerOf(config, providers),
     ...(onReport === undefined ? {} : { onReport }),
     feeds: config.feeds.map((feed) => ({
       name: feed.name,

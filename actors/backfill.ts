@@ -17,6 +17,13 @@
  *
  * Jobs that ran when the process ended go on by themselves.
  *
+ * ## Holes
+ * Feeds tell of holes, and each that a provider can fill becomes a job, a few at a time, after those
+ * of users. The others wait in memory: whatever waits when the actor crashes stays a hole, as does
+ * what the provider does not have. A hole is tried once, for as long as its job is known. Such jobs
+ * are many and small, so they leave nothing behind that is kept for long: they have no cursor, no
+ * kept report, and no say in what is fresh, and make room for jobs of users before one of these does.
+ *
  * @module
  */
 
@@ -33,6 +40,7 @@ import {
 import { backoffMs } from "../src/feed/backoff.ts";
 import { orAborted } from "../src/feed/gate.ts";
 import { sleep } from "../src/feed/sleep.ts";
+import { HOLE_JOBS_RUNNING_MAX, type HoleJob, HoleQueue } from "../src/batch/hole_jobs.ts";
 import { DATA_KINDS, type DataKind } from "../src/batch/filter_kinds.ts";
 import type { SymbolFacts } from "../src/batch/filter_rules.ts";
 import { type Checkpoint, decodeCheckpoint } from "../src/batch/job_checkpoint.ts";
@@ -83,7 +91,13 @@ import {
 } from "../src/provider/port.ts";
 import type { NewLetter } from "../src/store/port.ts";
 import type { Ingest, LabelPool, Store } from "./protocols.ts";
-import { Backfill, type PermitReply, type Provider } from "./protocols_batch.ts";
+import {
+  Backfill,
+  HOLES_TOLD_MAX,
+  type HolesTold,
+  type PermitReply,
+  type Provider,
+} from "./protocols_batch.ts";
 
 type ProviderRef = Ref<typeof Provider.definition>;
 
@@ -93,10 +107,12 @@ export interface BackfillArgs {
   readonly pool: Ref<typeof LabelPool.definition>;
   /** By name. */
   readonly providers: ReadonlyMap<string, ProviderRef>;
+  /** Which of them fills the holes of feeds; default: none. */
+  readonly fillHolesFrom?: string;
   /** Told how jobs go: `progress` at most once a second, `job` whenever one changes its state. */
   readonly onEvent?: (type: "job" | "job_progress", status: JobStatus) => void;
-  /** Told of each report, when a run is over. */
-  readonly onReport?: (report: RunReport) => void | Promise<void>;
+  /** Told of each report, when a run is over, and whether it was for a hole of a feed. */
+  readonly onReport?: (report: RunReport, of: "job" | "hole") => void | Promise<void>;
 }
 
 /** Jobs known at a time; each holds its symbols. */
@@ -115,6 +131,10 @@ const RETRY_BACKOFF = { minMs: 500, maxMs: 15_000 } as const;
 const STOP_MS = 2_000;
 /** A backfill can wait: feeds go first. */
 const PRIORITY = 2;
+/** A hole can wait for the jobs that somebody asked for. */
+const HOLE_PRIORITY = 1;
+/** Whom the limits know all jobs for holes as: together they get the share of one job. */
+const HOLE_USER = "job/holes";
 const KIND_JOB = "job";
 const KIND_PLAN = "job_plan";
 const KIND_REPORT = "job_report";
@@ -135,7 +155,9 @@ export const backfill = actor(Backfill, async (ctx, args: BackfillArgs) => {
     ended: ({ name }) => jobs.whenEnded(name),
     report: ({ name }) => jobs.report(name),
     reports: ({ job, limit }) => jobs.answer(() => jobs.reports(job ?? null, limit)),
+    holes: (told) => jobs.holes(told),
     due: () => jobs.due(),
+    fill: () => jobs.fillAgain(),
     over: ({ name, run, error }) => jobs.over(name, run, error),
   };
 });
@@ -143,6 +165,8 @@ export const backfill = actor(Backfill, async (ctx, args: BackfillArgs) => {
 /** A job as it is kept. */
 interface KeptJob {
   readonly spec: JobSpec;
+  /** Opened for a hole of a feed. */
+  readonly isHole: boolean;
   readonly state: JobState;
   readonly runId: string | null;
   readonly startedMs: number | null;
@@ -175,6 +199,9 @@ interface Job extends Omit<KeptJob, "spec" | "state"> {
   ending: Deferred<JobReply>[];
 }
 
+/** A job for a hole in these will not be gone on with. */
+const HOLE_OVER: ReadonlySet<JobState> = new Set(["done", "cancelled", "failed"]);
+
 const AT_REST: ReadonlySet<JobState> = new Set([
   "pending",
   "paused",
@@ -191,11 +218,19 @@ class Jobs {
   readonly #abort = new AbortController();
   /** Writes about jobs follow one another. */
   #writing: Promise<void> = Promise.resolve();
+  readonly #holes: HoleQueue | null;
+  /** Jobs for holes are being opened, or will be when the provider answers again. */
+  #isFilling = false;
+  /** There was no room for holes since the last time that none waited: said once. */
+  #isCrowded = false;
+  /** Why holes were not tried, each said once: as many as there are granularities and limits. */
+  readonly #unfillable = new Set<string>();
   readonly #running = new Set<Promise<void>>();
 
   constructor(ctx: Context<typeof Backfill.definition>, args: BackfillArgs) {
     this.#ctx = ctx;
     this.#args = args;
+    this.#holes = args.fillHolesFrom === undefined ? null : new HoleQueue(args.fillHolesFrom);
   }
 
   get #clock(): Clock {
@@ -267,7 +302,7 @@ class Jobs {
       );
     }
     const known = this.#jobs.get(spec.name);
-    if (known === undefined && this.#jobs.size >= JOBS_MAX && !this.#forgetOne()) {
+    if (known === undefined && !this.#hasRoom() && !this.#forgetHole() && !this.#forgetOne()) {
       return refused(`Cannot start job ${spec.name}: expected at most ${JOBS_MAX} jobs`);
     }
     if (known !== undefined && !AT_REST.has(known.state)) {
@@ -275,7 +310,7 @@ class Jobs {
         `Cannot start job ${spec.name}: expected one at rest: current value is ${known.state}`,
       );
     }
-    const job = known ?? this.#newJob(spec);
+    const job = known ?? this.#newJob(spec, "user");
     if (mode === "schedule" || (isScheduled(spec) && mode === "resume" && known === undefined)) {
       // A scheduled job waits for its time; started again by hand it runs at once.
       this.#adopt(job, spec);
@@ -308,9 +343,10 @@ class Jobs {
     this.#arm();
   }
 
-  #newJob(spec: JobSpec): Job {
+  #newJob(spec: JobSpec, by: "user" | "feed"): Job {
     const job: Job = {
       spec,
+      isHole: by === "feed",
       state: "pending",
       runId: null,
       startedMs: null,
@@ -331,11 +367,24 @@ class Jobs {
     return job;
   }
 
-  /** The job at rest that ended first makes room; false when none can. */
+  #hasRoom(): boolean {
+    return this.#jobs.size < JOBS_MAX;
+  }
+
+  /** The job that ended first makes room; false when none can. */
   #forgetOne(): boolean {
+    return this.#forgetOldest(({ state }) => state === "done" || state === "cancelled");
+  }
+
+  /** As {@linkcode #forgetOne}, of the jobs for holes; nobody goes on with one that failed. */
+  #forgetHole(): boolean {
+    return this.#forgetOldest(({ isHole, state }) => isHole && HOLE_OVER.has(state));
+  }
+
+  #forgetOldest(may: (job: Job) => boolean): boolean {
     let oldest: Job | null = null;
     for (const job of this.#jobs.values()) {
-      if (job.state !== "done" && job.state !== "cancelled" || job.nextMs !== null) continue;
+      if (job.nextMs !== null || !may(job)) continue;
       if (oldest === null || (job.endedMs ?? 0) < (oldest.endedMs ?? 0)) oldest = job;
     }
     if (oldest === null) return false;
@@ -462,14 +511,14 @@ class Jobs {
     }
     const capabilities = await provider.ask("capabilities", {}, ANSWER);
     const plan = mode === "resume" ? await this.#keptPlan(job) : null;
-    const { store } = this.#args;
     const made = plan ?? await this.#newPlan(job, provider, capabilities);
     const checkpoint = plan === null ? null : await this.#checkpoint(settings.name, plan.runId);
     const endpoint = endpointsOf(capabilities, made, settings.granularity);
     // Says which kinds it cannot fetch before anything is fetched.
     for (const { kind } of made.kinds) endpoint(kind);
-    const feed = `job/${settings.name}`;
-    let after = await store.ask("cursor", { feed }, ANSWER);
+    const { isHole } = job;
+    const feed = isHole ? null : `job/${settings.name}`;
+    let after = await this.#cursor(feed);
     let commits = commitsOf(after, made.runId);
     const part = job.runs;
     job.runId = made.runId;
@@ -485,7 +534,9 @@ class Jobs {
         clock: this.#clock,
         random: this.#ctx.random,
         provider,
-        user: feed,
+        user: feed ?? HOLE_USER,
+        priority: isHole ? HOLE_PRIORITY : PRIORITY,
+        notes: isHole ? "none" : "fetched",
         endpoint,
         rate: ownRate(settings.rate, capabilities),
         over: this.#abort.signal,
@@ -521,14 +572,14 @@ class Jobs {
   }
 
   async #newPlan(
-    { spec }: Job,
+    { spec, isHole }: Job,
     provider: ProviderRef,
     capabilities: ProviderCapabilities,
   ): Promise<JobPlan> {
     const settings = jobSettings(spec);
     const nowMs = this.#clock.wallNow();
     const runId = `${spec.name}-${new Date(nowMs).toISOString().replace(/[-:.]/g, "")}`;
-    const facts = await this.#facts(settings.kinds);
+    const facts = isHole ? NONE : await this.#facts(settings.kinds);
     // Planned twice: which endpoint takes the prices hangs on their time, which the plan says.
     const one = { ...settings, symbols: settings.symbols.slice(0, 1) };
     const first = planJob(one, runId, NONE, { batch: null }, nowMs);
@@ -600,7 +651,7 @@ class Jobs {
   /** Commits until it is committed: what was fetched is not given up because a disk is full. */
   async #commit(
     job: Job,
-    { feed, after, cursor }: { feed: string; after: string | null; cursor: string },
+    { feed, after, cursor }: { feed: string | null; after: string | null; cursor: string },
     { blocks, records, dead }: JobCommit,
   ): Promise<void> {
     const letters = dead.map((item) => this.#letterOf(item, job.spec));
@@ -608,10 +659,10 @@ class Jobs {
     const { signal } = this.#abort;
     for (let failures = 0;;) {
       signal.throwIfAborted();
-      const reply = await this.#ingest(batch);
+      const reply = await this.#ingest(batch, job.isHole ? HOLE_PRIORITY : PRIORITY);
       if (reply.state === "committed") break;
       // The answer to a commit may have been lost with the thread that made it.
-      const stands = await this.#cursor(feed, after);
+      const stands = await this.#cursor(feed).catch(() => after);
       if (stands === cursor) break;
       if (stands !== after) throw new CursorMoved(job.spec.name, after, stands);
       let pauseMs: number;
@@ -628,11 +679,11 @@ class Jobs {
   }
 
   /** The pool's answer; what comes instead of one when it is started again is a failure, too. */
-  async #ingest(batch: JobBatch) {
+  async #ingest(batch: JobBatch, priority: number) {
     try {
       return await this.#args.pool.ask(
         "ingest",
-        { ...batch, priority: PRIORITY, bulk: true },
+        { ...batch, priority, bulk: true },
         CALL,
       );
     } catch (error) {
@@ -640,13 +691,9 @@ class Jobs {
     }
   }
 
-  /** The committed cursor; `after` when the store does not answer, so that it is tried again. */
-  async #cursor(feed: string, after: string | null): Promise<string | null> {
-    try {
-      return await this.#args.store.ask("cursor", { feed }, ANSWER);
-    } catch {
-      return after;
-    }
+  /** The committed cursor; none of a job for a hole, whose candles may come twice. */
+  async #cursor(feed: string | null): Promise<string | null> {
+    return feed === null ? null : await this.#args.store.ask("cursor", { feed }, ANSWER);
   }
 
   /** Sent again, the letter of an item starts a job of that item alone. */
@@ -712,7 +759,7 @@ class Jobs {
     job.progress = null;
     const { lastReport } = job;
     // In this order: whatever a kill leaves out of it, the run is not begun anew.
-    if (run !== null && lastReport !== null) this.#later(() => this.#keepReport(lastReport));
+    if (run !== null && lastReport !== null) this.#later(() => this.#keepReport(job, lastReport));
     const isKept = this.#rests(job);
     if (job.state === "done" || job.state === "cancelled") {
       this.#later(async () => {
@@ -720,6 +767,7 @@ class Jobs {
       });
     }
     this.#tell("job", job);
+    if (job.isHole) this.#fill();
   }
 
   /** Keeps it and answers whoever waits for it to rest; false when it could not be kept. */
@@ -730,10 +778,11 @@ class Jobs {
     return isKept;
   }
 
-  async #keepReport(report: RunReport): Promise<void> {
+  async #keepReport({ isHole }: Job, report: RunReport): Promise<void> {
+    if (isHole) return await this.#args.onReport?.(report, "hole");
     const { run_summary } = report;
     await this.#put(KIND_REPORT, run_summary.run_id, report);
-    await this.#args.onReport?.(report);
+    await this.#args.onReport?.(report, "job");
     const kept = await this.#args.store.ask("records", { kind: KIND_REPORT }, ANSWER);
     // A name ends with the time of its run, see #newPlan.
     const byTime = kept.map(({ key }) => key).sort((a, b) => timeIn(a) < timeIn(b) ? -1 : 1);
@@ -770,6 +819,90 @@ class Jobs {
     for (const key of expiredCheckpoints(ages, alive, this.#clock.wallNow())) {
       await store.ask("dropRecord", { kind: CHECKPOINT_RECORDS, key }, ANSWER);
     }
+  }
+
+  // ---- holes ----------------------------------------------------------------------------------------
+
+  /** A feed has holes: each becomes a job, now or when there is room. */
+  holes({ series, holes }: HolesTold): void {
+    if (this.#holes === null) return;
+    const told = holes.slice(0, HOLES_TOLD_MAX);
+    const leftOut = this.#holes.add(series, told, (name) => this.#jobs.has(name));
+    if (leftOut > 0) {
+      const inAll = this.#holes.leftOut;
+      const level = this.#isCrowded ? "debug" : "warn";
+      this.#ctx.log(level, "too many holes wait: these stay", { series, leftOut, inAll });
+      this.#isCrowded = true;
+    }
+    this.#fill();
+  }
+
+  fillAgain(): void {
+    this.#isFilling = false;
+    this.#fill();
+  }
+
+  #fill(): void {
+    const { fillHolesFrom } = this.#args;
+    if (this.#isFilling || this.#holes === null || this.#holes.size === 0) return;
+    const provider = this.#args.providers.get(fillHolesFrom ?? "");
+    if (provider === undefined) return;
+    this.#isFilling = true;
+    this.#openHoleJobs(this.#holes, provider).catch((error) => {
+      if (this.#abort.signal.aborted) return;
+      this.#ctx.log("warn", "holes wait for their provider", { reason: textOf(error) });
+      this.#ctx.timer("fill", { delayMs: RETRY_BACKOFF.maxMs }, "fill", {});
+    });
+  }
+
+  async #openHoleJobs(holes: HoleQueue, provider: ProviderRef): Promise<void> {
+    const capabilities = await provider.ask("capabilities", {}, ANSWER);
+    while (this.#holeJobsRunning() < HOLE_JOBS_RUNNING_MAX && !this.#abort.signal.aborted) {
+      const job = holes.take();
+      this.#isCrowded &&= job !== null;
+      if (job === null) break;
+      if (this.#isFillable(job, capabilities)) await this.#openHoleJob(job);
+    }
+    this.#isFilling = false;
+  }
+
+  #holeJobsRunning(): number {
+    let running = 0;
+    for (const { isHole, state } of this.#jobs.values()) {
+      if (isHole && !AT_REST.has(state)) running++;
+    }
+    return running;
+  }
+
+  /** Whether the provider has such bars at all, and gives so many at once. */
+  #isFillable(job: HoleJob, { endpoints }: ProviderCapabilities): boolean {
+    const { granularity, from: fromMs, to: toMs, provider } = job;
+    const shape = { kind: "prices", fromMs, toMs, granularity, symbolCount: 1 } as const;
+    const found = endpointFor(endpoints, shape);
+    if (typeof found !== "string") return true;
+    const why = `${granularity}: ${found}`;
+    if (!this.#unfillable.has(why)) {
+      this.#ctx.log("warn", "such holes cannot be filled", {
+        provider,
+        granularity,
+        reason: found,
+      });
+    }
+    this.#unfillable.add(why);
+    return false;
+  }
+
+  async #openHoleJob(spec: HoleJob): Promise<void> {
+    const { name, from, to } = spec;
+    // It may have been started by hand while it waited.
+    if (this.#jobs.has(name)) return;
+    if (!this.#hasRoom() && !this.#forgetHole()) {
+      this.#ctx.log("warn", "a hole stays: there are too many jobs", { job: name });
+      return;
+    }
+    const range = { from: new Date(from).toISOString(), to: new Date(to).toISOString() };
+    this.#ctx.log("info", "a job was opened for a hole", { job: name, ...range });
+    await this.#begin(this.#newJob(spec, "feed"), "restart");
   }
 
   // ---- schedules ----------------------------------------------------------------------------------
@@ -836,6 +969,7 @@ class Jobs {
   #keep(job: Job): Promise<void> {
     const kept: KeptJob = {
       spec: job.spec,
+      isHole: job.isHole,
       state: job.state,
       runId: job.runId,
       startedMs: job.startedMs,
@@ -997,6 +1131,10 @@ interface ProviderSourceOptions {
   readonly provider: ProviderRef;
   readonly user: string;
   readonly endpoint: EndpointOf;
+  /** Among those who want calls, 0 to 10. */
+  readonly priority: number;
+  /** What is noted of a fetched symbol besides its data: when, or nothing. */
+  readonly notes: "fetched" | "none";
   /** The job's own rate, where it is below the provider's limits. */
   readonly rate: LimitRate | null;
   /** Aborts when nobody waits for calls under way any more. */
@@ -1051,8 +1189,8 @@ class ProviderSource implements JobSource {
 
   /** The provider's reply; null when it has none. */
   async #asked(cost: number, signal: AbortSignal): Promise<PermitReply | null> {
-    const { provider, user } = this.#options;
-    const asked = provider.ask("permit", { user, priority: PRIORITY, cost }, PERMIT);
+    const { provider, user, priority } = this.#options;
+    const asked = provider.ask("permit", { user, priority, cost }, PERMIT);
     try {
       return await orAborted(asked, signal);
     } catch (error) {
@@ -1073,7 +1211,7 @@ class ProviderSource implements JobSource {
   }
 
   async call(permit: number, call: JobCall): Promise<JobAnswer> {
-    const { provider, clock, over } = this.#options;
+    const { provider, clock, over, notes } = this.#options;
     const lease = this.#leases.get(permit);
     this.#leases.delete(permit);
     const answer = await orAborted(provider.ask("call", { permit, request: call }, CALL), over)
@@ -1085,9 +1223,10 @@ class ProviderSource implements JobSource {
     const atMs = clock.wallNow();
     return {
       state: "answered",
-      results: answer.results.map((result, i) =>
-        valueOf(call, call.symbols[i] as string, result, atMs)
-      ),
+      results: answer.results.map((result, i) => {
+        const value = valueOf(call, call.symbols[i] as string, result, atMs);
+        return notes === "none" && "candles" in value ? { ...value, records: [] } : value;
+      }),
     };
   }
 }

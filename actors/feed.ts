@@ -17,7 +17,14 @@
  * @module
  */
 
-import { actor, type Context, type Deferred, type Ref, textOf } from "../src/actor/mod.ts";
+import {
+  actor,
+  type Context,
+  type Deferred,
+  type Ref,
+  type TellRef,
+  textOf,
+} from "../src/actor/mod.ts";
 import { type BackoffBounds, backoffMs } from "../src/feed/backoff.ts";
 import { Breaker } from "../src/feed/breaker.ts";
 import { type FeedBatch, feedBatchRows, FeedError, type FeedSource } from "../src/feed/port.ts";
@@ -26,8 +33,10 @@ import type { FeedStatus, FeedWaiting } from "../src/feed/status.ts";
 import { CANDLE_COLUMNS } from "../src/market/block.ts";
 import { type HoleNews, HoleWatch } from "../src/market/hole_watch.ts";
 import { type Instrument, InstrumentRegistry } from "../src/market/instrument.ts";
+import type { Hole } from "../src/market/holes.ts";
 import { release } from "../src/market/release.ts";
 import { Feed, type IngestReply, type LabelPool, type Store } from "./protocols.ts";
+import { type Backfill, HOLES_TOLD_MAX } from "./protocols_batch.ts";
 
 /** How a feed is set up. */
 export interface FeedArgs {
@@ -41,6 +50,8 @@ export interface FeedArgs {
   readonly bulk?: boolean;
   /** Whose calendars say which bars are missing; default: those of the asset classes. */
   readonly instruments?: { get(symbol: string): Instrument };
+  /** Told of holes once they are committed; default: nobody is. */
+  readonly backfill?: TellRef<typeof Backfill.definition>;
 }
 
 /** Batches under way: one labelled, one committed, one read, and one for the gap in between. */
@@ -130,6 +141,8 @@ class FeedRun {
   /** Failures in a row of labels or store; what the source does is its breaker's to count. */
   #failedInRow = 0;
   readonly #counts = { batches: 0, rows: 0, rejected: 0, retries: 0 };
+  /** Holes that nobody was told of because their batch had too many. */
+  #holesLeftOut = 0;
   #lastError: string | null = null;
   #lastErrorTs: number | null = null;
   #lastCommitTs: number | null = null;
@@ -292,7 +305,7 @@ class FeedRun {
     while (this.#sent[0]?.state === "committed") {
       const { batch, holes } = this.#sent.shift() as Sent;
       this.#cursor = batch.cursor;
-      this.#logHoles(holes);
+      this.#tellHoles(this.#logHoles(holes));
       freeColumns(batch);
       try {
         await this.#source.ack(batch.cursor);
@@ -302,7 +315,7 @@ class FeedRun {
     }
   }
 
-  #logHoles(news: HoleNews): void {
+  #logHoles(news: HoleNews): readonly Hole[] {
     const holes = this.#holes.committed(news);
     for (const { series, fromTs, toTs, missingBars } of holes.slice(0, HOLES_LOGGED_MAX)) {
       const range = { from: new Date(fromTs).toISOString(), to: new Date(toTs).toISOString() };
@@ -310,6 +323,25 @@ class FeedRun {
     }
     const others = holes.length - HOLES_LOGGED_MAX;
     if (others > 0) this.#ctx.log("debug", "more holes in the same batch", { holes: others });
+    return holes;
+  }
+
+  #tellHoles(holes: readonly Hole[]): void {
+    const { backfill } = this.#args;
+    if (backfill === undefined || holes.length === 0) return;
+    const told = holes.slice(0, HOLES_TOLD_MAX);
+    for (const [series, own] of Map.groupBy(told, (hole) => hole.series)) {
+      backfill.tell("holes", {
+        series,
+        holes: own.map(({ fromTs, toTs }) => ({ fromTs, toTs })),
+      });
+    }
+    const leftOut = holes.length - told.length;
+    if (leftOut === 0) return;
+    const level = this.#holesLeftOut === 0 ? "warn" : "debug";
+    this.#holesLeftOut += leftOut;
+    const inAll = this.#holesLeftOut;
+    this.#ctx.log(level, "more holes in one batch than are filled", { leftOut, inAll });
   }
 
   /** Once all answers are there, what was refused is sent again in its order. */

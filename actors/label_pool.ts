@@ -76,6 +76,7 @@ import { release } from "../src/market/release.ts";
 import { Stretch } from "../src/store/stretch.ts";
 import type { CommitBatch, CommitResult, Rows, SeriesCommit, Tail } from "../src/store/port.ts";
 import {
+  type CommitSink,
   type ComputeRequest,
   type Ingest,
   type IngestReply,
@@ -110,6 +111,8 @@ export interface LabelPoolArgs {
   readonly door?: Door;
   /** Told of every commit's labels, after it. */
   readonly sinks?: readonly TellRef<typeof LabelSink.definition>[];
+  /** Told that there was one. */
+  readonly commitSinks?: readonly TellRef<typeof CommitSink.definition>[];
 }
 
 /** Rows under way at a time: about 100 ms of this isolate's work, 12 MB with their labels. */
@@ -802,13 +805,17 @@ class Pool {
    * commit that wrote nothing to it is told of too: what is read then has its seq.
    */
   #publish(result: Committed): void {
-    const sinks = this.#args.sinks ?? [];
+    const { sinks = [], commitSinks = [] } = this.#args;
+    const { seq, atMs, batches } = result;
     // A store may put the rows together only when they are looked at.
-    if (sinks.length === 0) return;
-    const { seq, atMs, logged } = result;
-    const { labels, runs, revisions, removed } = logged;
-    const published: PublishedLabels = { seq, atMs, labels, runs, revisions, removed };
-    for (const sink of sinks) sink.tell("labels", published);
+    if (sinks.length > 0) {
+      const { labels, runs, revisions, removed } = result.logged;
+      const published: PublishedLabels = { seq, atMs, labels, runs, revisions, removed };
+      for (const sink of sinks) sink.tell("labels", published);
+    }
+    if (commitSinks.length === 0) return;
+    const rows = batches.reduce((sum, { labels, revised }) => sum + labels + revised, 0);
+    for (const sink of commitSinks) sink.tell("committed", { seq, atMs, rows });
   }
 
   /**

@@ -507,6 +507,16 @@ export const LabelSink = protocol("label_sink", {
   },
 });
 
+const commitNews = z.strictObject({ seq: z.number(), atMs: wallMs, rows: z.number() });
+
+/** What can be read from the store by now: `rows` label rows were logged under `seq` at `atMs`. */
+export type CommitNews = z.output<typeof commitNews>;
+
+/** Anyone who wants to know that there is something new, and not what. */
+export const CommitSink = protocol("commit_sink", {
+  committed: { payload: commitNews, internal: true },
+});
+
 // ---- feeds ----------------------------------------------------------------------------------------
 
 /** One source of candles. */

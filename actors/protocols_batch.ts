@@ -9,6 +9,7 @@ import { protocol } from "../src/actor/mod.ts";
 import type { JobReply, JobStatus } from "../src/batch/job_status.ts";
 import type { RunReport } from "../src/batch/report_schema.ts";
 import { jobStart } from "../src/http/job_schemas.ts";
+import type { HoleRange } from "../src/batch/hole_jobs.ts";
 import { GRANULARITIES } from "../src/market/granularity.ts";
 import type {
   CallFacts,
@@ -136,6 +137,17 @@ const jobName = z.strictObject({ name: z.string().min(1).max(64) });
 
 const jobReply = z.custom<JobReply>();
 
+/** Holes of one message: a batch of a feed has a few, that of a thin market a few hundred. */
+export const HOLES_TOLD_MAX = 256;
+
+/** Holes in a series of a feed, once the candles on both sides of them are committed. */
+export interface HolesTold {
+  /** Which series. */
+  readonly series: string;
+  /** At most {@linkcode HOLES_TOLD_MAX}. */
+  readonly holes: readonly HoleRange[];
+}
+
 /** Runs jobs: sources whose data comes from providers. */
 export const Backfill = protocol("backfill", {
   start: {
@@ -170,8 +182,15 @@ export const Backfill = protocol("backfill", {
     }),
     reply: z.custom<RunReport[]>(),
   },
+  // What feeds tell.
+  holes: {
+    payload: z.custom<HolesTold>(),
+    internal: true,
+    bytesOf: ({ holes }: HolesTold) => 64 + 32 * holes.length,
+  },
   // What it tells itself.
   due: { payload: nothing, internal: true },
+  fill: { payload: nothing, internal: true },
   over: {
     payload: z.custom<{ readonly name: string; readonly run: number; readonly error: unknown }>(),
     internal: true,

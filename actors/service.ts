@@ -28,6 +28,8 @@ import { storeErrorCode } from "../src/store/error.ts";
 import { instruments, levels, putInstrument, putLevels } from "../src/store/records.ts";
 import {
   Admin,
+  type CommitNews,
+  CommitSink,
   Feed,
   type Ingest,
   type IngestReply,
@@ -36,7 +38,6 @@ import {
   LabelWorker,
   Letters,
   Monitor,
-  type PublishedLabels,
   Store,
   Webhook,
 } from "./protocols.ts";
@@ -77,6 +78,7 @@ const PROTOCOLS = [
   Admin,
   Feed,
   LabelPool,
+  CommitSink,
   LabelSink,
   LabelWorker,
   Letters,
@@ -141,9 +143,9 @@ export class Service {
   }
 
   /** A commit was published. */
-  published({ seq, atMs, labels }: PublishedLabels): void {
+  published({ seq, atMs, rows }: CommitNews): void {
     this.log.committed(seq);
-    this.#labelsSince += labels.length;
+    this.#labelsSince += rows;
     if (this.#labelsSince === 0) return;
     if (atMs - this.#labelsAt < LABELS_EVENT_EVERY_MS && atMs >= this.#labelsAt) return;
     this.events.publish("labels", { seq, rows: this.#labelsSince }, atMs);

@@ -48,9 +48,12 @@ import { letterFinding, processFinding } from "../src/monitor/collect_process.ts
 import { webhookFinding } from "../src/monitor/collect_webhook.ts";
 import { treeFinding } from "../src/monitor/collect_tree.ts";
 import { labelWorker } from "./label_worker.ts";
+import { commitSink } from "./commit_sink.ts";
 import { labelSink } from "./label_sink.ts";
 import {
   Admin,
+  type CommitNews,
+  CommitSink,
   Feed,
   LabelPool,
   LabelSink,
@@ -131,9 +134,11 @@ export interface WickOptions {
   readonly onLabels?: (published: PublishedLabels) => void;
   /** Upstream providers; default: none. */
   readonly providers?: readonly ProviderSpec[];
+  /** Name of the provider that is asked for what feeds leave out; default: none is. */
+  readonly fillHolesFrom?: string;
   /** Told when a job changes its state (`job`), and at most once a second how it goes. */
   readonly onJob?: (type: "job" | "job_progress", status: JobStatus) => void;
-  /** Told of the report of each run of a job, when it is over. */
+  /** Told of the report of each run of a job, when it is over; not of those for holes. */
   readonly onReport?: (report: RunReport) => void | Promise<void>;
   /** URLs that labels are delivered to; default: none. */
   readonly webhooks?: readonly WebhookSpec[];
@@ -198,6 +203,7 @@ export function wickTree(options: TreeOptions = {}): SystemOptions {
   const params = options.params ?? DEFAULT_PARAMS;
   const workers = Array.from({ length: count }, (_, i) => `worker-${i}`);
   assertEnoughBars(options.store, params);
+  assertFiller(options);
   const sinks = [...options.sinks ?? []];
   if (options.onLabels !== undefined) {
     const { onLabels } = options;
@@ -208,15 +214,7 @@ export function wickTree(options: TreeOptions = {}): SystemOptions {
     };
     sinks.push(child(labelSink, { name: "on_labels", args }));
   }
-  const { service = null } = options;
-  if (service !== null) {
-    const args = { onLabels: (published: PublishedLabels) => service.published(published) };
-    sinks.push(child(labelSink, { name: "service", args }));
-  } else if (options.log !== undefined && options.log !== null) {
-    const { log } = options;
-    const args = { onLabels: ({ seq }: PublishedLabels) => log.committed(seq) };
-    sinks.push(child(labelSink, { name: "log", args }));
-  }
+  const commitSinks = commitSinksOf(options);
   const packed = isPacked(options.store);
   const totals = new JobTotals();
   return {
@@ -247,7 +245,7 @@ export function wickTree(options: TreeOptions = {}): SystemOptions {
             })
           ),
         },
-        { name: "sinks", children: sinks },
+        { name: "sinks", children: [...sinks, ...commitSinks] },
         {
           name: "work",
           children: [
@@ -292,6 +290,9 @@ export function wickTree(options: TreeOptions = {}): SystemOptions {
                       : { monitor: refs.tell(Monitor, "monitor") }),
                     ...(options.door === undefined ? {} : { door: options.door }),
                     sinks: sinks.map((sink) => refs.tell(LabelSink, `${PATHS.sinks}/${sink.name}`)),
+                    commitSinks: commitSinks.map((sink) =>
+                      refs.tell(CommitSink, `${PATHS.sinks}/${sink.name}`)
+                    ),
                     ...(options.admission === undefined ? {} : { admission: options.admission }),
                   }),
                 }),
@@ -309,6 +310,9 @@ export function wickTree(options: TreeOptions = {}): SystemOptions {
                         store: refs.ask(Store, PATHS.store),
                         pool: refs.ask(LabelPool, PATHS.pool),
                         source: spec.source,
+                        ...(options.fillHolesFrom === undefined
+                          ? {}
+                          : { backfill: refs.tell(Backfill, PATHS.backfill) }),
                         ...(options.instruments === undefined
                           ? {}
                           : { instruments: options.instruments }),
@@ -332,7 +336,7 @@ export function wickTree(options: TreeOptions = {}): SystemOptions {
 }
 
 function backfillArgs(
-  { providers = [], service = null, onJob, onReport }: TreeOptions,
+  { providers = [], service = null, fillHolesFrom, onJob, onReport }: TreeOptions,
   refs: TreeRefs,
   totals: JobTotals,
 ) {
@@ -342,15 +346,27 @@ function backfillArgs(
     providers: new Map(
       providers.map(({ name }) => [name, refs.ask(Provider, `${PATHS.providers}/${name}`)]),
     ),
+    ...(fillHolesFrom === undefined ? {} : { fillHolesFrom }),
     onEvent: (type: "job" | "job_progress", status: JobStatus) => {
       service?.jobEvent(type, status);
       onJob?.(type, status);
     },
-    onReport: async (report: RunReport) => {
+    onReport: async (report: RunReport, of: "job" | "hole") => {
       totals.add(report);
-      await onReport?.(report);
+      if (of === "job") await onReport?.(report);
     },
   };
+}
+
+/** The service, or the label log of a tree without one. */
+function commitSinksOf({ service = null, log = null }: TreeOptions): ChildSpec[] {
+  if (service !== null) {
+    const args = { onCommit: (news: CommitNews) => service.published(news) };
+    return [child(commitSink, { name: "service", args })];
+  }
+  if (log === null) return [];
+  const args = { onCommit: ({ seq }: CommitNews) => log.committed(seq) };
+  return [child(commitSink, { name: "log", args })];
 }
 
 const STORE_ENTRY = threadEntry(new URL("./threads/store.ts", import.meta.url));
@@ -472,6 +488,16 @@ function collectorsOf(figures: boolean, all: readonly MonitorCollector[]): Monit
       return { samples: [], parts };
     },
   }));
+}
+
+function assertFiller({ providers = [], fillHolesFrom }: WickOptions): void {
+  if (fillHolesFrom === undefined) return;
+  const names = providers.map(({ name }) => name);
+  if (names.includes(fillHolesFrom)) return;
+  throw new TypeError(
+    `Cannot fill holes: expected fillHolesFrom as one of ${names.join(", ") || "no providers"}: ` +
+      `current value is ${fillHolesFrom}`,
+  );
 }
 
 /** A worker's state is rebuilt from the store: it must keep as many candles as that takes. */

@@ -7,6 +7,7 @@
 
 import { fileURLToPath } from "node:url";
 import { Labeler } from "../../src/label/labeler.ts";
+import config from "../../deno.json" with { type: "json" };
 import { DEFAULT_PARAMS } from "../../src/label/params.ts";
 import { LabelBuilder } from "../../src/label/rows.ts";
 import { verify } from "../support/workload.ts";
@@ -15,11 +16,12 @@ import { type Market, SERIES_COUNT } from "./market.ts";
 import type { PassReport } from "./pass.ts";
 
 /**
- * As in the tasks of deno.json: a young generation that fits the processor's cache, and a collection
- * whenever the heap has grown by a quarter, since V8 would let it double, and with it the dead
+ * As in the task `wick` of deno.json: a young generation that fits the processor's cache, and a
+ * collection whenever the heap has grown by half, since V8 would let it double, and with it the dead
  * columns outside it.
  */
-const V8_FLAGS = "--v8-flags=--max-semi-space-size=4,--heap-growing-percent=25";
+const V8_FLAGS = config.tasks.wick.command.split(" ")
+  .find((word) => word.startsWith("--v8-flags=")) ?? "-q";
 
 /** One pass over the file. */
 export interface Pass {

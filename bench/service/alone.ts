@@ -16,6 +16,7 @@ import { WORKERS } from "../labels/pass.ts";
 import { type LabelSums, recomputeLabel } from "../rivals/recompute.ts";
 import { verify } from "../support/workload.ts";
 import { HELD_SERIES, HeldService } from "./held.ts";
+import { PageClient } from "./page_client.ts";
 import { computedRows, fetchPage, OTHER_PARAMS, PAGE_ROWS, verifyRows } from "./pages.ts";
 
 /** The first candle whose label is asked for: those before it have no volatility. */
@@ -44,16 +45,17 @@ export interface AloneRun {
 /** Measures a running service, then the pool and the rivals on its database. */
 export async function alone(market: Market, rounds: number): Promise<AloneRun> {
   await using held = await HeldService.start(market);
+  using client = await PageClient.connect(held.url);
   const pageMs: number[] = [], requestsMs: number[] = [];
   for (let round = -WARM_REQUESTS; round < rounds; round++) {
     const series = (round + WARM_REQUESTS) % HELD_SERIES;
     const url = held.page(series, FROM_BAR, PAGE_ROWS, `&horizon=${horizon}`);
-    const { bytes, tookMs } = await fetchPage(url, "ndjson");
+    const { bytes, tookMs } = await fetchPage(client, url, "ndjson");
     if (round < 0) {
       verifyRows(bytes, "ndjson", computedRows(held, series, FROM_BAR, OTHER_PARAMS));
     } else {
       pageMs.push(tookMs);
-      requestsMs.push(await singleRequests(held, series));
+      requestsMs.push(await singleRequests(client, held, series));
     }
   }
   await held.stop();
@@ -62,13 +64,17 @@ export async function alone(market: Market, rounds: number): Promise<AloneRun> {
 }
 
 /** Some labels, a request each; the time that all would take. */
-async function singleRequests(held: HeldService, series: number): Promise<number> {
+async function singleRequests(
+  client: PageClient,
+  held: HeldService,
+  series: number,
+): Promise<number> {
   const expected = computedRows(held, series, FROM_BAR, OTHER_PARAMS);
   let tookMs = 0;
   for (let i = 0; i < SINGLE_REQUESTS; i++) {
     const row = i * (PAGE_ROWS / SINGLE_REQUESTS);
     const url = held.page(series, FROM_BAR + row, 1, `&horizon=${horizon}`);
-    const answer = await fetchPage(url, "ndjson");
+    const answer = await fetchPage(client, url, "ndjson");
     verifyRows(answer.bytes, "ndjson", selectRows(expected, (at) => at === row));
     tookMs += answer.tookMs;
   }

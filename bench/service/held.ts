@@ -38,6 +38,7 @@ export class HeldService implements AsyncDisposable {
       firstBar: 0,
       bars: HELD_BARS,
       barsPerRequest: BARS_PER_REQUEST,
+      candlesPerSecond: null,
       bulk: true,
     });
     try {

@@ -6,7 +6,7 @@
  */
 
 import { type Market, SERIES_COUNT } from "../labels/market.ts";
-import { type IngestReport, prepareLoad } from "./ingest_load.ts";
+import { type IngestPlan, type IngestReport, prepareLoad } from "./ingest_load.ts";
 import type { InsideReport } from "./inside.ts";
 import { DataFolder, ServiceProcess } from "./process.ts";
 import { verifyDatabase } from "./stored.ts";
@@ -26,32 +26,37 @@ export interface IngestRun {
   readonly labels: number;
 }
 
-/** Sends `bars` candles of every series to a fresh service. */
-export async function ingest(market: Market, bars: number): Promise<IngestRun> {
+/**
+ * Sends `bars` candles of every series to a fresh service, as fast as it takes them or at a rate.
+ */
+export async function ingest(
+  market: Market,
+  bars: number,
+  candlesPerSecond: number | null = null,
+): Promise<IngestRun> {
   using folder = new DataFolder();
   await using service = await ServiceProcess.start(folder);
-  await send(service.url, 0, WARM_BARS);
-  const { load, inside } = await send(service.url, WARM_BARS, bars, service);
+  await send({ url: service.url, firstBar: 0, bars: WARM_BARS, candlesPerSecond: null });
+  const plan = { url: service.url, firstBar: WARM_BARS, bars, candlesPerSecond };
+  const { load, inside } = await send(plan, service);
   await service.stop();
   const labels = verifyDatabase(folder.database, market, SERIES_COUNT, WARM_BARS + bars);
   return { load, inside, labels };
 }
 
-async function send(url: string, firstBar: number, bars: number): Promise<{ load: IngestReport }>;
+type Part = Pick<IngestPlan, "url" | "firstBar" | "bars" | "candlesPerSecond">;
+
+async function send(part: Part): Promise<{ load: IngestReport }>;
 async function send(
-  url: string,
-  firstBar: number,
-  bars: number,
+  part: Part,
   watched: ServiceProcess,
 ): Promise<{ load: IngestReport; inside: InsideReport }>;
-async function send(url: string, firstBar: number, bars: number, watched?: ServiceProcess) {
+async function send(part: Part, watched?: ServiceProcess) {
   const thread = await prepareLoad({
-    url,
+    ...part,
     token: null,
     connections: CONNECTIONS,
     series: SERIES_COUNT,
-    firstBar,
-    bars,
     barsPerRequest: BARS_PER_REQUEST,
     bulk: true,
   });
@@ -59,7 +64,7 @@ async function send(url: string, firstBar: number, bars: number, watched?: Servi
     await watched?.watch();
     const load = await thread.run();
     const inside = await watched?.report();
-    assertSent(load, bars);
+    assertSent(load, part.bars);
     return { load, inside };
   } finally {
     await thread.close();

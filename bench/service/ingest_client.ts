@@ -101,18 +101,27 @@ class Account {
   }
 }
 
-/** Sends bodies one after the other; ends at the first that gets neither success nor refusal. */
+async function until(atMs: number): Promise<void> {
+  const leftMs = atMs - performance.now();
+  if (leftMs > 0) await new Promise((resolve) => setTimeout(resolve, leftMs));
+}
+
+/** Sends bodies one after the other, each when it is due; ends at the first that gets neither success nor refusal. */
 async function connection(
   target: URL,
   token: string | null,
   bodies: readonly Body[],
   account: Account,
+  dueMs: (candlesBefore: number) => number,
 ) {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   try {
+    let candles = 0;
     for (const body of bodies) {
-      const startMs = performance.now();
-      if (!await deliver(body, startMs)) return;
+      const atMs = dueMs(candles);
+      await until(atMs);
+      if (!await deliver(body, atMs === -Infinity ? performance.now() : atMs)) return;
+      candles += body.candles;
     }
   } catch (error) {
     account.error(error instanceof Error ? error.message : String(error));
@@ -143,7 +152,14 @@ async function run(plan: IngestPlan, bodies: readonly Body[][]): Promise<IngestR
   const account = new Account();
   const target = new URL(`/api/candles?bulk=${plan.bulk}`, plan.url);
   const startMs = performance.now();
-  await Promise.all(bodies.map((own) => connection(target, plan.token, own, account)));
+  const { candlesPerSecond, connections } = plan;
+  const share = candlesPerSecond === null ? null : candlesPerSecond / connections / 1_000;
+  await Promise.all(bodies.map((own, at) => {
+    // One after the other, as independent senders are most of the time.
+    const first = share === null ? 0 : at / connections * (own[0]?.candles ?? 0) / share;
+    const dueMs = (before: number) => share === null ? -Infinity : startMs + first + before / share;
+    return connection(target, plan.token, own, account, dueMs);
+  }));
   const tookMs = performance.now() - startMs;
   const { candles, requests, bytes, refused, errors, latencyMs } = account;
   const [p50 = 0, p99 = 0] = latencyMs.percentiles([0.5, 0.99]);

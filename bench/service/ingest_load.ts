@@ -27,6 +27,11 @@ export interface IngestPlan {
   readonly bars: number;
   /** Candles of each series in one request. */
   readonly barsPerRequest: number;
+  /**
+   * Candles a second over all connections: each request has a time at which it is due, and its latency
+   * counts from there. Null: the next request goes when the last was answered.
+   */
+  readonly candlesPerSecond: number | null;
   /** Whether the service may make a push wait for room, instead of refusing it. */
   readonly bulk: boolean;
 }

@@ -153,6 +153,7 @@ const service = {
   feeds: feeds.default([]),
   webhooks: webhooks.default([]),
   providers: providersSchema.default([]),
+  fillHolesFrom: feedName.nullable().default(null),
   jobs: jobs.default([]),
   metricsDir: text.nullable().default(null),
   feedBatchRows: z.int().min(256).max(65_536).default(8_192),

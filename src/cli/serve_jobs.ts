@@ -49,6 +49,24 @@ export function providersOf({ providers }: WickConfig, io: CliIo): ServedProvide
 }
 
 /**
+ * The provider that fills holes, as the tree takes it; nothing for none.
+ *
+ * @throws {UsageError} when there is none of that name.
+ */
+export function holeFillerOf(
+  { fillHolesFrom }: Pick<WickConfig, "fillHolesFrom">,
+  providers: readonly Pick<ServedProvider, "name">[],
+): { readonly fillHolesFrom?: string } {
+  if (fillHolesFrom === null) return {};
+  const names = providers.map(({ name }) => name);
+  if (names.includes(fillHolesFrom)) return { fillHolesFrom };
+  throw new UsageError(
+    `Cannot fill holes: expected fillHolesFrom as one of ${names.join(", ")}: ` +
+      `current value is ${fillHolesFrom}`,
+  );
+}
+
+/**
  * The symbols of a file.
  *
  * @throws {UsageError} when it cannot be read, or holds others.

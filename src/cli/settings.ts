@@ -73,6 +73,14 @@ export const SETTINGS: Readonly<Record<SettingName, Setting>> = {
   feeds: setting("sources of candles", "json", { flag: "feed", called: "FILE|synthetic" }),
   webhooks: setting("URLs that labels are delivered to, signed", "json"),
   providers: setting("upstream providers that jobs fetch from; simulated is always one", "json"),
+  fillHolesFrom: setting(
+    "provider that is asked for what feeds leave out, none unless set",
+    "text",
+    {
+      flag: "fill-holes-from",
+      called: "NAME",
+    },
+  ),
   jobs: setting("jobs that fetch from providers; those with a schedule run by themselves", "json"),
   metricsDir: setting("folder of the reports of runs, that of the data unless set", "text", {
     flag: "metrics-dir",

@@ -82,6 +82,15 @@ export const TEXT_ROWS = 256;
 /** Rows of a page written at a time: 250 KB of labels, half a millisecond of the event loop. */
 export const PAGE_PIECE_ROWS = 512;
 
+/**
+ * Bytes of a piece that a socket does not take in advance: above what node:http holds before it says
+ * that it is full (64 KB).
+ */
+export const PIECE_BYTES_SOCKET = 96 * 1024;
+
+/** Pages whose buffers are kept for the next ones: half a megabyte each. */
+export const PAGE_BUFFERS_MAX = 4;
+
 /** Bytes of a dead letter's payload that a page shows. */
 export const LETTER_PREVIEW_CHARS = 2_048;
 

@@ -155,8 +155,7 @@ const NO_MORE: readonly Float64Array[] = [];
 const NOTHING = -1;
 
 /**
- * Turns label rows into bytes of one format. Holds a buffer that grows to the largest call; what
- * it returns is the caller's own copy.
+ * Turns label rows into bytes of one format. Holds a buffer that grows to the largest call.
  *
  * A row is `ts` and 13 columns of doubles, each after the text that leads up to it: names, words and
  * small whole numbers, which are the same in many rows, so those texts are made once and kept.
@@ -235,6 +234,17 @@ export class LabelFormatter {
     origin: RowOrigin | null = null,
     more: readonly Float64Array[] = NO_MORE,
   ): Uint8Array<ArrayBuffer> {
+    return this.view(block, from, to, origin, more).slice();
+  }
+
+  /** As {@linkcode LabelFormatter.rows}, in memory that the next call writes over. */
+  view(
+    block: LabelBlock,
+    from = 0,
+    to = block.length,
+    origin: RowOrigin | null = null,
+    more: readonly Float64Array[] = NO_MORE,
+  ): Uint8Array<ArrayBuffer> {
     if (!(from >= 0 && from <= to && to <= block.length)) {
       throw new RangeError(
         `Cannot format labels: expected rows inside 0 to ${block.length}: ` +
@@ -246,7 +256,7 @@ export class LabelFormatter {
       if (this.#bytes.length - at < this.#stripBytes) this.#grow(at);
       at = this.#strip(at, block, row, Math.min(to, row + STRIP_ROWS), origin, more);
     }
-    return this.#bytes.slice(0, at);
+    return this.#bytes.subarray(0, at);
   }
 
   /** Writes at most {@linkcode STRIP_ROWS} rows at `at` and gives the place after them. */
@@ -263,7 +273,10 @@ export class LabelFormatter {
     const first = origin === null ? this.#first : this.#origin.first;
     for (let row = from; row < to; row++) {
       if (origin !== null) at = this.#writeOrigin(at, origin, row);
-      at = writeWhole(bytes, view, put(view, at, first), block.ts, row);
+      const ts = block.ts[row] as number;
+      at = put(view, at, first);
+      if (ts - ts === 0) at = writeWhole(bytes, view, at, block.ts, row);
+      else at = put(view, at, this.#noNumber(ts));
       this.#lead(block, row);
       for (let i = 0; i < columns.length; i++) {
         // As many leads as columns, and the row is inside each.

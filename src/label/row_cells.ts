@@ -2,10 +2,8 @@
  * Label rows as objects, on their way to JSON. Names, order and spelling are those of
  * `wick label --format ndjson`.
  *
- * Rows are written into objects that are used again and again, a few hundred at a time, which
- * `JSON.stringify` then writes as one: its path for plain objects is half as dear as putting the
- * text together in script (measured, V8 15: 0.85 µs a row against 1.3; writing the shortest digits
- * of doubles as bytes in script: 0.89), and the objects cost nothing.
+ * Rows are written into objects that are used again and again, so that they cost nothing but their
+ * text. For rows that have no members of their own, `LabelFormatter` is faster by a third.
  *
  * @module
  */

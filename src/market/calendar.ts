@@ -9,8 +9,9 @@
  * ## Cost
  * A year is worked out in some 30 µs when it is first asked for and kept, at most
  * {@linkcode YEARS_KEPT_MAX} of them a calendar (0.3 MB). Then {@linkcode isOpen},
- * {@linkcode nextOpen}, {@linkcode nextClose} and {@linkcode stretchAt} are a search in 252 numbers:
- * 25 to 60 ns, 0.3 µs when the year changes at every call; {@linkcode dayKind} takes 0.1 µs.
+ * {@linkcode nextOpen}, {@linkcode nextClose} and {@linkcode stretchAt} are a search in 252
+ * numbers: 25 to 60 ns, 0.3 µs when the year changes at every call; {@linkcode dayKind} takes 0.1
+ * µs.
  *
  * @module
  */
@@ -103,16 +104,16 @@ export function isOpen(calendar: CalendarName, ts: number): boolean {
 }
 
 /**
- * When the market opens next after `ts`, epoch milliseconds UTC: at the end of the pause at `ts`, or
- * of the one to come while it is open. Infinity when it never does.
+ * When the market opens next after `ts`, epoch milliseconds UTC: at the end of the pause at `ts`,
+ * or of the one to come while it is open. Infinity when it never does.
  */
 export function nextOpen(calendar: CalendarName, ts: number): number {
   return calendar === "always" ? Infinity : next(calendar, ts, "opens");
 }
 
 /**
- * When the market closes next after `ts`, epoch milliseconds UTC: at the end of the stretch at `ts`,
- * or of the one to come while it is closed. Infinity when it never does.
+ * When the market closes next after `ts`, epoch milliseconds UTC: at the end of the stretch at
+ * `ts`, or of the one to come while it is closed. Infinity when it never does.
  */
 export function nextClose(calendar: CalendarName, ts: number): number {
   return calendar === "always" ? Infinity : next(calendar, ts, "closes");
@@ -172,7 +173,9 @@ export function* openStretches(
 
 const ALWAYS = fullDay(0, DAY_MINUTES);
 
-/** The day of which {@linkcode dayKind} is asked at a time: New York's date, or UTC's for `always`. */
+/**
+ * The day of which {@linkcode dayKind} is asked at a time: New York's date, or UTC's for `always`.
+ */
 export function calendarDay(calendar: CalendarName, ts: number): number {
   const year = calendar === "always" ? null : YEARS[calendar].at(ts);
   return year === null ? Math.floor(ts / DAY_MS) : year.dayAt(ts);

@@ -17,7 +17,9 @@ export interface DayKind {
    * closed.
    */
   readonly openMinute: number;
-  /** Closing in minutes from the day's midnight, the first moment without trade; NaN when closed. */
+  /**
+   * Closing in minutes from the day's midnight, the first moment without trade; NaN when closed.
+   */
   readonly closeMinute: number;
 }
 

@@ -3,10 +3,10 @@
  * in New York, but Christmas Day and New Year's Day.
  *
  * There is no exchange and no rule; this is what most dealers do. OANDA's holiday pages of 2024 to
- * 2026 have both days closed from 17:00 to 17:00, as have its candles of 2014 to 2018. A holiday on a
- * Sunday takes the Monday's day: OANDA's candles have none from 2016-12-23 17:00 to 12-26 18:00, while
- * other dealers quoted in that time. Many stop at 14:00 on the eve, and some reopen an hour or more
- * late: those hours count as open.
+ * 2026 have both days closed from 17:00 to 17:00, as have its candles of 2014 to 2018. A holiday
+ * on a Sunday takes the Monday's day: OANDA's candles have none from 2016-12-23 17:00 to 12-26
+ * 18:00, while other dealers quoted in that time. Many stop at 14:00 on the eve, and some reopen
+ * an hour or more late: those hours count as open.
  *
  * @module
  */

@@ -3,8 +3,8 @@
  * rule, and the table of those that follow none.
  *
  * ## Sources
- * - holidays and how they are observed: NYSE Rule 7.2 (before: Rule 51); Martin Luther King Day from
- *   1998, Juneteenth from 2022
+ * - holidays and how they are observed: NYSE Rule 7.2 (before: Rule 51); Martin Luther King Day
+ *   from 1998, Juneteenth from 2022
  * - 13:00 closes and their changes: the exchange's holiday releases, until the one of 23 December
  *   2025 for 2026 to 2028
  * - one-off days: the exchange's list of special closings, as kept by pandas_market_calendars and

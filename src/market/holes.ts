@@ -22,22 +22,27 @@ export interface Hole {
   readonly missingBars: number;
 }
 
-/** Share of a bar for which its market must be open for the bar to be expected: NYSE has 6.5 h of 24. */
+/**
+ * Share of a bar for which its market must be open for the bar to be expected: NYSE has 6.5 h of
+ * 24.
+ */
 const OPEN_SHARE_MIN = 0.25;
 
-/** Share of a session that is enough, too: one of 3.5 h has a daily bar wherever the grid cuts it. */
+/**
+ * Share of a session that is enough, too: one of 3.5 h has a daily bar wherever the grid cuts it.
+ */
 const STRETCH_SHARE_MIN = 0.5;
 
 /**
- * The hole between two neighbours of a series at open times `afterTs` < `beforeTs`; null when no bar
- * is missing.
+ * The hole between two neighbours of a series at open times `afterTs` < `beforeTs`; null when no
+ * bar is missing.
  *
  * - bars are expected on the grid of the earlier candle, whatever its offset; a neighbour off by
  *   less than half a bar (a change of summer time) is on it
- * - a bar is expected when the market is open for a quarter of it or more, or when it holds half of a
- *   session: the few hours of a Sunday are no daily bar of foreign exchange
- * - time from `beforeTs` on belongs to the later candle, also where a change of summer time makes it
- *   begin within a bar of the grid
+ * - a bar is expected when the market is open for a quarter of it or more, or when it holds half of
+ *   a session: the few hours of a Sunday are no daily bar of foreign exchange
+ * - time from `beforeTs` on belongs to the later candle, also where a change of summer time makes
+ *   it begin within a bar of the grid
  * - in years without a calendar nothing is expected but the bars of `always` and of weeks
  * - O(1) for neighbours one bar apart, otherwise O(sessions between them)
  */

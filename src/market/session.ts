@@ -1,6 +1,6 @@
 /**
- * The ordinary week of a market as a table: which bars of a grid exist in it, what number a time has
- * among them, and at what time a number opens. Made-up prices are drawn on it.
+ * The ordinary week of a market as a table: which bars of a grid exist in it, what number a time
+ * has among them, and at what time a number opens. Made-up prices are drawn on it.
  *
  * Weeks begin on Sunday 00:00 UTC. Hours are New York's, whose clock changes on Sundays before any
  * market opens, so that a week has one of two tables; the rule is that of 2007 and later, and there

@@ -13,13 +13,14 @@ import { createSystem, type FaultHooks, type System } from "../../src/actor/mod.
 import type { JobReply, JobStatus } from "../../src/batch/job_status.ts";
 import type { JobSpec } from "../../src/batch/job_spec.ts";
 import type { RunReport } from "../../src/batch/report_schema.ts";
-import type { DataProvider } from "../../src/provider/port.ts";
+import type { Granularity } from "../../src/market/granularity.ts";
+import type { DataProvider, ProviderCapabilities } from "../../src/provider/port.ts";
 import { type SimulatedProvider, simulatedProvider } from "../../src/provider/simulated.ts";
 import type { SimulatedOptions } from "../../src/provider/simulated_options.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 import type { CommitBatch, CommitResult } from "../../src/store/port.ts";
 import { Backfill, Provider } from "../../actors/protocols_batch.ts";
-import { PATHS, type Wick, wickRefs, wickTree } from "../../actors/tree.ts";
+import { type FeedSpec, PATHS, type Wick, wickRefs, wickTree } from "../../actors/tree.ts";
 import { seedOf } from "../actor/seed.ts";
 import { SpyStore } from "./spy_store.ts";
 
@@ -45,6 +46,12 @@ export interface RigOptions {
   readonly begin?: "free" | "full";
   readonly memory?: MemoryStore;
   readonly wallMs?: number;
+  /** Default: none. */
+  readonly feeds?: readonly FeedSpec[];
+  /** Whether the provider fills holes of feeds; default: it does not. */
+  readonly fillsHoles?: boolean;
+  /** Bars that the provider has; default: all. */
+  readonly granularities?: readonly Granularity[];
 }
 
 /** A call as it reached the provider. */
@@ -85,6 +92,8 @@ export class Rig implements AsyncDisposable {
   readonly reports: RunReport[] = [];
   readonly events: JobStatus[] = [];
   readonly logged: string[] = [];
+  /** As `logged`, of level info. */
+  readonly said: string[] = [];
   /** Throws to crash an actor on a message. */
   beforeHandle: (path: string, type: string) => void = () => {};
   /** How long a message is held up, ms; negative = it is lost. */
@@ -126,6 +135,8 @@ export class Rig implements AsyncDisposable {
       store: { kind: "open", backend: this.store },
       workers: 1,
       providers: [provider],
+      feeds: this.#options.feeds ?? [],
+      ...(this.#options.fillsHoles ? { fillHolesFrom: provider.name } : {}),
       onJob: (_type, status) => void this.events.push(status),
       onReport: (report) => void this.reports.push(report),
       system: {
@@ -134,9 +145,8 @@ export class Rig implements AsyncDisposable {
         inlineThreads: true,
         faults,
         log: (level, path, message, fields) => {
-          if (level !== "info") {
-            this.logged.push(`${path} ${message} ${JSON.stringify(fields ?? {})}`);
-          }
+          const lines = level === "info" ? this.said : this.logged;
+          lines.push(`${path} ${message} ${JSON.stringify(fields ?? {})}`);
         },
       },
     }));
@@ -147,7 +157,7 @@ export class Rig implements AsyncDisposable {
     const { upstream, clock, calls } = this;
     return {
       name: upstream.name,
-      capabilities: upstream.capabilities,
+      capabilities: this.#capabilities(),
       groupOf: (endpoint, symbol) => upstream.groupOf(endpoint, symbol),
       detail: () => upstream.detail(),
       close: () => upstream.close(),
@@ -165,6 +175,17 @@ export class Rig implements AsyncDisposable {
         return answer;
       },
     };
+  }
+
+  #capabilities(): ProviderCapabilities {
+    const { granularities } = this.#options;
+    const { capabilities } = this.upstream;
+    if (granularities === undefined) return capabilities;
+    const endpoints = capabilities.endpoints.map((endpoint) => ({
+      ...endpoint,
+      granularities: endpoint.granularities.filter((one) => granularities.includes(one)),
+    }));
+    return { ...capabilities, endpoints };
   }
 
   /** Time goes on from timer to timer until the promise settles. */

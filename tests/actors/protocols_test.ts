@@ -17,10 +17,11 @@ import { PATHS, wickTree } from "../../actors/tree.ts";
 import { MemoryService } from "../http/service.ts";
 import { ArraySource, walkOf } from "./support.ts";
 
-const { Admin, Feed, LabelPool, LabelSink, LabelWorker, Letters, Monitor, Store, Webhook } =
-  protocols;
+const { Admin, CommitSink, Feed, LabelPool, LabelSink, LabelWorker } = protocols;
+const { Letters, Monitor, Store, Webhook } = protocols;
 const ALL = [
-  ...[Admin, Feed, LabelPool, LabelSink, LabelWorker, Letters, Monitor, Store, Webhook],
+  ...[Admin, CommitSink, Feed, LabelPool, LabelSink, LabelWorker],
+  ...[Letters, Monitor, Store, Webhook],
 ] as unknown as Protocol[];
 
 /** A payload that each message takes, with every field that it may have. */
@@ -173,6 +174,7 @@ async function running() {
     [LabelWorker.name]: `${PATHS.workers}/worker-0`,
     [LabelPool.name]: PATHS.pool,
     [LabelSink.name]: `${PATHS.sinks}/on_labels`,
+    [CommitSink.name]: `${PATHS.sinks}/log`,
     [Feed.name]: `${PATHS.feeds}/feed`,
     [Webhook.name]: `${PATHS.webhooks}/desk`,
   };

@@ -106,20 +106,32 @@ Deno.test("serve takes candles, gives their labels, drains at SIGTERM, and finds
     assertEquals(await again.end("SIGINT"), 0);
   }));
 
+/** A push that the service has begun to read (it said 100 Continue), and whose body does not end. */
+async function endlessPush(url: string): Promise<Deno.Conn> {
+  const { hostname, port } = new URL(url);
+  const socket = await Deno.connect({ hostname, port: Number(port) });
+  const head = [
+    "POST /api/candles HTTP/1.1",
+    `Host: ${hostname}:${port}`,
+    "Content-Type: application/x-ndjson",
+    "Content-Length: 1000",
+    "Expect: 100-continue",
+  ];
+  await socket.write(new TextEncoder().encode(`${head.join("\r\n")}\r\n\r\n`));
+  const answer = new Uint8Array(1_024);
+  const read = await socket.read(answer) ?? 0;
+  assertMatch(new TextDecoder().decode(answer.subarray(0, read)), /^HTTP\/1\.1 100 /);
+  await socket.write(new TextEncoder().encode(`${lines(150, 151)[0]}\n`));
+  return socket;
+}
+
 Deno.test("serve says at the first SIGTERM what it drains, and the second one stops it at once", () =>
   inFolder(async (folder) => {
     {
       await using service = await served({ folder });
       await push(service, 0, 150);
       // A push whose body does not end: the service waits for it for some seconds.
-      const { readable, writable } = new TransformStream<Uint8Array>();
-      const open = fetch(`${service.url}/api/candles`, {
-        method: "POST",
-        headers: { "content-type": "application/x-ndjson" },
-        body: readable,
-      }).then((answer) => answer.text(), () => "cut");
-      const writer = writable.getWriter();
-      await writer.write(new TextEncoder().encode(`${lines(150, 151)[0]}\n`));
+      using _open = await endlessPush(service.url);
       service.child.kill("SIGTERM");
       await service.until("err", "stopping: no new work");
       assertMatch(
@@ -131,8 +143,6 @@ Deno.test("serve says at the first SIGTERM what it drains, and the second one st
       assertEquals(await service.end("SIGTERM"), 130);
       assert(performance.now() - startMs < 1_000);
       assertMatch(service.text.err, /wick serve: stopped at once/);
-      await open;
-      await writer.close().catch(() => {});
     }
     await using again = await served({ folder });
     assertEquals(await labelsOf(again), expectedRows(150));

@@ -10,7 +10,8 @@ import {
 } from "../../src/market/calendar_civil.ts";
 
 Deno.test("easterSunday() gives the published dates", () => {
-  // U.S. Census Bureau, "Easter Dates from 1600 to 2099", with the earliest and the latest possible.
+  // U.S. Census Bureau, "Easter Dates from 1600 to 2099", with the earliest and the latest
+  // possible.
   const published = (
     "1818-03-22 1886-04-25 1943-04-25 1954-04-18 1961-04-02 1981-04-19 1998-04-12 1999-04-04 " +
     "2000-04-23 2001-04-15 2008-03-23 2011-04-24 2016-03-27 2019-04-21 2024-03-31 2025-04-20 " +

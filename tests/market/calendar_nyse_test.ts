@@ -25,7 +25,8 @@ for (const [year, closed] of Object.entries(NYSE_CLOSED)) {
 }
 
 Deno.test("dayKind() of the NYSE knows the 13:00 closes of 2000 to 2010", () => {
-  // As in pandas_market_calendars. Wednesday 3 July 2002 was a full day, Friday the 5th a short one.
+  // As in pandas_market_calendars. Wednesday 3 July 2002 was a full day, Friday the 5th a short
+  // one.
   const published: Readonly<Record<number, string>> = {
     2000: "07-03 11-24",
     2001: "07-03 11-23 12-24",

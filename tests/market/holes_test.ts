@@ -233,8 +233,8 @@ Deno.test("holeBetween() finds the holes of OANDA's hours", { ignore: shared.ign
 });
 
 Deno.test("holeBetween() finds the hours a broker left out", { ignore: shared.ignore }, () => {
-  // Its day began at midnight two hours (in Europe's summer three) before UTC's: where Europe and New
-  // York change their clocks in different weeks, the first hour of Sunday is lost.
+  // Its day began at midnight two hours (in Europe's summer three) before UTC's: where Europe and
+  // New York change their clocks in different weeks, the first hour of Sunday is lost.
   const holes = holesOf("GBPUSD_H1_ej", "H1", "fx");
   const kinds = { sundays: 0, holidays: 0, others: [] as string[] };
   for (const hole of holes) {

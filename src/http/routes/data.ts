@@ -79,7 +79,7 @@ export function dataRoutes(around: Surroundings): Pick<Handlers, Paths> {
 function candleRoutes({ port, limits, clock }: Surroundings): Handlers["/api/candles"] {
   const { data } = port;
   return {
-    get: async ({ query }, { request }) => {
+    get: async ({ query }, call) => {
       const found = await data.candles(rangeOf(query, 1));
       if (found.state === "gone") throw goneProblem(found.oldestSeq);
       const { block, seq } = found;
@@ -87,7 +87,7 @@ function candleRoutes({ port, limits, clock }: Surroundings): Handlers["/api/can
       const next = block.length > length ? String(block.ts[length]) : null;
       const about = { series: query.series, seq };
       const writer = objectWriter(blankCandle, (row, i) => fillCandle(row, block, i));
-      return pageResponse({ length, writer, next, about }, request.headers.get("accept"));
+      return pageResponse({ length, writer, next, about }, call);
     },
     post: async ({ query: { series, priority, bulk } }, { request, bindings }) => {
       const push = new Push(data, {

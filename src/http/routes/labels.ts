@@ -15,7 +15,8 @@ import type { Handlers, Surroundings } from "../handler.ts";
 import { LabelFormatter, type RowOrigin } from "../../label/format.ts";
 import { parsePlace } from "../label_lines.ts";
 import { assertPlace, labelStream } from "../label_stream.ts";
-import { type PageFormat, pageResponse } from "../page_body.ts";
+import { FormatterPool } from "../formatter_pool.ts";
+import { pageResponse, wantsNdjson } from "../page_body.ts";
 import type { DataPort } from "../port.ts";
 import { goneProblem, HttpProblem, refusedProblem, retryAfter } from "../problem.ts";
 import { respond } from "../respond.ts";
@@ -40,11 +41,10 @@ export function labelRoutes(
 ): Pick<Handlers, "/api/labels" | "/api/labels/stream" | "/api/webhooks"> {
   const { data, log } = port;
   const storedHash = paramHash(data.params);
-  // A piece of a page is written in one go, so pages can share their buffers.
-  const formatters = { json: new LabelFormatter("json"), ndjson: new LabelFormatter("ndjson") };
+  const formatters = { json: new FormatterPool("json"), ndjson: new FormatterPool("ndjson") };
   return {
     "/api/labels": {
-      get: async ({ query: asked }, { request }) => {
+      get: async ({ query: asked }, call) => {
         const params = paramsOf(asked, data.params);
         const limit = rowsMax(asked, params);
         const query = { ...asked, limit };
@@ -55,14 +55,15 @@ export function labelRoutes(
         const length = Math.min(block.length, limit);
         const next = block.length > length ? String(block.ts[length]) : null;
         const whole = { series: query.series, paramHash: block.paramHash, ...about };
-        const writer = (format: PageFormat) => {
-          const formatter = kinds === undefined
-            ? formatters[format]
-            : new LabelFormatter(format, kinds.names);
-          return (from: number, to: number) =>
-            formatter.rows(block, from, to, origin, kinds?.columns);
-        };
-        return pageResponse({ length, writer, next, about: whole }, request.headers.get("accept"));
+        const format = wantsNdjson(call.request.headers.get("accept")) ? "ndjson" : "json";
+        const pool = formatters[format];
+        const formatter = kinds === undefined
+          ? pool.take()
+          : new LabelFormatter(format, kinds.names);
+        const write = (from: number, to: number) =>
+          formatter.view(block, from, to, origin, kinds?.columns);
+        const release = () => kinds === undefined ? pool.give(formatter) : undefined;
+        return pageResponse({ length, writer: () => write, next, about: whole, release }, call);
       },
     },
     "/api/webhooks": {
