@@ -88,6 +88,7 @@ import {
   type EndpointInfo,
   type ProviderCapabilities,
   type SymbolResult,
+  widestEndpoint,
 } from "../src/provider/port.ts";
 import type { NewLetter } from "../src/store/port.ts";
 import type { Ingest, LabelPool, Store } from "./protocols.ts";
@@ -1114,13 +1115,9 @@ function endpointsOf(
   granularity: JobCall["granularity"],
 ): EndpointOf {
   return (kind) => {
-    const shape = { kind, ...plannedRange(plan, kind), granularity, symbolCount: 1 };
-    const first = endpointFor(endpoints, shape);
-    if (typeof first === "string") throw new Error(`Cannot fetch ${kind}: ${first}`);
-    return endpoints.reduce((best, one) => {
-      const fits = typeof endpointFor([one], shape) !== "string";
-      return fits && one.symbolsMax > best.symbolsMax ? one : best;
-    }, first);
+    const found = widestEndpoint(endpoints, { kind, ...plannedRange(plan, kind), granularity });
+    if (typeof found === "string") throw new Error(`Cannot fetch ${kind}: ${found}`);
+    return found;
   };
 }
 

@@ -12,7 +12,6 @@ import { jobStart } from "../src/http/job_schemas.ts";
 import type { HoleRange } from "../src/batch/hole_jobs.ts";
 import { GRANULARITIES } from "../src/market/granularity.ts";
 import type {
-  CallFacts,
   ProviderAnswer,
   ProviderCapabilities,
   ProviderRequest,
@@ -197,4 +196,4 @@ export const Backfill = protocol("backfill", {
   },
 });
 
-export type { CallFacts, JobReply, JobStatus, ProviderStatus };
+export type { JobReply, JobStatus, ProviderStatus };

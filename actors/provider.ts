@@ -26,11 +26,10 @@ import { type GroupedCall, Grouping } from "../src/provider/grouping.ts";
 import {
   costOf,
   type DataProvider,
-  endpointFor,
-  type EndpointInfo,
   type ProviderAnswer,
   type ProviderRequest,
   type SymbolResult,
+  widestEndpoint,
 } from "../src/provider/port.ts";
 import type { Store } from "./protocols.ts";
 import type { EndpointCounts } from "../src/provider/status.ts";
@@ -355,7 +354,7 @@ class ProviderRun {
   result(wanted: GroupedRequest): Promise<SymbolResult> {
     const { promise, resolve } = Promise.withResolvers<SymbolResult>();
     const { symbol, user, kind, fromMs, toMs, granularity } = wanted;
-    const endpoint = widestFor(this.#source, wanted);
+    const endpoint = widestEndpoint(this.#source.capabilities.endpoints, wanted);
     if (typeof endpoint === "string") {
       const message = `Cannot fetch ${symbol} from ${this.#source.name}: ${endpoint}`;
       return Promise.resolve({ state: "error", failure: failure("refused", message) });
@@ -458,23 +457,6 @@ class ProviderRun {
 function settle(waiters: readonly Waiter[], result: SymbolResult | undefined): void {
   const found = result ?? { state: "missing" };
   for (const { resolve } of waiters) resolve(found);
-}
-
-/** The endpoint that takes one symbol in that time and the most beside it. */
-function widestFor(
-  { capabilities }: DataProvider,
-  { kind, endpoint, fromMs, toMs, granularity }: GroupedRequest,
-): EndpointInfo | string {
-  const shape = { kind, fromMs, toMs, granularity, symbolCount: 1 };
-  const first = endpointFor(
-    capabilities.endpoints,
-    endpoint === undefined ? shape : { ...shape, endpoint },
-  );
-  if (typeof first === "string" || endpoint !== undefined) return first;
-  return capabilities.endpoints.reduce((best, one) => {
-    const fits = typeof endpointFor([one], shape) !== "string";
-    return fits && one.symbolsMax > best.symbolsMax ? one : best;
-  }, first);
 }
 
 function refusalOf(error: unknown): Refusal {

@@ -169,6 +169,23 @@ export function endpointFor<E extends EndpointInfo>(
     `expected at most ${Math.max(...spanning.map((e) => e.symbolsMax))} symbols`;
 }
 
+/**
+ * The endpoint that takes one symbol of the shape and the most beside it, or why there is none. A
+ * named one is taken as it is. O(endpoints).
+ */
+export function widestEndpoint<E extends EndpointInfo>(
+  endpoints: readonly E[],
+  wanted: Omit<CallShape, "symbolCount">,
+): E | string {
+  const shape = { ...wanted, symbolCount: 1 };
+  const first = endpointFor(endpoints, shape);
+  if (typeof first === "string" || wanted.endpoint !== undefined) return first;
+  return endpoints.reduce((best, one) => {
+    const fits = typeof endpointFor([one], shape) !== "string";
+    return fits && one.symbolsMax > best.symbolsMax ? one : best;
+  }, first);
+}
+
 /** What a call to an endpoint takes from the quota. */
 export function costOf(endpoint: EndpointInfo, keys: number): number {
   return endpoint.costPerCall + endpoint.costPerKey * keys;
