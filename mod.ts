@@ -54,6 +54,26 @@
  * console.log(state, reportText(report).join("\n")); // done Run items of items: done in …
  * ```
  *
+ * @example A cache in front of a provider: one load however many ask, then a look into memory
+ * ```ts
+ * import { simulatedProvider, startWick, systemClock } from "./mod.ts";
+ *
+ * const wick = await startWick({
+ *   workers: 1,
+ *   providers: [{
+ *     name: "simulated",
+ *     begin: "free",
+ *     open: () => simulatedProvider(systemClock, { seed: 7 }),
+ *   }],
+ *   cache: { provider: "simulated" },
+ * });
+ * const asked = Array.from({ length: 100 }, () => wick.cache?.get("price:AAPL"));
+ * const [first] = await Promise.all(asked);
+ * console.log(first?.state); // loaded
+ * console.log(wick.cache?.peek("price:AAPL") !== undefined); // true
+ * await wick.system.stop();
+ * ```
+ *
  * @example A job on a provider: its candles are stored and labelled like those of feeds
  * ```ts
  * import { reportText, simulatedProvider, startWick, systemClock } from "./mod.ts";
@@ -84,6 +104,8 @@ import config from "./deno.json" with { type: "json" };
 import { pause, systemClock, systemRandom } from "./src/actor/clock.ts";
 import { threadEntry } from "./src/actor/thread_url.ts";
 import { ThreadNode } from "./src/actor/thread_node.ts";
+import type { CacheRouter } from "./src/cache/router.ts";
+import { DemoReaders } from "./src/cli/demo_readers.ts";
 import { type DemoTree, runDemoTree, type StartDemoTree } from "./src/cli/demo_run.ts";
 import { processIo } from "./src/cli/io.ts";
 import { runCommand } from "./src/cli/main.ts";
@@ -98,6 +120,7 @@ import {
   ServeError,
 } from "./src/cli/parts.ts";
 import { admissionOf, labelParamsOf, sourceOf } from "./src/cli/serve_feeds.ts";
+import { cacheOf } from "./src/cli/serve_cache.ts";
 import { holeFillerOf, providersOf, scheduledJobs } from "./src/cli/serve_jobs.ts";
 import { webhooksOf } from "./src/cli/serve_webhooks.ts";
 import type { StoreArgs } from "./actors/store.ts";
@@ -296,6 +319,43 @@ export type { WebhookSpec } from "./src/http/webhook/options.ts";
 export { SIGNATURE_HEADER, verifyWebhook } from "./src/http/webhook/signature.ts";
 export type { WebhookStatus } from "./src/http/webhook/status.ts";
 
+export * from "./src/cache/cache.ts";
+export { CacheError, type CacheErrorCode } from "./src/cache/error.ts";
+export {
+  type CacheKeyParts,
+  formatCacheKey,
+  KEY_KINDS,
+  type KeyKind,
+  type KeyParams,
+  parseCacheKey,
+} from "./src/cache/key.ts";
+export { KeyIndex } from "./src/cache/key_index.ts";
+export { compileKeyPattern, type KeyPattern } from "./src/cache/key_pattern.ts";
+export type { NegativeTimes } from "./src/cache/negative.ts";
+export { cacheReport, cacheReportText } from "./src/cache/report.ts";
+export type * from "./src/cache/report_types.ts";
+export * from "./src/cache/router.ts";
+export {
+  CacheShard,
+  type Ending,
+  type EntryTtl,
+  type SetEntry,
+  type ShardOptions,
+  type ValueCodec,
+} from "./src/cache/shard.ts";
+export type { IsTouched } from "./src/cache/shard_generations.ts";
+export type { CurvePoint, ShardStatus, TypeCounts } from "./src/cache/status.ts";
+export { TouchedIndex, type TouchedOptions } from "./src/cache/touched.ts";
+export { type TradedAs, type Ttl, ttlByKey, ttlOf, type TtlQuestion } from "./src/cache/ttl.ts";
+export {
+  type TtlOptions,
+  ttlOptions,
+  type TtlRule,
+  type TtlRules,
+  type TtlSettings,
+} from "./src/cache/ttl_rules.ts";
+export * from "./src/cache/types.ts";
+
 export * from "./src/monitor/histogram.ts";
 export * from "./src/monitor/windowed_histogram.ts";
 export * from "./src/monitor/event_hub.ts";
@@ -329,6 +389,12 @@ export {
 export type { AdminArgs } from "./actors/admin.ts";
 export type { StoreArgs } from "./actors/store.ts";
 export {
+  CacheShard as CacheShardProtocol,
+  CacheTier,
+  type CacheValue,
+} from "./actors/protocols_cache.ts";
+export type { CacheSpec, TierSpec } from "./actors/tree_cache.ts";
+export {
   type FeedSpec,
   type MonitorSettings,
   type ProviderSpec,
@@ -346,6 +412,10 @@ const startDemoTree: StartDemoTree = async (source, log) => {
     store: { kind: "sqlite", options: { path: join(folder, "wick.db") } },
     feeds: [{ name: "synthetic", source }],
     providers: [{ name: "simulated", begin: "free", open: () => simulatedProvider(systemClock) }],
+    cache: {
+      provider: "simulated",
+      tier: { kind: "sqlite", path: join(folder, "cache.db") },
+    },
     admin: { about: { name: "wick", version: config.version }, options: { port: 0 } },
     system: { log },
   });
@@ -357,6 +427,9 @@ const startDemoTree: StartDemoTree = async (source, log) => {
     node.children.reduce((sum, part) => sum + restartsOf(part), 0);
   let gaveUp: Error | null = null;
   void doneOf(wick).then((error) => gaveUp = error);
+  const router = wick.cache as CacheRouter<unknown>;
+  const readers = new DemoReaders(router, systemRandom);
+  const provider = wick.provider("simulated");
   await wick.backfill.ask("start", { job: DEMO_JOB, mode: "restart" });
   const tree: DemoTree = {
     url,
@@ -369,6 +442,11 @@ const startDemoTree: StartDemoTree = async (source, log) => {
       await wick.backfill.ask("ended", { name: DEMO_JOB.name }, { timeoutMs: 60_000 });
     },
     job: () => wick.backfill.ask("report", { name: DEMO_JOB.name }),
+    read: () => readers.step(),
+    reads: async () => {
+      const { endpoints } = await provider.ask("status", {});
+      return readers.figures({ shards: router.status(), tier: null, upstream: endpoints });
+    },
     labels: async (series, paramHash) => {
       const range = { fromTs: -Infinity, toTs: Infinity, limit: Infinity };
       return (await store.ask("labelBlock", { series, paramHash, ...range })).labels;
@@ -447,6 +525,7 @@ const runServe: RunServe = async (config, log, io) => {
     ...(config.workers === null ? {} : { workers: config.workers }),
     providers,
     ...holeFillerOf(config, providers),
+    cache: cacheOf(config, providers),
     ...(onReport === undefined ? {} : { onReport }),
     feeds: config.feeds.map((feed) => ({
       name: feed.name,

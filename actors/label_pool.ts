@@ -5,7 +5,8 @@
  * A batch is cut into parts, one per series. A part goes to the worker that owns its series, comes
  * back with the labels that became final, and when all parts of a batch are back and all batches
  * before it are committed, the batch is committed, together with whatever else is ready (group
- * commit). Then, in this order: the sender gets its acknowledgement, and the labels are published.
+ * commit). Then, in this order: the sender gets its acknowledgement, what the cache made of the
+ * candles ends, and the labels are published.
  *
  * ## Series
  * - *warm*: the worker's state stands at `base`, the count of candles given out so far. Rows after
@@ -53,8 +54,11 @@ import {
   Pace,
   type Refusal,
 } from "../src/label/admission.ts";
+import type { CacheRouter, TouchedCommit } from "../src/cache/router.ts";
+import type { TouchedRange } from "../src/cache/types.ts";
 import { applyChanges, candlesIn, candlesWhere } from "../src/label/change.ts";
-import { kindCells, type KindColumns, unpackKinds } from "../src/label/kinds/columns.ts";
+import type { TsRange } from "../src/label/correction.ts";
+import { kindCells, unpackKinds } from "../src/label/kinds/columns.ts";
 import { kindHistoryBars, kindRowsMax } from "../src/label/kinds/kind_labeler.ts";
 import { type AskedKind, parseKinds } from "../src/label/kinds/registry.ts";
 import { rowObject } from "../src/label/row_object.ts";
@@ -74,9 +78,18 @@ import { packCommit, unpackResult, unpackTails } from "../src/store/commit_codec
 import { levels } from "../src/store/records.ts";
 import { release } from "../src/market/release.ts";
 import { Stretch } from "../src/store/stretch.ts";
-import type { CommitBatch, CommitResult, Rows, SeriesCommit, Tail } from "../src/store/port.ts";
+import type {
+  CommitBatch,
+  CommitResult,
+  Rows,
+  SeriesCommit,
+  Tail,
+  Window,
+} from "../src/store/port.ts";
 import {
   type CommitSink,
+  type ComputedBlock,
+  type ComputeFor,
   type ComputeRequest,
   type Ingest,
   type IngestReply,
@@ -92,7 +105,15 @@ import {
   type Store,
 } from "./protocols.ts";
 
+import type { CacheShard } from "./protocols_cache.ts";
+
 type WorkerRef = Ref<typeof LabelWorker.definition>;
+
+/** Where the cache is told of commits, before anyone else is; see `src/cache/router.ts`. */
+export type CommittedCandles = Pick<
+  CacheRouter<unknown>,
+  "seq" | "touched" | "caughtUp" | "missed"
+>;
 
 /** How a pool is set up. */
 export interface LabelPoolArgs {
@@ -113,6 +134,9 @@ export interface LabelPoolArgs {
   readonly sinks?: readonly TellRef<typeof LabelSink.definition>[];
   /** Told that there was one. */
   readonly commitSinks?: readonly TellRef<typeof CommitSink.definition>[];
+  /** The cache, if there is one, and its shards, which get the labels they ask for. */
+  readonly cache?: CommittedCandles;
+  readonly shards?: readonly TellRef<typeof CacheShard.definition>[];
 }
 
 /** Rows under way at a time: about 100 ms of this isolate's work, 12 MB with their labels. */
@@ -150,6 +174,11 @@ const ANSWER_TIMEOUT_MS = 60_000;
 const COMPUTE_BARS_MAX = 200_000;
 /** History for estimators that never forget. */
 const TAIL_BARS_MAX = 1_000_000;
+
+/** Commits that are read again for the cache at a start: at a candle a second a series, minutes. */
+const CAUGHT_UP_COMMITS_MAX = 1_000;
+/** Ranges of one read of them. */
+const CAUGHT_UP_RANGES = 10_000;
 
 /** Between reports to the monitor. */
 const REPORT_EVERY_MS = 1_000;
@@ -228,8 +257,9 @@ interface Outbox {
 }
 
 /** See {@linkcode LabelPool}. */
-export const labelPool = actor(LabelPool, (ctx, args: LabelPoolArgs) => {
-  const pool = new Pool(ctx, args, (series, candles) => {
+export const labelPool = actor(LabelPool, async (ctx, args: LabelPoolArgs) => {
+  const seq = args.cache === undefined ? 0 : await catchUp(args.cache, args.store);
+  const pool = new Pool(ctx, args, seq, (series, candles) => {
     const why = new Error(`the store no longer holds what came before these candles of ${series}`);
     ctx.bury("candles", { series, candles }, why);
   });
@@ -237,19 +267,24 @@ export const labelPool = actor(LabelPool, (ctx, args: LabelPoolArgs) => {
     ctx.onStop(args.door.open((priority) => pool.refusalAhead(priority)));
   }
   /** Labels on request; `shape` makes of them what the answer holds. */
-  const computed = <Shape>(
-    request: ComputeRequest,
-    shape: (block: LabelBlock, kinds: KindColumns) => Shape,
-  ) => {
+  const computed = <Shape>(request: ComputeRequest, shape: (found: ComputedBlock) => Shape) => {
     const refusal = pool.computeRefusal(request.priority, ctx.waitedMs);
     if (refusal !== null) return refusal;
-    const reply = ctx.defer<{ state: "ok"; tookMs: number; cacheHit: boolean } & Shape>();
+    const reply = ctx.defer<Shape>();
     pool.compute(request).then(
-      ({ block, kinds, tookMs }) =>
-        reply.resolve({ state: "ok", ...shape(block, kinds), tookMs, cacheHit: false }),
+      (found) => reply.resolve(shape(found)),
       (error) => reply.reject(error),
     );
     return reply;
+  };
+  /** The same for a shard of the cache, which has started earlier and cannot ask. */
+  const computeFor = async ({ shard, id, request }: ComputeFor) => {
+    const to = args.shards?.[shard];
+    const result = pool.computeRefusal(request.priority, ctx.waitedMs) ??
+      await pool.compute(request).catch((error) =>
+        ({ state: "error", message: textOf(error) }) as const
+      );
+    to?.tell("computed", { id, result });
   };
   if (args.monitor !== undefined) {
     ctx.timer("report", { delayMs: REPORT_EVERY_MS, everyMs: REPORT_EVERY_MS }, "report", {});
@@ -263,7 +298,7 @@ export const labelPool = actor(LabelPool, (ctx, args: LabelPoolArgs) => {
       return reply;
     },
     compute: (request) =>
-      computed(request, (block, kinds) => {
+      computed(request, ({ state, block, kinds, tookMs, cacheHit }) => {
         const names = request.kinds === undefined
           ? []
           : parseKinds(request.kinds).map(({ name }) => name);
@@ -271,9 +306,11 @@ export const labelPool = actor(LabelPool, (ctx, args: LabelPoolArgs) => {
           { length: block.length },
           (_, row) => ({ ...rowObject(block, row), ...kindCells(names, kinds, row) }),
         );
-        return { rows };
+        return { state, rows, tookMs, cacheHit };
       }),
-    computeBlock: (request) => computed(request, (block, kinds) => ({ block, kinds })),
+    computeBlock: (request) => computed(request, (found) => found),
+    // Not awaited in the message: what it asks for needs the actor's turns.
+    computeFor: (wanted) => void computeFor(wanted),
     status: () => pool.status(),
     report: () => pool.report(),
     flush: () => pool.flush(),
@@ -324,14 +361,16 @@ class Pool {
   readonly #commitSeconds = this.#reporter.histogram("wick_ingest_commit_seconds");
   #lastRefusal: Refusal | null = null;
   #lastDelayMs = 0;
-  #seq = 0;
+  #seq: number;
   #counts = { candles: 0, labels: 0, revised: 0, failures: 0 };
 
   constructor(
     ctx: Context<typeof LabelPool.definition>,
     args: LabelPoolArgs,
+    seq: number,
     bury: (series: string, candles: CandleBlock) => void,
   ) {
+    this.#seq = seq;
     this.#bury = bury;
     this.#ctx = ctx;
     // The mailbox outlives an incarnation, and so do answers on their way: none may pass for new.
@@ -795,6 +834,7 @@ class Pool {
       this.#counts.revised += outcome.revised;
       batch.reply.resolve({ state: "committed", seq: result.seq, ...outcome });
     });
+    this.#args.cache?.touched(result.seq, touchedBy(done));
     this.#publish(result);
     for (const batch of done) this.#afterCommit(batch);
     this.flush();
@@ -879,9 +919,9 @@ class Pool {
   // ---- requests ---------------------------------------------------------------------------------------
 
   /** Labels of stored candles under any parameters, as columns. */
-  async compute(
-    request: ComputeRequest,
-  ): Promise<{ block: LabelBlock; kinds: KindColumns; tookMs: number }> {
+  async compute(request: ComputeRequest): Promise<ComputedBlock> {
+    // Before anything is read: a commit from here on counts as one that the answer does not know.
+    const seq = this.#seq;
     const params = labelParams(request.params);
     const { series, fromTs } = request;
     const kinds = request.kinds === undefined ? [] : parseKinds(request.kinds);
@@ -896,6 +936,7 @@ class Pool {
     );
     const toTs = wanted.length === 0 ? fromTs : (wanted.ts[wanted.length - 1] as number) + 1;
     const window = await store.ask("window", { series, fromTs, toTs, around }, ANSWER);
+    const usedTs = usedRange(window, wanted.length < limit ? request.toTs : toTs);
     const threads = this.#outboxes.filter(({ live }) => !live);
     const outbox = (threads.length > 0 ? threads : this.#outboxes).reduce((a, b) =>
       b.rows < a.rows ? b : a
@@ -911,7 +952,15 @@ class Pool {
       ANSWER,
     );
     const columns = reply.kinds === null ? [] : unpackKinds(reply.kinds, kinds.length);
-    return { block: decodeLabels(reply.labels), kinds: columns, tookMs: reply.tookMs };
+    return {
+      state: "ok",
+      block: decodeLabels(reply.labels),
+      kinds: columns,
+      tookMs: reply.tookMs,
+      cacheHit: false,
+      seq,
+      usedTs,
+    };
   }
 
   /** What a request for kinds adds to that of a worker: the instrument's levels, if need be. */
@@ -1049,6 +1098,59 @@ function commitOf(batch: Batch): CommitBatch {
   const { feed, after, cursor, records, letters } = batch.ingest;
   if (records === undefined && letters === undefined) return { feed, after, cursor, series };
   return { feed, after, cursor, series, records: records ?? [], letters: letters ?? [] };
+}
+
+/**
+ * Tells the cache what it may not know: a former incarnation may have died between a commit and telling
+ * of it, and entries of an earlier process may be older than commits of that. The last commit's seq.
+ */
+async function catchUp(
+  cache: CommittedCandles,
+  store: Ref<typeof Store.definition>,
+): Promise<number> {
+  const { seq, oldestSeq } = await store.ask("info", {}, ANSWER);
+  const fromSeq = cache.seq ?? Math.max(oldestSeq, seq - CAUGHT_UP_COMMITS_MAX);
+  if (fromSeq < oldestSeq || seq - fromSeq > CAUGHT_UP_COMMITS_MAX) {
+    cache.missed(seq);
+    return seq;
+  }
+  const commits: TouchedCommit[] = [];
+  for (let after = fromSeq; after < seq;) {
+    const page = await store.ask("touched", { seq: after, limit: CAUGHT_UP_RANGES }, ANSWER);
+    if (page.length === 0) break;
+    for (const group of Map.groupBy(page, (range) => range.seq)) {
+      commits.push({ seq: group[0], ranges: group[1] });
+    }
+    after = (commits.at(-1) as TouchedCommit).seq;
+  }
+  cache.caughtUp(fromSeq, seq, commits);
+  return seq;
+}
+
+/** Ranges of candles that batches touched, one a series and batch. */
+function touchedBy(batches: readonly Batch[]): TouchedRange[] {
+  const ranges: TouchedRange[] = [];
+  for (const { parts } of batches) {
+    for (const { series: { key: series }, block, rewrite } of parts) {
+      if (rewrite === null) {
+        const fromTs = block.ts[0] as number;
+        ranges.push({ series, fromTs, toTs: (block.ts[block.length - 1] as number) + 1 });
+      } else if (rewrite.replace !== null) {
+        const { fromTs, toTs } = rewrite.replace;
+        ranges.push({ series, fromTs, toTs });
+      }
+    }
+  }
+  return ranges;
+}
+
+/** Where a candle that comes, goes or changes makes another answer than that of this window. */
+function usedRange({ candles, startsSeries, endsSeries }: Window, toTs: number): TsRange {
+  const { ts, length } = candles;
+  return {
+    fromTs: startsSeries || length === 0 ? -Infinity : ts[0] as number,
+    toTs: endsSeries || length === 0 ? Infinity : Math.max(toTs, (ts[length - 1] as number) + 1),
+  };
 }
 
 function labelsOf(part: Part): readonly Rows<LabelBlock>[] {

@@ -400,6 +400,19 @@ export interface ComputedBlock {
   readonly tookMs: number;
   /** Whether it was known already. */
   readonly cacheHit: boolean;
+  /** It knows every commit up to this one. */
+  readonly seq: number;
+  /** Commits that touch candles outside of this range do not change it. */
+  readonly usedTs: TsRange;
+}
+
+/** What a shard of the cache asks for: it starts before the pool, and so it cannot `ask`. */
+export interface ComputeFor {
+  /** Index of the shard that is told. */
+  readonly shard: number;
+  /** The shard's own number of this request. */
+  readonly id: number;
+  readonly request: ComputeRequest;
 }
 
 const labelRow = z.record(z.string(), z.union([z.number(), z.string(), z.null()]));
@@ -444,6 +457,8 @@ export const LabelPool = protocol("label_pool", {
     reply: z.custom<ComputedBlock | Refusal>(),
     internal: true,
   },
+  // The same for a shard of the cache, which gets it as a message.
+  computeFor: { payload: z.custom<ComputeFor>(), internal: true },
   status: {
     about: "Queue, delay and counts of the pool",
     payload: nothing,

@@ -91,6 +91,8 @@ export const Provider = protocol("provider", {
     reply: z.custom<SymbolResult>(),
     internal: true,
   },
+  // Somebody waits now for a key that was to wait for others.
+  raise: { payload: z.custom<GroupedRequest>(), internal: true, priority: "high" },
   capabilities: {
     payload: nothing,
     reply: z.custom<ProviderCapabilities>(),
@@ -154,8 +156,8 @@ export const Backfill = protocol("backfill", {
     payload: jobStart,
     reply: jobReply,
   },
-  jobs: { about: "All jobs", payload: nothing, reply: z.custom<JobStatus[]>() },
-  job: { about: "One job", payload: jobName, reply: jobReply },
+  jobs: { about: "All jobs, by name", payload: nothing, reply: z.custom<JobStatus[]>() },
+  job: { about: "How one job is", payload: jobName, reply: jobReply },
   pause: {
     about: "Lets calls under way end, saves, and stops until resumed",
     payload: jobName,

@@ -22,7 +22,7 @@ import { type Lease, LimiterGate, LimitRefused } from "../src/batch/limiter_gate
 import { Breaker } from "../src/feed/breaker.ts";
 import { CANDLE_COLUMNS, type CandleBlock } from "../src/market/block.ts";
 import { failure, type ProviderFailure } from "../src/provider/error.ts";
-import { type GroupedCall, Grouping } from "../src/provider/grouping.ts";
+import { type GroupedCall, Grouping, type WantedKey } from "../src/provider/grouping.ts";
 import {
   costOf,
   type DataProvider,
@@ -82,6 +82,7 @@ export const provider = actor(Provider, async (ctx, args: ProviderArgs) => {
     giveBack: ({ permit }) => run.giveBack(permit),
     call: (call) => run.call(call),
     fetch: (wanted) => run.fetch(wanted),
+    raise: (wanted) => run.raise(wanted),
     capabilities: () => source.capabilities,
     groups: ({ endpoint, symbols }) => {
       const info = source.capabilities.endpoints.find(({ name }) => name === endpoint);
@@ -353,34 +354,36 @@ class ProviderRun {
   /** The result of one key, once a call that it travels in has come back. */
   result(wanted: GroupedRequest): Promise<SymbolResult> {
     const { promise, resolve } = Promise.withResolvers<SymbolResult>();
-    const { symbol, user, kind, fromMs, toMs, granularity } = wanted;
-    const endpoint = widestEndpoint(this.#source.capabilities.endpoints, wanted);
-    if (typeof endpoint === "string") {
-      const message = `Cannot fetch ${symbol} from ${this.#source.name}: ${endpoint}`;
+    const { symbol, user } = wanted;
+    const key = this.#keyOf(wanted);
+    if (typeof key === "string") {
+      const message = `Cannot fetch ${symbol} from ${this.#source.name}: ${key}`;
       return Promise.resolve({ state: "error", failure: failure("refused", message) });
     }
-    const added = this.#grouping.add(
-      {
-        kind,
-        endpoint: endpoint.name,
-        group: this.#source.groupOf(endpoint, symbol),
-        fromMs,
-        toMs,
-        granularity,
-        symbol,
-        priority: wanted.priority,
-        lingerMs: wanted.lingerMs,
-        symbolsMax: endpoint.symbolsMax,
-      },
-      { user, resolve },
-      this.#ctx.clock.now(),
-    );
+    const added = this.#grouping.add(key, { user, resolve }, this.#ctx.clock.now());
     if (added === "full") {
       const message = `Cannot fetch ${symbol} from ${this.#source.name}: too many keys wait`;
       return Promise.resolve({ state: "error", failure: failure("rate", message, 1_000) });
     }
     this.#armFlush();
     return promise;
+  }
+
+  /** As `Grouping` wants it; or what there should be for it. */
+  #keyOf(wanted: GroupedRequest): WantedKey | string {
+    const { symbol, kind, fromMs, toMs, granularity, priority, lingerMs } = wanted;
+    const endpoint = widestEndpoint(this.#source.capabilities.endpoints, wanted);
+    if (typeof endpoint === "string") return endpoint;
+    const { name, symbolsMax } = endpoint;
+    const group = this.#source.groupOf(endpoint, symbol);
+    const at = { kind, fromMs, toMs, granularity };
+    return { ...at, endpoint: name, group, symbol, priority, lingerMs, symbolsMax };
+  }
+
+  raise(wanted: GroupedRequest): void {
+    const key = this.#keyOf(wanted);
+    if (typeof key === "string") return;
+    if (this.#grouping.raise(key, this.#ctx.clock.now())) this.#armFlush();
   }
 
   flush(): void {

@@ -7,10 +7,14 @@
 
 import { ActorFailed, type Ref, type System } from "../src/actor/mod.ts";
 import type {
+  CachePort,
+  ComputedAnswer,
+  ComputeQuery,
   DataPort,
   Gone,
   JobsPort,
   LettersPort,
+  NotNow,
   ProviderView,
   ServicePort,
   WebhookView,
@@ -42,7 +46,12 @@ import {
   Webhook,
 } from "./protocols.ts";
 import type { JobStatus } from "../src/batch/job_status.ts";
+import type { EndpointLoad } from "../src/cache/report.ts";
+import type { CacheRouter } from "../src/cache/router.ts";
+import type { TierStatus } from "../src/cache/types.ts";
+import { LABEL_KEY_ROWS_MAX, labelKeyOf } from "../src/label/label_key.ts";
 import { Backfill, Provider } from "./protocols_batch.ts";
+import { type CachedLabels, CacheShard, CacheTier, type CacheValue } from "./protocols_cache.ts";
 
 /** What a service is made of. */
 export interface ServiceOptions {
@@ -69,8 +78,19 @@ export interface ServiceOptions {
   readonly webhooks?: readonly WebhookSpec[];
   /** Names of the providers. */
   readonly providers?: readonly string[];
+  /** The cache; default: none. */
+  readonly cache?: ServedCache | null;
   /** Instruments that the program knows before the store is read. */
   readonly instruments?: InstrumentRegistry;
+}
+
+/** The cache as the service sees it. */
+export interface ServedCache {
+  readonly router: CacheRouter<CacheValue>;
+  /** How the tier behind is; null for none, or while it does not answer. */
+  tierStatus(): Promise<TierStatus | null>;
+  /** Provider that it loads from; null for none. */
+  readonly spec: { readonly provider: string | null };
 }
 
 /** Every protocol of the tree, each once. */
@@ -87,6 +107,8 @@ const PROTOCOLS = [
   Webhook,
   Backfill,
   Provider,
+  CacheShard,
+  CacheTier,
 ];
 /** Writes that lose or take long are asked no longer than this. */
 const ANSWER = { timeoutMs: 60_000 } as const;
@@ -171,6 +193,7 @@ export class Service {
       data: this.#data(),
       webhooks: () => this.#webhooks(),
       jobs: this.#jobs(),
+      cache: this.#cachePort(),
       providers: () => this.#providers(),
       waitingFor: () => this.#waitingFor(),
       health: () => this.#monitor.ask("health", {}),
@@ -236,6 +259,69 @@ export class Service {
     }));
   }
 
+  #cachePort(): CachePort | null {
+    const cache = this.#options.cache ?? null;
+    if (cache === null) return null;
+    const { router } = cache;
+    return {
+      get: (keys, ask) => router.getMany(keys, { ...ask, origin: "demand" }),
+      set: (entries) =>
+        router.setMany(entries.map(({ ttlMs, ...entry }) => ({
+          ...entry,
+          ...(ttlMs === null ? {} : { ttl: entryTtl(ttlMs) }),
+        }))),
+      explain: (key) => router.explain(key),
+      invalidate: (selection) => router.invalidate(selection),
+      protect: (pattern) => router.protect(pattern),
+      unprotect: (pattern) => router.unprotect(pattern),
+      stats: async () => ({
+        shards: router.status(),
+        tier: await cache.tierStatus(),
+        upstream: await this.#upstreamCounts(cache.spec.provider),
+      }),
+    };
+  }
+
+  /** What the cache's provider was called for, by the cache and by everyone else. */
+  async #upstreamCounts(name: string | null): Promise<readonly EndpointLoad[]> {
+    if (name === null) return [];
+    const ref = this.#running.ref(Provider, `${this.#options.paths.providers}/${name}`);
+    const status = await ref.ask("status", {}, LOOK).catch(() => null);
+    return status?.endpoints ?? [];
+  }
+
+  /**
+   * Labels under other parameters: from the cache where they are known, and computed and kept
+   * otherwise. The cache gives out copies.
+   */
+  async #computed(query: ComputeQuery): Promise<ComputedAnswer | NotNow> {
+    const { params, priority, kinds } = query;
+    const request = {
+      ...rangeOf(query),
+      params,
+      priority,
+      ...(kinds === undefined ? {} : { kinds }),
+    };
+    const router = this.#options.cache?.router;
+    if (router === undefined || query.limit > LABEL_KEY_ROWS_MAX) {
+      return await this.#pool.ask("computeBlock", request, ANSWER);
+    }
+    const key = labelKeyOf(request);
+    const ask = { priority, origin: "demand", timeoutMs: ANSWER.timeoutMs } as const;
+    const found = await router.get(key, ask);
+    if (found.state === "failed") {
+      const { code, message, retryAfterMs } = found.failure;
+      if (code === "overload") {
+        return { state: "refused", code, reason: message, retryAfterMs: retryAfterMs ?? 1_000 };
+      }
+      throw new Error(message);
+    }
+    if (found.state === "missing") throw new Error(`Cannot compute ${key}: nobody could`);
+    const { block, kinds: columns, tookMs } = found.value as CachedLabels;
+    const cacheHit = found.tier !== "upstream";
+    return { state: "ok", block, kinds: columns, tookMs: cacheHit ? 0 : tookMs, cacheHit };
+  }
+
   #data(): DataPort {
     const hash = paramHash(this.#options.params);
     const records = () => recordsOf(this.#store);
@@ -256,15 +342,7 @@ export class Service {
           const { labels, revisions, seqs } = await this.#store.ask("labelBlock", wanted, ANSWER);
           return { state: "ok" as const, seq, block: labels, revisions, seqs };
         }),
-      compute: (query) => {
-        const { params, priority, kinds } = query;
-        const request = { ...rangeOf(query), params, priority };
-        return this.#pool.ask(
-          "computeBlock",
-          kinds === undefined ? request : { ...request, kinds },
-          ANSWER,
-        );
-      },
+      compute: (query) => this.#computed(query),
       ingest: ({ blocks, priority, bulk }) => {
         const refusal = bulk ? null : this.#options.door.refusal(priority);
         return refusal ?? this.#ingest({ ...NOBODY, blocks, priority, bulk });
@@ -278,7 +356,11 @@ export class Service {
         return this.instruments.register(instrument);
       },
       levels: (symbol) => levels(records(), symbol),
-      putLevels: async (symbol, given) => assertWritten(await putLevels(records(), symbol, given)),
+      putLevels: async (symbol, given) => {
+        assertWritten(await putLevels(records(), symbol, given));
+        const dependencies = [{ kind: "levels", instrument: symbol }] as const;
+        await this.#options.cache?.router.invalidate({ dependencies });
+      },
       backup: async (file) => {
         try {
           const bytes = await this.#store.ask("backup", { path: file }, BACKUP);
@@ -325,6 +407,11 @@ export class Service {
       return { state: "gone", oldestSeq: oldestAsOf };
     }
   }
+}
+
+/** Of an entry that somebody puts in with a TTL of its own: served twice as long, stale. */
+function entryTtl(ttlMs: number) {
+  return { softTtlMs: ttlMs, hardTtlMs: 2 * ttlMs, staleIfErrorMs: 0 };
 }
 
 /** What an actor could not answer with because of another one says so. */

@@ -40,14 +40,26 @@ import { Service, storeLog } from "./service.ts";
 import { webhook } from "./webhook.ts";
 import type { LabelLog } from "../src/http/label_log.ts";
 import { assertWebhooks, type WebhookSpec } from "../src/http/webhook/options.ts";
-import type { InstrumentRegistry } from "../src/market/instrument.ts";
+import { InstrumentRegistry } from "../src/market/instrument.ts";
 import { backfillFinding, JobTotals } from "../src/monitor/collect_backfill.ts";
+import { cacheFinding, CacheTotals } from "../src/monitor/collect_cache.ts";
 import { providerFinding } from "../src/monitor/collect_provider.ts";
 import { feedFinding, poolFinding, storeFinding } from "../src/monitor/collect_ingest.ts";
 import { letterFinding, processFinding } from "../src/monitor/collect_process.ts";
 import { webhookFinding } from "../src/monitor/collect_webhook.ts";
 import { treeFinding } from "../src/monitor/collect_tree.ts";
 import { labelWorker } from "./label_worker.ts";
+import {
+  CACHE_PATHS,
+  cacheChild,
+  type CacheSpec,
+  shardName,
+  type TreeCache,
+  treeCacheOf,
+} from "./tree_cache.ts";
+import { CacheShard, type CacheValue } from "./protocols_cache.ts";
+import { KEY_KINDS } from "../src/cache/key.ts";
+import type { CacheRouter } from "../src/cache/router.ts";
 import { commitSink } from "./commit_sink.ts";
 import { labelSink } from "./label_sink.ts";
 import {
@@ -134,6 +146,8 @@ export interface WickOptions {
   readonly onLabels?: (published: PublishedLabels) => void;
   /** Upstream providers; default: none. */
   readonly providers?: readonly ProviderSpec[];
+  /** The cache in front of providers, labels and levels; default: none. */
+  readonly cache?: CacheSpec | null;
   /** Name of the provider that is asked for what feeds leave out; default: none is. */
   readonly fillHolesFrom?: string;
   /** Told when a job changes its state (`job`), and at most once a second how it goes. */
@@ -167,6 +181,8 @@ export interface TreeOptions extends WickOptions {
   readonly service?: Service | null;
   /** The label log, which is told of every commit; that of `service` when there is one. */
   readonly log?: LabelLog | null;
+  /** The cache that `cache` describes. */
+  readonly treeCache?: TreeCache | null;
 }
 
 /** Refs into a running tree. */
@@ -184,6 +200,8 @@ export interface Wick {
   refusal(priority: number): Refusal | null;
   /** The label log; null in a tree that was made without one. See {@linkcode labels}. */
   readonly log: LabelLog | null;
+  /** The cache, reached without messages where it has what is asked for; null without one. */
+  readonly cache: CacheRouter<CacheValue> | null;
   /** Starts, pauses and shows jobs that fetch from the providers. */
   readonly backfill: Ref<typeof Backfill.definition>;
   /** The provider of that name; asking one that was not declared rejects with `ActorStopped`. */
@@ -203,7 +221,8 @@ export function wickTree(options: TreeOptions = {}): SystemOptions {
   const params = options.params ?? DEFAULT_PARAMS;
   const workers = Array.from({ length: count }, (_, i) => `worker-${i}`);
   assertEnoughBars(options.store, params);
-  assertFiller(options);
+  assertNamed(options);
+  const { treeCache = null } = options;
   const sinks = [...options.sinks ?? []];
   if (options.onLabels !== undefined) {
     const { onLabels } = options;
@@ -245,6 +264,7 @@ export function wickTree(options: TreeOptions = {}): SystemOptions {
             })
           ),
         },
+        ...(treeCache === null ? [] : [cacheChild(treeCache, PATHS.providers)]),
         { name: "sinks", children: [...sinks, ...commitSinks] },
         {
           name: "work",
@@ -294,6 +314,7 @@ export function wickTree(options: TreeOptions = {}): SystemOptions {
                       refs.tell(CommitSink, `${PATHS.sinks}/${sink.name}`)
                     ),
                     ...(options.admission === undefined ? {} : { admission: options.admission }),
+                    ...(treeCache === null ? {} : cacheOfPool(treeCache, refs)),
                   }),
                 }),
                 {
@@ -333,6 +354,14 @@ export function wickTree(options: TreeOptions = {}): SystemOptions {
       ],
     }],
   };
+}
+
+function cacheOfPool({ router }: TreeCache, refs: TreeRefs) {
+  const shards = Array.from(
+    { length: router.shards },
+    (_, index) => refs.tell(CacheShard, `${CACHE_PATHS.cache}/${shardName(index)}`),
+  );
+  return { cache: router, shards };
 }
 
 function backfillArgs(
@@ -417,9 +446,11 @@ function adminOf({ admin: settings, service = null }: TreeOptions): ChildSpec[] 
 }
 
 /** None unless asked for: a periodic timer would keep a simulation from coming to rest. */
-function monitorOf(options: WickOptions, totals: JobTotals): ChildSpec[] {
+function monitorOf(options: TreeOptions, totals: JobTotals): ChildSpec[] {
   const { monitor: settings, feeds = [], webhooks = [], providers = [] } = options;
+  const { treeCache = null } = options;
   if (settings === undefined || settings === null) return [];
+  const cacheTotals = new CacheTotals(KEY_KINDS);
   return [child(monitor, {
     name: "monitor",
     args: ({ system }) => {
@@ -465,6 +496,17 @@ function monitorOf(options: WickOptions, totals: JobTotals): ChildSpec[] {
               collect: async () => providerFinding(path, await ref.ask("status", {})),
             };
           }),
+          ...(treeCache === null ? [] : [{
+            name: CACHE_PATHS.cache,
+            collect: async () => {
+              const figures = {
+                shards: treeCache.router.status(),
+                shardsMax: treeCache.router.shards,
+                tier: await treeCache.tierStatus(),
+              };
+              return cacheFinding(CACHE_PATHS.cache, figures, cacheTotals);
+            },
+          }]),
           {
             name: PATHS.backfill,
             collect: async () => {
@@ -490,14 +532,17 @@ function collectorsOf(figures: boolean, all: readonly MonitorCollector[]): Monit
   }));
 }
 
-function assertFiller({ providers = [], fillHolesFrom }: WickOptions): void {
-  if (fillHolesFrom === undefined) return;
+/** Whoever asks a provider must name one that there is. */
+function assertNamed({ providers = [], fillHolesFrom, cache }: WickOptions): void {
   const names = providers.map(({ name }) => name);
-  if (names.includes(fillHolesFrom)) return;
-  throw new TypeError(
-    `Cannot fill holes: expected fillHolesFrom as one of ${names.join(", ") || "no providers"}: ` +
-      `current value is ${fillHolesFrom}`,
-  );
+  const wanted = { fillHolesFrom, cacheProvider: cache?.provider ?? undefined };
+  for (const [what, name] of Object.entries(wanted)) {
+    if (name === undefined || names.includes(name)) continue;
+    throw new TypeError(
+      `Cannot start the tree: expected ${what} as one of ${names.join(", ") || "no providers"}: ` +
+        `current value is ${name}`,
+    );
+  }
 }
 
 /** A worker's state is rebuilt from the store: it must keep as many candles as that takes. */
@@ -520,9 +565,11 @@ export function wickRefs(
   system: System,
   door: Door = new Door(),
   log: LabelLog | null = null,
+  cache: CacheRouter<CacheValue> | null = null,
 ): Wick {
   return {
     log,
+    cache,
     refusal: (priority) => door.refusal(priority),
     system,
     store: system.ref(Store, PATHS.store),
@@ -541,9 +588,11 @@ export function wickRefs(
  */
 export async function startWick(options: WickOptions = {}): Promise<Wick> {
   const door = options.door ?? new Door();
-  const service = serviceOf(options, door);
+  const spec = options.cache ?? null;
+  const instruments = options.instruments ?? new InstrumentRegistry();
+  const treeCache = spec === null ? null : treeCacheOf(spec, () => system, instruments);
+  const service = serviceOf({ ...options, instruments }, door, treeCache);
   const monitor = options.monitor ?? (service === null ? null : {});
-  const instruments = options.instruments ?? service?.instruments;
   const packed = isPacked(options.store);
   const log: LabelLog = service?.log ?? storeLog(() => system.ref(Store, PATHS.store), packed);
   const system: System = createSystem(wickTree({
@@ -551,16 +600,21 @@ export async function startWick(options: WickOptions = {}): Promise<Wick> {
     door,
     service,
     log,
+    treeCache,
     monitor,
-    ...(instruments === undefined ? {} : { instruments }),
+    instruments,
   }));
   await system.started;
   if (service !== null) await service.begin();
   else log.committed(await system.ref(Store, PATHS.store).ask("seq", {}));
-  return wickRefs(system, door, log);
+  return wickRefs(system, door, log, treeCache?.router ?? null);
 }
 
-function serviceOf(options: WickOptions, door: Door): Service | null {
+function serviceOf(
+  options: WickOptions,
+  door: Door,
+  cache: TreeCache | null,
+): Service | null {
   const { admin: settings } = options;
   if (settings === undefined || settings === null) return null;
   return new Service({
@@ -572,6 +626,7 @@ function serviceOf(options: WickOptions, door: Door): Service | null {
     paths: PATHS,
     webhooks: options.webhooks ?? [],
     providers: (options.providers ?? []).map(({ name }) => name),
+    cache,
     ...(options.instruments === undefined ? {} : { instruments: options.instruments }),
   });
 }

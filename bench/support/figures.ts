@@ -56,7 +56,7 @@ export function spreadOf(values: readonly number[]): Spread {
  *
  * @throws {RangeError} when there are none.
  */
-export function percentileOf(values: readonly number[], share: number): number {
+export function percentileOf(values: ArrayLike<number>, share: number): number {
   const sorted = Float64Array.from(values).sort();
   const found = sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)];
   if (found === undefined) {

@@ -41,6 +41,17 @@ const HOUR_MS = 3_600_000;
 const SPAN_HOURS = 200;
 const VALID_SHARE = 0.5;
 
+/** Method, path and shape of what the cache is sent. */
+const CACHE_REQUESTS: readonly (readonly ["POST" | "PUT", string, string])[] = [
+  ["POST", "get", "CacheGet"],
+  ["POST", "set", "CacheSet"],
+  ["POST", "prices", "PricesGet"],
+  ["PUT", "prices", "PricesSet"],
+  ["POST", "invalidate", "CacheInvalidate"],
+  ["POST", "protect", "CachePattern"],
+  ["POST", "unprotect", "CachePattern"],
+];
+
 /** Makes requests, one after the other. */
 export class RequestMaker {
   readonly #plan: FuzzPlan;
@@ -52,10 +63,11 @@ export class RequestMaker {
   }
 
   next(): FuzzRequest {
-    const kind = this.#grammar.below(10);
+    const kind = this.#grammar.below(12);
     if (kind < 5) return this.#push();
     if (kind < 8) return this.#message();
-    return kind < 9 ? this.#levels() : this.#instrument();
+    if (kind < 10) return this.#cache();
+    return kind < 11 ? this.#levels() : this.#instrument();
   }
 
   // ---- candles ----------------------------------------------------------------------------------
@@ -165,6 +177,28 @@ export class RequestMaker {
       if (status === 200) model.instruments.set(symbol, JSON.parse(sent));
       return status === 200;
     });
+  }
+
+  // ---- the cache ----------------------------------------------------------------------------------
+
+  #cache(): FuzzRequest {
+    const grammar = this.#grammar;
+    const [method, path, name] = grammar.pick(CACHE_REQUESTS);
+    const body = grammar.of(this.#schema(name)) as Record<string, unknown>;
+    if (name === "CacheInvalidate") {
+      // What a schema cannot say: either something is named, or all stands alone.
+      const { all: _all, ...parts } = body;
+      const isNamed = Object.values(parts).some((part) => (part as unknown[]).length > 0);
+      for (const part of Object.keys(body)) delete body[part];
+      Object.assign(body, isNamed ? parts : { all: true });
+    }
+    return this.#json(
+      method,
+      `/api/cache/${path}`,
+      body,
+      // A pattern that was never given is not there to be taken back.
+      (status) => status === 200 || (path === "unprotect" && status === 404),
+    );
   }
 
   #schema(name: string): Schema {

@@ -17,6 +17,13 @@ export const PURE: Readonly<Record<string, readonly string[]>> = {
   refresh: ["market", "label", "cache", "batch", "monitor"],
 };
 
+/** Every actor's messages, in a file for each group of actors. */
+const PROTOCOLS = [
+  "actors/protocols.ts",
+  "actors/protocols_batch.ts",
+  "actors/protocols_cache.ts",
+];
+
 // Ports and plain data structures without time, chance or I/O of their own.
 const OPEN_TO_ALL = [
   "src/actor/clock.ts",
@@ -30,6 +37,7 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   "zod": [
     "actors/protocols.ts",
     "actors/protocols_batch.ts",
+    "actors/protocols_cache.ts",
     "src/actor/",
     "src/http/",
     "src/cli/",
@@ -52,6 +60,7 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   "tinypool": ["bench/"],
   "bottleneck": ["bench/"],
   "p-queue": ["bench/"],
+  "lru-cache": ["bench/"],
   "fast-check": ["tests/"],
   "hyparquet": ["tests/"],
   "parquet-wasm": ["tests/"],
@@ -143,18 +152,21 @@ const LAYERS: readonly Layer[] = [
   { files: DEV, refuse: () => undefined },
   { files: ["mod.ts"], refuse: () => undefined },
   {
-    files: ["actors/protocols.ts", "actors/protocols_batch.ts"],
-    refuse: (to, from) => within(to, ["src/"]) ? undefined : `${from} imports only src`,
+    files: PROTOCOLS,
+    refuse: (to, from) =>
+      within(to, [...PROTOCOLS, "src/"])
+        ? undefined
+        : `${from} imports only the other protocols and src`,
   },
   {
-    files: ["actors/tree.ts", "actors/threads/"],
+    files: ["actors/tree.ts", "actors/tree_cache.ts", "actors/threads/"],
     refuse: (to, from) =>
       within(to, ["actors/", "src/"]) ? undefined : `${from} imports only actors and src`,
   },
   {
     files: ["actors/"],
     refuse: (to) =>
-      within(to, ["actors/protocols.ts", "actors/protocols_batch.ts", "src/"])
+      within(to, [...PROTOCOLS, "src/"])
         ? undefined
         : "an actor imports only actors/protocols.ts and src: it gets other actors as refs",
   },

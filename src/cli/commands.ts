@@ -7,6 +7,7 @@
 import { BACKFILL } from "./backfill.ts";
 import { BACKUP } from "./backup.ts";
 import { BENCH } from "./bench.ts";
+import { CACHE } from "./cache.ts";
 import { CHECK } from "./check.ts";
 import type { Command } from "./command.ts";
 import { completionsCommand } from "./completions.ts";
@@ -34,6 +35,7 @@ export const COMMANDS: readonly Command[] = [
   EXPORT,
   BACKFILL,
   REPORT,
+  CACHE,
   TREE,
   TOP,
   SEND,

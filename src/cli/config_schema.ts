@@ -8,6 +8,7 @@
 import { z } from "zod";
 import { JOB_SHAPE, refineJob } from "../http/job_schemas.ts";
 import { isWebhookUrl, WEBHOOK_SERIES_MAX, WEBHOOKS_MAX } from "../http/webhook/options.ts";
+import { POLICY_NAMES } from "../cache/types.ts";
 import { DEFAULT_PARAMS, HORIZON_MAX, VOLATILITIES } from "../label/params.ts";
 import { GRANULARITIES } from "../market/granularity.ts";
 import { isSeries } from "../market/series.ts";
@@ -208,11 +209,42 @@ const outside = {
   googleCredentialsFile: text.nullable().default(null),
 };
 
-const cacheAndWarming = {
-  cacheEntriesMax: count.default(50_000),
+/** Most shards: each has tables of its own, and a key costs one weight for each. */
+export const CACHE_SHARDS_MAX = 64;
+
+/** Most kinds with a TTL of their own, and most patterns that protect. */
+const CACHE_LIST_MAX = 64;
+
+/** How long one kind of data is fresh, ms, by what its market does. */
+const cacheTtl = z.strictObject({
+  openMs: spanMs.exactOptional(),
+  closedMs: spanMs.exactOptional(),
+  /** For crypto, whose market has no pause. */
+  cryptoMs: spanMs.exactOptional(),
+});
+
+const cache = {
+  cacheShards: z.int().min(1).max(CACHE_SHARDS_MAX).default(4),
+  cacheEntriesMax: z.int().min(1).max(100_000_000).default(50_000),
+  cacheBytesMax: count.default(256_000_000),
+  cachePolicy: z.enum(POLICY_NAMES).default("adaptive"),
+  cacheProvider: feedName.nullable().default(null),
+  cacheProtect: z.array(z.string().min(1).max(1_024)).max(CACHE_LIST_MAX).default([]),
+  cacheRefreshAhead: z.boolean().default(true),
   cacheTtlMs: spanMs.default(3_600_000),
   cacheTtlPriceMs: spanMs.default(300_000),
   cacheTtlFundamentalsMs: spanMs.default(86_400_000),
+  cacheTtl: z.record(z.string().regex(/^[a-z][a-z0-9_]{0,31}$/), cacheTtl)
+    .refine((kinds) => Object.keys(kinds).length <= CACHE_LIST_MAX, {
+      error: `expected at most ${CACHE_LIST_MAX} kinds`,
+    }).default({}),
+  cachePauseTtlMaxMs: z.int().min(0).max(SPAN_MAX_MS).default(0),
+  cacheTtlByVolatility: z.boolean().default(false),
+  cacheTier: z.enum(["auto", "none", "memory", "sqlite", "redis"]).default("auto"),
+  cacheTierBytesMax: count.default(500_000_000),
+};
+
+const warming = {
   cacheBatchEnabled: z.boolean().default(true),
   cacheBatchSize: z.int().min(1).max(100_000).default(50),
   cacheBatchIntervalMs: spanMs.default(60_000),
@@ -242,7 +274,8 @@ export const CONFIG_SHAPE = {
   ...client,
   ...monitoring,
   ...outside,
-  ...cacheAndWarming,
+  ...cache,
+  ...warming,
   ...refresh,
 };
 

@@ -20,6 +20,7 @@ import {
   LabelStatus,
 } from "../market/block.ts";
 import type { FeedSource } from "../feed/port.ts";
+import type { ReadFigures } from "./demo_readers.ts";
 import { Exit, type ExitCode } from "./exit_code.ts";
 import type { CliIo } from "./io.ts";
 import type { DemoOptions } from "./parts.ts";
@@ -42,6 +43,10 @@ export interface DemoTree {
   feed(): Promise<{ readonly cursor: string | null; readonly rejected: number }>;
   /** Report of the job so far; null before it began. */
   job(): Promise<RunReport | null>;
+  /** Users ask the cache for a few keys; nobody waits for them. */
+  read(): void;
+  /** What came of that. */
+  reads(): Promise<ReadFigures>;
   /** Stops reading and fetching; resolves when everything read is committed. */
   settle(): Promise<void>;
   /** Label rows of a series as committed. */
@@ -82,7 +87,6 @@ export async function runDemoTree(
   const seed = options.seed ?? Math.floor(random.next() * 2 ** 32);
   const sourceOf = (): SyntheticFeed =>
     syntheticFeed(io.clock, { seed, speed: { ratePerSecond: RATE_PER_SECOND } });
-  const startMs = io.clock.now();
   io.err(
     `wick demo: candles of 4 currency pairs at H1 and H4 from seed ${seed}, with holes, ` +
       `corrections and bad rows\n` +
@@ -90,6 +94,8 @@ export async function runDemoTree(
   );
   const lines: Lines = { above: (text) => io.err(text) };
   const tree = await start(sourceOf, logTo(lines));
+  // From here on: how long the start takes is the machine's business.
+  const startMs = io.clock.now();
   io.err(`look at it: ${tree.url}\n`);
   try {
     const killed = await watch(tree, options, io, startMs, lines);
@@ -126,6 +132,7 @@ async function watch(
   try {
     while (io.clock.now() < endMs && !io.interrupted.aborted && tree.gaveUp() === null) {
       await pause(io.clock, STEP_MS);
+      tree.read();
       const nowMs = io.clock.now();
       if (killed === null && nowMs >= killAtMs) {
         killed = tree.killWorker();
@@ -183,6 +190,7 @@ async function summaryOf(
     restarts: tree.restarts(),
     wentBack: pool.failures,
     job: job === null ? null : jobOf(job),
+    cache: await tree.reads(),
     checked,
   };
 }
@@ -256,6 +264,7 @@ function textOf(summary: Summary): string {
     } revised (${shares})`,
     `  failure   ${killed}`,
     ...(summary.job === null ? [] : [`  backfill  ${jobText(summary.job)}`]),
+    `  cache     ${cacheText(summary.cache)}`,
     `  check     ${verdict}`,
     "",
   ].join("\n");
@@ -264,6 +273,13 @@ function textOf(summary: Summary): string {
 function jobText({ name, provider, state, ok, failed, calls }: NonNullable<Summary["job"]>) {
   const lost = failed === 0 ? "" : `, ${countText(failed)} given up`;
   return `job ${name} is ${state}: ${countOf(ok, "item")} from provider ${provider} in ` +
+    `${countOf(calls, "call")}${lost}`;
+}
+
+function cacheText({ requests, servedPercent, loads, calls, failed }: ReadFigures): string {
+  const served = servedPercent === null ? "" : `, ${servedPercent} % answered at once`;
+  const lost = failed === 0 ? "" : `, ${countText(failed)} without an answer`;
+  return `${countOf(requests, "request")} of users${served}; ${countOf(loads, "key")} loaded in ` +
     `${countOf(calls, "call")}${lost}`;
 }
 

@@ -62,8 +62,10 @@ const ENVIRONMENT: readonly Row[] = [
 export function commandHelp(command: Command, style: HelpStyle): string {
   const { bold } = style.paint;
   const options = Object.entries({ ...command.options, help: HELP_OPTION });
+  const [usage = "", ...moreUsage] = wrapped(usageOf(command), " ".repeat(7), style);
   return [
-    `${bold("Usage:")} ${usageOf(command)}`,
+    `${bold("Usage:")} ${usage.trimStart()}`,
+    ...moreUsage,
     "",
     ...wrapped(`${capital(command.about)}.`, "", style),
     ...command.details.flatMap((text) => ["", ...wrapped(text, "", style)]),

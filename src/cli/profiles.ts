@@ -45,6 +45,7 @@ export const PROFILE_VALUES: Readonly<Record<ProfileName, Profile>> = {
       feedBatchRows: 2_048,
       retainDeadLetters: 10_000,
       cacheEntriesMax: 5_000,
+      cacheBytesMax: 32_000_000,
       warmingMemoryMb: 50,
     },
   },

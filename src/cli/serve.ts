@@ -37,7 +37,7 @@ export const SERVE: Command = {
     config: CONFIG_OPTION,
     ...settingOptions([
       ...["data", "durability", "host", "port", "workers", "feeds", "profile"] as const,
-      ...["fillHolesFrom", "metricsDir"] as const,
+      ...["cacheProvider", "fillHolesFrom", "metricsDir"] as const,
       ...["logLevel", "logFormat", "logFile"] as const,
     ]),
     json: { about: "say on standard output, as JSON, when it is ready and how it ended" },

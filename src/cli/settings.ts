@@ -5,6 +5,7 @@
  * @module
  */
 
+import { POLICY_NAMES } from "../cache/types.ts";
 import type { OptionSpec } from "./command.ts";
 import {
   CONFIG_SHAPE,
@@ -133,13 +134,34 @@ export const SETTINGS: Readonly<Record<SettingName, Setting>> = {
   ),
   monitorIntervalMs: setting("time between two collections, ms", "number"),
   alertCooldownMs: later("least time between two alerts of one kind, ms", "number"),
-  redisUrl: setting("Redis of several nodes", "text", { secret: true, later: true }),
+  redisUrl: setting("Redis behind the caches of several nodes", "text", { secret: true }),
   gcpProjectId: later("project of the Firestore feed", "text"),
   googleCredentialsFile: later("file with the key of the Firestore feed", "text"),
-  cacheEntriesMax: later("entries of the memory cache", "number"),
-  cacheTtlMs: later("life of an entry unless its kind has one, ms", "number"),
-  cacheTtlPriceMs: later("life of a price, ms", "number"),
-  cacheTtlFundamentalsMs: later("life of fundamentals, ms", "number"),
+  cacheShards: setting("shards of the cache", "number"),
+  cacheEntriesMax: setting("entries of the memory cache, all shards together", "number"),
+  cacheBytesMax: setting("bytes of the memory cache, all shards together", "number"),
+  cachePolicy: setting("what is evicted first", "text", { words: POLICY_NAMES }),
+  cacheProvider: setting("provider of what is not in the cache, none unless set", "text", {
+    flag: "cache-provider",
+    called: "NAME",
+  }),
+  cacheProtect: setting("patterns of keys that are not evicted, as price:AAPL*", "list"),
+  cacheRefreshAhead: setting("whether what is read late in its life is renewed ahead", "boolean"),
+  cacheTtlMs: setting("life of an entry unless its kind has one, ms", "number"),
+  cacheTtlPriceMs: setting("life of a price while its market is open, ms", "number"),
+  cacheTtlFundamentalsMs: setting("life of fundamentals while the market is open, ms", "number"),
+  cacheTtl: setting("life by kind: openMs, closedMs, cryptoMs, ms", "json"),
+  cachePauseTtlMaxMs: setting(
+    "how long prices of a weekend or holiday may live until the market opens, ms; 0: no longer",
+    "number",
+  ),
+  cacheTtlByVolatility: setting("whether prices that move more live shorter", "boolean"),
+  cacheTier: setting(
+    "tier behind the memory; auto: Redis if there is one, else a file beside wick.db",
+    "text",
+    { words: ["auto", "none", "memory", "sqlite", "redis"] },
+  ),
+  cacheTierBytesMax: setting("bytes of that tier; Redis has its own bound", "number"),
   cacheBatchEnabled: later("whether loads are grouped into calls", "boolean"),
   cacheBatchSize: later("keys of one call", "number"),
   cacheBatchIntervalMs: later("time between two groups, ms", "number"),

@@ -10,8 +10,9 @@
 
 import type { Hono } from "hono";
 import { z } from "zod";
+import * as cache from "./cache_schemas.ts";
 import * as jobs from "./job_schemas.ts";
-import { JOB_BYTES_MAX, LEVELS_BYTES_MAX } from "./limits.ts";
+import { CACHE_BYTES_MAX, JOB_BYTES_MAX, LEVELS_BYTES_MAX } from "./limits.ts";
 import * as shape from "./schemas.ts";
 
 export * from "./schemas.ts";
@@ -314,6 +315,81 @@ export const ROUTES = {
       about: "Upstream providers: limits, breaker, counts by endpoint",
       access: "read",
       reply: jobs.providersReply,
+    },
+  },
+  "/api/cache/stats": {
+    get: { about: "How full the cache is, and its sums", access: "read", reply: cache.cacheStats },
+  },
+  "/api/cache/report": {
+    get: {
+      about: "What the cache did by type, what it cost upstream, and what to change",
+      access: "read",
+      reply: cache.cacheReport,
+    },
+  },
+  "/api/cache/keys/:key": {
+    get: {
+      about: "What is known of a key: state, tier, age, time left, why it went, who depends on it",
+      access: "read",
+      param: z.strictObject({ key: cache.cacheKey }),
+      reply: cache.cacheExplanation,
+    },
+  },
+  "/api/cache/get": {
+    post: {
+      about: "Values of keys, loaded where they are not there",
+      access: "read",
+      json: cache.cacheGet,
+      jsonBytesMax: CACHE_BYTES_MAX,
+      reply: cache.cacheFound,
+    },
+  },
+  "/api/cache/set": {
+    post: {
+      about: "Puts entries in",
+      access: "act",
+      json: cache.cacheSet,
+      jsonBytesMax: CACHE_BYTES_MAX,
+      reply: cache.cacheKept,
+    },
+  },
+  "/api/cache/prices": {
+    post: {
+      about: "Prices of symbols, loaded where they are not there",
+      access: "read",
+      json: cache.pricesGet,
+      reply: cache.pricesFound,
+    },
+    put: {
+      about: "Puts prices in",
+      access: "act",
+      json: cache.pricesSet,
+      reply: cache.cacheKept,
+    },
+  },
+  "/api/cache/invalidate": {
+    post: {
+      about: "Ends entries by key, pattern, tag or dependency, and what was made of them",
+      access: "act",
+      json: cache.cacheInvalidate,
+      jsonBytesMax: CACHE_BYTES_MAX,
+      reply: cache.cacheEnded,
+    },
+  },
+  "/api/cache/protect": {
+    post: {
+      about: "Keeps keys of a pattern from being evicted",
+      access: "act",
+      json: cache.cachePattern,
+      reply: cache.cacheProtection,
+    },
+  },
+  "/api/cache/unprotect": {
+    post: {
+      about: "Takes such a pattern back",
+      access: "act",
+      json: cache.cachePattern,
+      reply: cache.cacheProtection,
     },
   },
   "/api/backup": {

@@ -20,6 +20,7 @@ import { HttpProblem, problemOf, shapeProblem } from "./problem.ts";
 import { readQuery } from "./query.ts";
 import { respondJson, respondProblem } from "./respond.ts";
 import { actorRoutes } from "./routes/actors.ts";
+import { cacheRoutes } from "./routes/cache.ts";
 import { dataRoutes } from "./routes/data.ts";
 import { deadLetterRoutes } from "./routes/dead_letters.ts";
 import { jobRoutes } from "./routes/jobs.ts";
@@ -63,6 +64,7 @@ export function createAdmin(port: ServicePort, options: AdminOptions = {}): Admi
     ...labelRoutes(around),
     ...dataRoutes(around),
     ...jobRoutes(around),
+    ...cacheRoutes(around),
   };
   const app = new Hono<AdminEnv>({ strict: true });
   const guard = createGuard(options);

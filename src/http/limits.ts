@@ -37,6 +37,12 @@ export const LEVELS_BYTES_MAX = 10 * 1024 * 1024;
 /** Bytes of a job: 100,000 symbols of 32 characters, with their quotes and commas. */
 export const JOB_BYTES_MAX = 4 * 1024 * 1024;
 
+/** Bytes of a request to the cache: 1,000 entries of 4 kB, or as many keys of the longest. */
+export const CACHE_BYTES_MAX = 4 * 1024 * 1024;
+
+/** Characters of an answer of the cache: some 100 ms of the event loop to write. */
+export const CACHE_ANSWER_CHARS_MAX = 16 * 1024 * 1024;
+
 /** Brackets in brackets of a JSON body: schemas are a few deep, and parsers recurse. */
 export const JSON_DEPTH_MAX = 32;
 

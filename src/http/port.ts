@@ -17,6 +17,8 @@ import type { TreeNode } from "../actor/tree.ts";
 import type { JobSpec } from "../batch/job_spec.ts";
 import type { JobMode, JobReply, JobStatus } from "../batch/job_status.ts";
 import type { RunReport } from "../batch/report_schema.ts";
+import type { CacheFigures } from "../cache/report.ts";
+import type { Dependency, Explanation, Found, Selection } from "../cache/types.ts";
 import type { KindColumns } from "../label/kinds/columns.ts";
 import type { Level } from "../label/levels.ts";
 import type { LabelParams } from "../label/params.ts";
@@ -378,6 +380,41 @@ export interface ProviderView {
   readonly status: ProviderStatus | null;
 }
 
+/** An entry to be put into the cache. */
+export interface CacheEntry {
+  /** Its key. */
+  readonly key: string;
+  /** JSON. */
+  readonly value: unknown;
+  /** Time until it is stale, ms; null = that of its type. */
+  readonly ttlMs: number | null;
+  /** Its tags. */
+  readonly tags: readonly string[];
+  /** What it was made of. */
+  readonly dependsOn: readonly Dependency[];
+}
+
+/** The cache, all shards and tiers of it. */
+export interface CachePort {
+  /** Values in the order of the keys, loaded where they are not there. */
+  get(
+    keys: readonly string[],
+    ask: { readonly priority: number; readonly timeoutMs: number },
+  ): Maybe<readonly Found<unknown>[]>;
+  /** Puts entries in; how many were kept. */
+  set(entries: readonly CacheEntry[]): Maybe<number>;
+  /** What is known of a key, without asking for it; null while its shard restarts. */
+  explain(key: string): Maybe<Explanation | null>;
+  /** Ends entries, and what was made of them, in every tier. */
+  invalidate(selection: Selection): Maybe<{ readonly removed: number }>;
+  /** Keeps keys of a pattern from being evicted. @throws {CacheError} for too many patterns. */
+  protect(pattern: string): Maybe<void>;
+  /** Takes a pattern back; false when there was none. */
+  unprotect(pattern: string): Maybe<boolean>;
+  /** Sums and states, from which the report is made. */
+  stats(): Maybe<CacheFigures>;
+}
+
 /** Everything that the admin HTTP asks of the service. */
 export interface ServicePort {
   /** Name and version of the program. */
@@ -396,6 +433,8 @@ export interface ServicePort {
   webhooks(): Maybe<readonly WebhookView[]>;
   /** Jobs that fetch from providers. */
   readonly jobs: JobsPort;
+  /** The cache; null where there is none. */
+  readonly cache: CachePort | null;
   /** The upstream providers. */
   providers(): Maybe<readonly ProviderView[]>;
   /** Parts that are not up yet; none = ready. Answers at once. */

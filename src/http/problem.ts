@@ -14,6 +14,7 @@ import {
   InvalidMessage,
   Overflow,
 } from "../actor/errors.ts";
+import { CacheError } from "../cache/error.ts";
 import { MarketError } from "../market/error.ts";
 import type { Problem } from "./schemas.ts";
 
@@ -141,6 +142,7 @@ export function problemOf(error: unknown): HttpProblem {
     }));
     return new HttpProblem(422, "invalid_message", error.message, { issues });
   }
+  if (error instanceof CacheError) return new HttpProblem(422, error.code, error.message);
   if (error instanceof MarketError) return new HttpProblem(422, error.code, error.message);
   if (error instanceof AskTimeout) return new HttpProblem(504, "ask_timeout", error.message);
   if (error instanceof ActorStopped) {

@@ -71,8 +71,9 @@ const STRIP_ROWS = 64;
 /** Texts kept of each kind, some 300 bytes each: a horizon of 6 has a hundred of the longest. */
 const TEXTS_MAX = 4_096;
 
-/** A text that is written eight bytes at a time: up to seven more than it has are touched. */
+/** A text that is written eight bytes at a time: up to 16 more than it has are touched. */
 interface Words {
+  /** Two at least. */
   readonly words: Float64Array;
   readonly length: number;
 }
@@ -81,14 +82,24 @@ const encoder = new TextEncoder();
 
 /** ASCII: no word of it is a NaN, whose bits might change on the way. */
 function wordsOf(text: string): Words {
-  const bytes = new Uint8Array(8 * Math.ceil(text.length / 8));
+  const bytes = new Uint8Array(8 * Math.max(2, Math.ceil(text.length / 8)));
   encoder.encodeInto(text, bytes);
   return { words: new Float64Array(bytes.buffer), length: text.length };
 }
 
-/** Writes a text. */
+/** Writes a text. Most are shorter than two words: those are written without a loop. */
 function put(view: DataView, at: number, { words, length }: Words): number {
-  for (let i = 0; i < words.length; i++) view.setFloat64(at + 8 * i, words[i] as number, true);
+  view.setFloat64(at, words[0] as number, true);
+  view.setFloat64(at + 8, words[1] as number, true);
+  for (let i = 2; i < words.length; i++) view.setFloat64(at + 8 * i, words[i] as number, true);
+  return at + length;
+}
+
+/** Writes again the `length` bytes that begin at `from`, eight at a time as {@linkcode put}. */
+function repeat(view: DataView, at: number, from: number, length: number): number {
+  for (let i = 0; i < length; i += 8) {
+    view.setFloat64(at + i, view.getFloat64(from + i, true), true);
+  }
   return at + length;
 }
 
@@ -141,6 +152,7 @@ const FLOATS = [
 ] as const;
 /** Those of them that other columns stand before. */
 const EXIT = FLOATS.indexOf("exit"), FWD_RET = FLOATS.indexOf("fwd_ret");
+const TB_RET = FLOATS.indexOf("tb_ret");
 const MAE = FLOATS.indexOf("mae"), PF = FLOATS.indexOf("pf");
 
 function floatsOf(block: LabelBlock): readonly Float64Array[] {
@@ -181,8 +193,13 @@ export class LabelFormatter {
   readonly #leads: Words[];
   readonly #toFwdRet: readonly Words[];
   readonly #toExit = new Map<number, Words>();
-  readonly #toMae = new Map<number, Words>();
-  readonly #toPf = new Map<number, Words>();
+  /** By time + 1: found faster than in a map. */
+  readonly #toMae: (Words | undefined)[] = new Array(TEXTS_MAX);
+  readonly #toPf: (Words | undefined)[] = new Array(TEXTS_MAX);
+  /** Where the text of the last row's origin lies; neighbours often come from one commit. */
+  #originAt = 0;
+  /** 0 = there is none in this call. */
+  #originLength = 0;
   #bytes: Uint8Array<ArrayBuffer>;
   #view: DataView;
 
@@ -252,6 +269,7 @@ export class LabelFormatter {
       );
     }
     let at = 0;
+    this.#originLength = 0;
     for (let row = from; row < to; row += STRIP_ROWS) {
       if (this.#bytes.length - at < this.#stripBytes) this.#grow(at);
       at = this.#strip(at, block, row, Math.min(to, row + STRIP_ROWS), origin, more);
@@ -278,13 +296,22 @@ export class LabelFormatter {
       if (ts - ts === 0) at = writeWhole(bytes, view, at, block.ts, row);
       else at = put(view, at, this.#noNumber(ts));
       this.#lead(block, row);
+      let tbRetAt = 0, tbRetLength = 0;
       for (let i = 0; i < columns.length; i++) {
         // As many leads as columns, and the row is inside each.
-        at = put(view, at, leads[i] as Words);
+        const from = put(view, at, leads[i] as Words);
         const values = columns[i] as Float64Array;
         const value = values[row] as number;
-        if (value - value === 0) at = writeNumber(bytes, view, at, values, row);
-        else at = put(view, at, this.#noNumber(value));
+        // The same in more than half of all rows: those whose barrier is the last bar's.
+        if (i === FWD_RET && value === block.tbRet[row]) {
+          at = repeat(view, from, tbRetAt, tbRetLength);
+          continue;
+        }
+        if (value - value === 0) at = writeNumber(bytes, view, from, values, row);
+        else at = put(view, from, this.#noNumber(value));
+        if (i !== TB_RET) continue;
+        tbRetAt = from;
+        tbRetLength = at - from;
       }
       at = put(view, at, this.#rowEnd);
     }
@@ -293,9 +320,15 @@ export class LabelFormatter {
 
   #writeOrigin(at: number, { seqs, revisions }: RowOrigin, row: number): number {
     const { seq, revision } = this.#origin;
-    at = writeWhole(this.#bytes, this.#view, put(this.#view, at, seq), seqs, row);
-    at = put(this.#view, at, revision);
-    return writeSmall(this.#bytes, this.#view, at, revisions[row] as number);
+    const isSame = this.#originLength > 0 && seqs[row] === seqs[row - 1] &&
+      revisions[row] === revisions[row - 1];
+    if (isSame) return repeat(this.#view, at, this.#originAt, this.#originLength);
+    let to = writeWhole(this.#bytes, this.#view, put(this.#view, at, seq), seqs, row);
+    to = put(this.#view, to, revision);
+    to = writeSmall(this.#bytes, this.#view, to, revisions[row] as number);
+    this.#originAt = at;
+    this.#originLength = to - at;
+    return to;
   }
 
   #noNumber(value: number): Words {
@@ -310,15 +343,17 @@ export class LabelFormatter {
     leads[EXIT] = this.#exitLead(block, row);
     leads[FWD_RET] = this.#toFwdRet[fhStatus] as Words;
     const tMfe = isFull ? block.tMfe[row] as number : NOTHING;
-    leads[MAE] = this.#toMae.get(tMfe) ?? this.#timeLead(this.#toMae, "t_mfe", tMfe, "mae");
+    leads[MAE] = this.#toMae[tMfe + 1] ?? this.#timeLead(this.#toMae, "t_mfe", tMfe, "mae");
     const tMae = isFull ? block.tMae[row] as number : NOTHING;
-    leads[PF] = this.#toPf.get(tMae) ?? this.#timeLead(this.#toPf, "t_mae", tMae, "pf");
+    leads[PF] = this.#toPf[tMae + 1] ?? this.#timeLead(this.#toPf, "t_mae", tMae, "pf");
   }
 
-  #timeLead(texts: Map<number, Words>, name: string, time: number, next: string): Words {
+  #timeLead(texts: (Words | undefined)[], name: string, time: number, next: string): Words {
     const { before, absent } = this.#spelling;
     const text = time === NOTHING ? absent : String(time);
-    return keep(texts, time, wordsOf(`${before(name)}${text}${before(next)}`));
+    const made = wordsOf(`${before(name)}${text}${before(next)}`);
+    if (time + 1 < texts.length) texts[time + 1] = made;
+    return made;
   }
 
   /** The columns from `adj` to `amb`. */

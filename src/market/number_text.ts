@@ -69,9 +69,12 @@ const ZERO_POINT = 0x30302e30, ZEROS = 0x30303030;
 const UNIT = 100_000_000;
 
 /**
- * Writes `String(values[index])` at `at` and gives the place after it. About 30 ns for 17 digits, 200
+ * Writes `String(values[index])` at `at` and gives the place after it. About 27 ns for 17 digits, 200
  * for the rare numbers that go through a string. A column and a place in it, because a double as an
  * argument would be put into memory for the call.
+ *
+ * Where either way is as likely (the sign, 16 digits or 17, a zero at the end) it calculates instead
+ * of branching: a branch that is guessed wrong costs half of what a number does.
  *
  * @param view Over the same bytes, with {@linkcode NUMBER_BYTES_MAX} of room from `at` on.
  */
@@ -83,20 +86,20 @@ export function writeNumber(
   index: number,
 ): number {
   // Inside the column by contract.
-  let value = values[index] as number;
-  if (value < 0) {
-    bytes[at++] = MINUS;
-    value = -value;
-  }
-  const small = value | 0;
-  if (small === value) return writeSmall(bytes, view, at, small);
-  if (!(value >= SMALLEST && value < 2 ** 53)) return writeString(bytes, at, value);
-  if (Math.floor(value) === value) return writeParts(bytes, view, at, value);
-
-  oneDouble[0] = value;
+  const signed = values[index] as number;
+  const value = Math.abs(signed);
+  oneDouble[0] = signed;
   const word = itsWords[1] as number;
-  if ((word & 0xfffff) === 0 && itsWords[0] === 0) return writeString(bytes, at, value);
-  const row = (word >>> 20) - EXPONENT_MIN;
+  const small = value | 0;
+  // Written over unless there is a sign; zero has none, whatever its first bit says.
+  bytes[at] = MINUS;
+  if (small === value) return writeSmall(bytes, view, signed < 0 ? at + 1 : at, small);
+  const first = at + (word >>> 31);
+  if (!(value >= SMALLEST && value < 2 ** 53)) return writeString(bytes, at, signed);
+  if (Math.floor(value) === value) return writeParts(bytes, view, first, value);
+
+  if ((word & 0xfffff) === 0 && itsWords[0] === 0) return writeString(bytes, at, signed);
+  const row = ((word >>> 20) & 0x7ff) - EXPONENT_MIN;
   const power = powers[row] as number;
   const powerHigh = powersHigh[row] as number, powerLow = powersLow[row] as number;
   const scaled = SPLITTER * value;
@@ -111,13 +114,12 @@ export function writeNumber(
   const ten = 10 * Math.floor((low + rest) * 0.1 + 0.5);
   const distance = Math.abs(ten - low - rest);
   const half = halves[row] as number;
-  let lower: number;
-  if (distance < half) lower = ten;
-  else {
-    const nearest = Math.floor(rest + 0.5);
-    if (distance === half || rest - nearest === -0.5) return writeString(bytes, at, value);
-    lower = low + nearest;
-  }
+  const nearest = Math.floor(rest + 0.5);
+  if (distance === half || rest - nearest === -0.5) return writeString(bytes, at, signed);
+  // All ones where ten is within half.
+  const isTen = (Math.floor(distance - half) | 0) >> 31;
+  const one = (low + nearest) | 0;
+  let lower = one ^ ((one ^ (ten | 0)) & isTen);
   if (lower < 0) {
     lower += UNIT;
     upper--;
@@ -125,10 +127,14 @@ export function writeNumber(
     lower -= UNIT;
     upper++;
   }
-  return writeDigits(bytes, view, at, upper | 0, lower | 0, shifts[row] as number);
+  return writeDigits(bytes, view, first, upper | 0, lower, shifts[row] as number, isTen);
 }
 
-/** Writes upper · 10^8 + lower, 16 or 17 digits, with `shift` digits after the point. */
+/**
+ * Writes upper · 10^8 + lower, 16 or 17 digits, with `shift` digits after the point.
+ *
+ * @param isTen All ones when it is a multiple of ten, else 0.
+ */
 function writeDigits(
   bytes: Uint8Array,
   view: DataView,
@@ -136,6 +142,7 @@ function writeDigits(
   upper: number,
   lower: number,
   shift: number,
+  isTen: number,
 ): number {
   // 1 where there are 17 digits; without a branch, since either is as likely.
   const more = (UNIT - 1 - upper) >>> 31;
@@ -158,7 +165,8 @@ function writeDigits(
     const c = (lower / 10_000) | 0;
     view.setUint32(to, fourDigits[c] as number, true);
     view.setUint32(to + 4, fourDigits[lower - Math.imul(c, 10_000)] as number, true);
-    to += 8;
+    // Without the zero that a multiple of ten ends in.
+    to += 8 + isTen;
   }
   if (before > 0) {
     for (let i = 0; i < before; i++) bytes[at + i] = bytes[at + i + 1] as number;

@@ -5,6 +5,7 @@
  */
 
 import { JOB_METRICS } from "./collect_backfill.ts";
+import { CACHE_METRICS } from "./collect_cache.ts";
 import { FEED_METRICS, POOL_METRICS, STORE_METRICS } from "./collect_ingest.ts";
 import { LETTER_METRICS, PROCESS_METRICS } from "./collect_process.ts";
 import { PROVIDER_METRICS } from "./collect_provider.ts";
@@ -64,6 +65,7 @@ export const WICK_METRICS: readonly MetricSpec[] = [
   ...STORE_METRICS,
   ...WEBHOOK_METRICS,
   ...PROVIDER_METRICS,
+  ...CACHE_METRICS,
   ...JOB_METRICS,
   ...PROCESS_METRICS,
   ...MONITOR_METRICS,

@@ -233,6 +233,27 @@ export class Histogram {
     data[MAX] = max;
   }
 
+  /**
+   * What was recorded since `earlier`, which is this histogram as it was before; null when it cannot
+   * be: another range, or fewer numbers than then. Smallest and largest are those of all. O(buckets).
+   */
+  since(earlier: Histogram): Histogram | null {
+    const before = earlier.#data;
+    if (!this.hasRangeOf(earlier)) return null;
+    const made = Histogram.decode(this.encode());
+    const data = made.#data;
+    for (let at = HEADER; at < data.length; at++) {
+      const left = (data[at] as number) - (before[at] as number);
+      if (left < 0) return null;
+      data[at] = left;
+    }
+    data[COUNT] = this.count - earlier.count;
+    // The sum of what is gone leaves the error of its additions behind.
+    data[SUM] = Math.max(0, this.sum - earlier.sum);
+    data[REJECTED] = Math.max(0, this.rejected - earlier.rejected);
+    return made;
+  }
+
   /** Whether `other` has the same range, so that the two can be merged. */
   hasRangeOf(other: Histogram): boolean {
     return this.#data[EXPONENT_MIN] === other.#data[EXPONENT_MIN] &&

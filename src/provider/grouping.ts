@@ -143,13 +143,26 @@ export class Grouping<T> {
       return "waiting";
     }
     joined.waiters.push(waiter);
-    joined.dueMs = Math.min(joined.dueMs, dueMs);
-    if (priority > joined.priority) {
-      lane.ranks[joined.priority]?.delete(symbol);
-      lane.ranks[priority]?.set(symbol, joined);
-      joined.priority = priority;
-    }
+    lift(lane, joined, priority, dueMs);
     return "joined";
+  }
+
+  /**
+   * A key is wanted sooner than whoever waits for it said; false when it does not wait any more, and
+   * then nothing is to be done: it is on its way, or there. O(1).
+   */
+  raise(
+    wanted: Pick<WantedKey, keyof CallGroup | "symbol" | "priority" | "lingerMs">,
+    nowMs: number,
+  ): boolean {
+    const { symbol, lingerMs } = wanted;
+    const priority = Math.min(PRIORITY_MAX, Math.max(0, Math.floor(wanted.priority)));
+    const lane = this.#lanes.get(laneName(wanted));
+    const key = lane?.keys.get(symbol);
+    if (lane === undefined || key === undefined) return false;
+    lane.dueMs = Math.min(lane.dueMs, nowMs + lingerMs);
+    lift(lane, key, priority, nowMs + lingerMs);
+    return true;
   }
 
   /** Takes a waiter away from a key; the key goes with its last one. Whether it was there. */
@@ -251,6 +264,15 @@ export class Grouping<T> {
     lane.dueMs = Infinity;
     for (const { dueMs } of lane.keys.values()) lane.dueMs = Math.min(lane.dueMs, dueMs);
   }
+}
+
+/** Gives a key a higher priority, or an earlier time, than it has. */
+function lift<T>(lane: Lane<T>, key: Waiting<T>, priority: number, dueMs: number): void {
+  key.dueMs = Math.min(key.dueMs, dueMs);
+  if (priority <= key.priority) return;
+  lane.ranks[key.priority]?.delete(key.symbol);
+  lane.ranks[priority]?.set(key.symbol, key);
+  key.priority = priority;
 }
 
 function laneName({ kind, endpoint, group, fromMs, toMs, granularity }: CallGroup): string {

@@ -95,6 +95,7 @@ class Rig {
       computeBlock: () => {
         throw new Error("not asked here");
       },
+      computeFor: () => {},
       status: () => {
         throw new Error("not asked here");
       },

@@ -273,6 +273,7 @@ Deno.test("wickTree() refuses a provider for holes that is not among its provide
   assertThrows(
     () => wickTree({ fillHolesFrom: "upstream" }),
     TypeError,
-    "Cannot fill holes: expected fillHolesFrom as one of no providers: current value is upstream",
+    "Cannot start the tree: expected fillHolesFrom as one of no providers: " +
+      "current value is upstream",
   );
 });

@@ -12,17 +12,38 @@ import {
 import { admin } from "../../actors/admin.ts";
 import { keptLetters, letters } from "../../actors/letters.ts";
 import { LabelLog } from "../../src/http/label_log.ts";
-import * as protocols from "../../actors/protocols.ts";
+import { jobStatus, providerStatus, runReport } from "../../src/http/job_schemas.ts";
+import { simulatedProvider } from "../../src/provider/simulated.ts";
+import * as common from "../../actors/protocols.ts";
+import * as batch from "../../actors/protocols_batch.ts";
 import { PATHS, wickTree } from "../../actors/tree.ts";
 import { MemoryService } from "../http/service.ts";
 import { ArraySource, walkOf } from "./support.ts";
 
-const { Admin, CommitSink, Feed, LabelPool, LabelSink, LabelWorker } = protocols;
-const { Letters, Monitor, Store, Webhook } = protocols;
+const { Admin, CommitSink, Feed, LabelPool, LabelSink, LabelWorker } = common;
+const { Letters, Monitor, Store, Webhook } = common;
+const { Backfill, Provider } = batch;
 const ALL = [
-  ...[Admin, CommitSink, Feed, LabelPool, LabelSink, LabelWorker],
-  ...[Letters, Monitor, Store, Webhook],
+  ...[Admin, Backfill, CommitSink, Feed, LabelPool, LabelSink, LabelWorker],
+  ...[Letters, Monitor, Provider, Store, Webhook],
 ] as unknown as Protocol[];
+
+/** A job of twenty calls, one after the other. */
+const JOB = {
+  name: "night",
+  symbols: Array.from({ length: 200 }, (_, i) => `S${i}`),
+  kinds: ["prices"],
+  provider: "simulated",
+  granularity: "D",
+  profile: "conservative",
+  rate: "750/min",
+  workers: 1,
+  chunk: 10,
+  from: "2026-02-02T00:00:00Z",
+  to: "2026-02-03T00:00:00Z",
+  filters: { staleness: false },
+  schedule: { cron: "0 3 * * *", timeZone: "America/New_York" },
+};
 
 /** A payload that each message takes, with every field that it may have. */
 const PAYLOADS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
@@ -47,7 +68,44 @@ const PAYLOADS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
     priority: 10,
     limit: 5,
   },
+  "provider.get": {
+    kind: "prices",
+    symbols: ["AAPL"],
+    fromMs: Date.UTC(2026, 1, 2),
+    toMs: Date.UTC(2026, 1, 3),
+    granularity: "D",
+    priority: 5,
+  },
+  "backfill.start": { job: JOB, mode: "restart" },
+  "backfill.job": { name: JOB.name },
+  "backfill.pause": { name: JOB.name },
+  "backfill.resume": { name: JOB.name },
+  "backfill.cancel": { name: JOB.name },
+  "backfill.ended": { name: JOB.name },
+  "backfill.report": { name: JOB.name },
+  "backfill.reports": { job: JOB.name, limit: 5 },
 };
+
+const jobReply = z.strictObject({ state: z.literal("ok"), job: jobStatus });
+
+/** What replies look like whose protocol says no more than their type. */
+const REPLIES: Readonly<Record<string, z.ZodType>> = {
+  "provider.status": providerStatus,
+  "backfill.start": jobReply,
+  "backfill.jobs": z.array(jobStatus).length(1),
+  "backfill.job": jobReply,
+  "backfill.pause": jobReply,
+  "backfill.resume": jobReply,
+  "backfill.cancel": jobReply,
+  "backfill.ended": jobReply,
+  "backfill.report": runReport,
+  "backfill.reports": z.array(runReport).min(1),
+};
+
+/** A provider so slow that a job can be paused, resumed and cancelled amid it. */
+const SLOW = { transientRatio: 0, medianMs: 5_000, p99Ms: 6_000 } as const;
+/** A reply, and a call of a job that is paused, is there by then. */
+const REPLY_MS = 8_000;
 
 /** Messages that may come from outside. */
 function open(messages: Protocol) {
@@ -58,8 +116,21 @@ function payloadOf({ protocol, type }: { protocol: string; type: string }) {
   return PAYLOADS[`${protocol}.${type}`] ?? {};
 }
 
+/** What a JSON schema says, or the definition that it points to. */
+function shapeOf(schema: unknown): { readonly type?: string } {
+  const { $ref, $defs, ...shape } = schema as JsonSchema;
+  return $ref === undefined ? shape : $defs?.[$ref.slice("#/$defs/".length)] ?? {};
+}
+
+interface JsonSchema {
+  readonly type?: string;
+  readonly $ref?: string;
+  readonly $defs?: Readonly<Record<string, JsonSchema>>;
+}
+
 Deno.test("the test knows every protocol", () => {
-  const exported = Object.values(protocols).filter((one) => "definition" in one);
+  const exported = Object.values({ ...common, ...batch })
+    .filter((one): one is typeof Store => typeof one === "object" && "definition" in one);
   assertEquals(new Set(exported.map(({ name }) => name)), new Set(ALL.map(({ name }) => name)));
 });
 
@@ -69,7 +140,7 @@ Deno.test("every message from outside is described, with a line for people", () 
     assertEquals(described.messages.map(({ type }) => type), open(messages).map((e) => e.type));
     for (const { type, about, payload, reply } of described.messages) {
       assertGreater(about.length, 8, `${messages.name}.${type}`);
-      assertEquals((payload as { type: string }).type, "object");
+      assertEquals(shapeOf(payload).type, "object");
       const hasReply = messages.entries[type]?.reply !== null;
       assertEquals(reply !== null, hasReply, `${messages.name}.${type}`);
       // OpenAPI is JSON.
@@ -141,6 +212,12 @@ async function running() {
     workers: 1,
     feeds: [{ name: "feed", source: () => new ArraySource("feed", [[walkOf(1, "A:M1", 9)]]) }],
     onLabels: () => {},
+    providers: [{
+      name: JOB.provider,
+      begin: "free",
+      // Opened while the simulator is being made, which has the clock.
+      open: () => Promise.resolve().then(() => simulatedProvider(simulator.clock, SLOW)),
+    }],
     webhooks: [{ name: "desk", url: "http://127.0.0.1:8099/", secret: "0123456789abcdef" }],
     log: new LabelLog(() => Promise.resolve({ state: "ok", commits: [] }), 0),
     monitor: {},
@@ -177,6 +254,8 @@ async function running() {
     [CommitSink.name]: `${PATHS.sinks}/log`,
     [Feed.name]: `${PATHS.feeds}/feed`,
     [Webhook.name]: `${PATHS.webhooks}/desk`,
+    [Provider.name]: `${PATHS.providers}/${JOB.provider}`,
+    [Backfill.name]: PATHS.backfill,
   };
   return {
     simulator,
@@ -222,17 +301,23 @@ Deno.test("every message with a reply answers from outside as it says", async ()
     for (const entry of open(messages)) {
       if (entry.reply === null) continue;
       const path = tree.pathOf(messages.name);
+      const at = `${messages.name}.${entry.type}`;
       const asked = system.askFromOutside(path, entry.type, payloadOf(entry))
         .catch((error) => error as Error);
-      await tree.simulator.advance(1_000);
+      await tree.simulator.advance(REPLY_MS);
       const reply = await asked;
       if (entry.type === "backup") {
         // Of the memory store only: it has no disk to copy.
         assert(reply instanceof Error && reply.message.includes("Cannot back up"), `${reply}`);
         continue;
       }
-      const { error } = entry.reply.safeParse(reply);
-      assertEquals(error === undefined ? "" : z.prettifyError(error), "", `${path} ${entry.type}`);
+      assert(!(reply instanceof Error), `${at}: ${reply}`);
+      const { error } = (REPLIES[at] ?? entry.reply).safeParse(reply);
+      assertEquals(
+        error === undefined ? "" : z.prettifyError(error),
+        "",
+        `${at}: ${JSON.stringify(reply)}`,
+      );
     }
   }
 });

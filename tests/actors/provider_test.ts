@@ -252,6 +252,19 @@ Deno.test("provider: a call takes as many keys as its endpoint does, at once whe
   assertEquals(rig.calls.map(({ atMs }) => atMs > 400), [false, false, true]);
 });
 
+Deno.test("provider: a key that lingers goes at once when somebody waits for it, and is asked for once", async () => {
+  await using rig = await Rig.start();
+  const renewals = ["A1", "A2"].map((symbol) => rig.provider.ask("fetch", key(symbol, 8_000)));
+  await rig.pass(1_000);
+  assertEquals(rig.calls.length, 0);
+  rig.provider.tell("raise", { ...key("A2", 5), priority: 9 });
+  rig.provider.tell("raise", key("ELSE", 5));
+  const found = await rig.play(Promise.all(renewals));
+  assertEquals(found.map(({ state }) => state), ["ok", "ok"]);
+  assertEquals(rig.calls.map(({ symbols }) => symbols), [["A2", "A1"]]);
+  assert((rig.calls[0]?.atMs ?? 0) < 2_000);
+});
+
 Deno.test("provider: grouped keys keep to the limit and are refused in an outage", async () => {
   await using rig = await Rig.start({
     provider: { limits: [{ max: 2, windowMs: 5_000 }], symbolsMax: { quotes: 1 } },

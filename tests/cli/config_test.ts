@@ -79,6 +79,8 @@ Deno.test("resolveConfig() reads every setting from the environment", async () =
     WICK_RETAIN_LOG_ROWS: "6",
     WICK_LOG_FILE: "wick.log",
     WICK_REDIS_URL: "redis://localhost",
+    WICK_CACHE_PROVIDER: "upstream",
+    WICK_CACHE_PROTECT: "price:AAPL*, news:*",
     WICK_GCP_PROJECT_ID: "p",
     WICK_GOOGLE_CREDENTIALS_FILE: "g.json",
   };
@@ -251,6 +253,7 @@ Deno.test("wick config shows values, origins and what has no effect yet, and hid
       WICK_TOKEN: "token-0123456789abc",
       REDIS_URL: "redis://user:pw@localhost",
       CACHE_MEMORY_SIZE: "10",
+      WARMING_POPULAR_LIMIT: "7",
       WICK_PROT: "1",
     }),
   };
@@ -258,8 +261,12 @@ Deno.test("wick config shows values, origins and what has no effect yet, and hid
   assertEquals(code, 0);
   assertMatch(out, /^port +9000 +option --port$/m);
   assertMatch(out, /^token +\[hidden\] +environment WICK_TOKEN$/m);
-  assertMatch(out, /^redisUrl +\[hidden\] +environment REDIS_URL, without effect yet$/m);
-  assertMatch(out, /^cacheEntriesMax +10 +environment CACHE_MEMORY_SIZE, without effect yet$/m);
+  assertMatch(out, /^redisUrl +\[hidden\] +environment REDIS_URL$/m);
+  assertMatch(out, /^cacheEntriesMax +10 +environment CACHE_MEMORY_SIZE$/m);
+  assertMatch(
+    out,
+    /^warmingPopularLimit +7 +environment WARMING_POPULAR_LIMIT, without effect yet$/m,
+  );
   assertMatch(out, /^durability +full +default$/m);
   assertEquals(err, "wick config: environment WICK_PROT is no setting; did you mean WICK_PORT?\n");
   const json = await run(["config", "--port", "9000", "--json"], {}, io);
@@ -267,7 +274,7 @@ Deno.test("wick config shows values, origins and what has no effect yet, and hid
   assertEquals(Object.keys(shown), [...SETTING_NAMES]);
   assertEquals(shown.port, { value: 9000, origin: "option --port" });
   assertEquals(shown.token, { value: "[hidden]", origin: "environment WICK_TOKEN" });
-  assertEquals(shown.cacheEntriesMax.effect, "none yet");
+  assertEquals(shown.warmingPopularLimit.effect, "none yet");
   for (const text of [out, json.out]) {
     assert(!text.includes("token-0123456789abc") && !text.includes("pw@"));
   }

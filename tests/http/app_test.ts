@@ -72,6 +72,7 @@ test("every readable route answers in its declared shape", async (app, service) 
     "/api/levels": "/api/levels?symbol=EUR_USD",
     "/api/jobs/:id": "/api/jobs/night",
     "/api/jobs/:id/report": "/api/jobs/night/report",
+    "/api/cache/keys/:key": "/api/cache/keys/price:AAPL",
   };
   for (const [path, methods] of Object.entries(ROUTES)) {
     const spec = (methods as Readonly<Record<string, RouteSpec>>).get;
@@ -423,6 +424,7 @@ test("an error inside is 500, told to the log, and shows nothing", async (_app, 
     events: service.events,
     webhooks: () => [],
     jobs: service.jobs,
+    cache: null,
     providers: () => [],
     waitingFor: () => [],
     health: () => service.health(),

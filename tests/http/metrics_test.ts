@@ -2,6 +2,8 @@ import { assertEquals, assertGreater, assertLess } from "@std/assert";
 import { seededRandom } from "../../src/actor/clock.ts";
 import { METRICS_CONTENT_TYPE, metricsText } from "../../src/http/metrics.ts";
 import { WICK_METRICS } from "../../src/monitor/catalogue.ts";
+import { CACHE_METRICS } from "../../src/monitor/collect_cache.ts";
+import type { MetricSpec } from "../../src/monitor/metric_spec.ts";
 import { Registry } from "../../src/monitor/registry.ts";
 import type { MetricsSnapshot } from "../../src/monitor/snapshot.ts";
 import { seedOf } from "../actor/seed.ts";
@@ -124,15 +126,14 @@ Deno.test("METRICS_CONTENT_TYPE is that of the text format", () => {
   assertEquals(METRICS_CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8");
 });
 
-Deno.test("metricsText() of a large tree stays under 64 KB", async () => {
+/** The text of these metrics when every label has so many values. */
+async function textOf(
+  specs: readonly MetricSpec[],
+  valuesOf: (label: string) => readonly string[],
+): Promise<string> {
   const registry = new Registry();
-  for (const spec of WICK_METRICS) registry.register(spec);
-  // 32 actors with paths as long as ours are, 8 feeds, every other label with what it may have.
-  const valuesOf = (label: string): string[] =>
-    label === "actor" || label === "supervisor" || label === "collector"
-      ? Array.from({ length: label === "actor" ? 32 : 16 }, (_, i) => `core/work/ingest/part-${i}`)
-      : Array.from({ length: label === "feed" ? 8 : 5 }, (_, i) => `${label}-${i}`);
-  for (const { name, labels = [] } of WICK_METRICS) {
+  for (const spec of specs) registry.register(spec);
+  for (const { name, labels = [] } of specs) {
     let all: Record<string, string>[] = [{}];
     for (const label of labels) {
       all = all.flatMap((one) => valuesOf(label).map((value) => ({ ...one, [label]: value })));
@@ -143,7 +144,39 @@ Deno.test("metricsText() of a large tree stays under 64 KB", async () => {
       else series?.add(1_234_567.891);
     }
   }
-  const text = await metricsText(registry.snapshot(0, 0));
-  assertLess(new TextEncoder().encode(text).length, 64 * 1024);
+  return await metricsText(registry.snapshot(0, 0));
+}
+
+const bytesOf = (text: string) => new TextEncoder().encode(text).length;
+
+Deno.test("metricsText() of a large tree stays under 64 KB, the cache apart", async () => {
+  const specs = WICK_METRICS.filter((spec) => !CACHE_METRICS.includes(spec));
+  // 32 actors with paths as long as ours are, 8 feeds, every other label with what it may have.
+  const text = await textOf(
+    specs,
+    (label) =>
+      label === "actor" || label === "supervisor" || label === "collector"
+        ? Array.from(
+          { length: label === "actor" ? 32 : 16 },
+          (_, i) => `core/work/ingest/part-${i}`,
+        )
+        : Array.from({ length: label === "feed" ? 8 : 5 }, (_, i) => `${label}-${i}`),
+  );
+  assertLess(bytesOf(text), 64 * 1024);
   assertGreater(parseExposition(text).values.size, 600);
+});
+
+Deno.test("metricsText() of a cache with all types of data stays under 24 KB", async () => {
+  // Ten types have TTLs of their own, and there is the rest; two tiers; four shards.
+  const counts: Record<string, number> = { type: 11, tier: 2, reason: 3, shard: 4 };
+  const text = await textOf(
+    CACHE_METRICS,
+    (label) =>
+      Array.from(
+        { length: counts[label] ?? 0 },
+        (_, i) => label === "type" ? `fundamental${i}` : `l${i}`,
+      ),
+  );
+  assertLess(bytesOf(text), 24 * 1024);
+  assertGreater(parseExposition(text).values.size, 250);
 });

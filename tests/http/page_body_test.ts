@@ -1,9 +1,12 @@
 /** Pages of labels on a socket: pieces that share memory, clients that are slow or go away. */
 
 import { assert, assertEquals } from "@std/assert";
+import { EventEmitter } from "node:events";
 import { connect } from "node:net";
+import { nextTurn } from "../../src/actor/clock.ts";
 import { FormatterPool } from "../../src/http/formatter_pool.ts";
-import { PAGE_BUFFERS_MAX, PAGE_PIECE_ROWS } from "../../src/http/limits.ts";
+import type { Call } from "../../src/http/handler.ts";
+import { PAGE_BUFFERS_MAX, PAGE_PIECE_ROWS, PIECE_BYTES_SOCKET } from "../../src/http/limits.ts";
 import { pageResponse } from "../../src/http/page_body.ts";
 import { candleLines, type Served, served } from "./support.ts";
 
@@ -123,6 +126,39 @@ Deno.test("pages give back what they write with, once, on any way out", async ()
   assertEquals(released, 2);
   await pageResponse(page(2 * PAGE_PIECE_ROWS), call).body?.cancel();
   assertEquals(released, 3);
+});
+
+Deno.test("a page that is over writes nothing more into memory that may be another page's", async () => {
+  const outgoing = new EventEmitter();
+  const memory = new Uint8Array(PIECE_BYTES_SOCKET);
+  const log: string[] = [];
+  const page = {
+    length: 3 * PAGE_PIECE_ROWS,
+    writer: () => (from: number) => {
+      log.push(`writes ${from / PAGE_PIECE_ROWS}`);
+      return memory;
+    },
+    next: null,
+    about: {},
+    release: () => void log.push("gives back"),
+  };
+  const request = new Request("http://localhost/", { headers: NDJSON });
+  const bindings = { outgoing } as unknown as NonNullable<Call["bindings"]>;
+  const reader = pageResponse(page, { request, bindings }).body?.getReader();
+  assert(reader !== undefined);
+  assertEquals((await reader.read()).value?.length, memory.length);
+  const second = reader.read().catch(() => {});
+  // The second piece waits for its turn of the event loop, which comes after this.
+  await Promise.resolve();
+  outgoing.emit("close");
+  const turns = Promise.withResolvers<void>();
+  nextTurn(() => nextTurn(turns.resolve));
+  await turns.promise;
+  assertEquals(log, ["writes 0", "gives back"]);
+  // As node:http does on "close"; the memory is given back only once.
+  await reader.cancel();
+  await second;
+  assertEquals(log, ["writes 0", "gives back"]);
 });
 
 Deno.test("FormatterPool hands out what was given back, and keeps a few", () => {

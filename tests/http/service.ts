@@ -41,6 +41,7 @@ import {
 import { InstrumentRegistry } from "../../src/market/instrument.ts";
 import { EventHub } from "../../src/monitor/event_hub.ts";
 import type { LoggedCommit } from "../../src/store/port.ts";
+import { MemoryCache } from "./cache_service.ts";
 
 /** An actor to send messages to. */
 export const Counter = protocol("counter", {
@@ -138,6 +139,7 @@ export class MemoryService implements ServicePort, AsyncDisposable {
   readonly data: DataPort;
   readonly log: LabelLogPort;
   readonly jobs: JobsPort = oneJob();
+  cache: MemoryCache | null = new MemoryCache();
   /** Candles by series and time. */
   readonly candles = new Map<string, Map<number, Row>>();
   /** What a push is answered with instead of being taken, in order. */
@@ -200,6 +202,7 @@ export class MemoryService implements ServicePort, AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.cache?.close();
     await this.system.stop();
   }
 

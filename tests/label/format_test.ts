@@ -79,6 +79,38 @@ Deno.test("LabelFormatter writes seq and revision first where rows come from a s
   assertRows(text(bytes), "}\n", expected);
 });
 
+Deno.test("LabelFormatter repeats an origin and a return only where they are the same", () => {
+  const chance = new Chance(SEED + 4);
+  const block = anyLabels(chance, 400);
+  const longest = -0.0000061331068172965075;
+  for (let row = 0; row < 400; row++) {
+    if (chance.next() < 0.2) block.tbRet[row] = chance.next() < 0.5 ? longest : -longest;
+    if (chance.next() < 0.7) block.fwdRet[row] = block.tbRet[row] as number;
+  }
+  // Runs of one commit and one revision, of which either may end first.
+  let seq = 9, revision = 0;
+  const seqs = new Float64Array(400), revisions = new Uint32Array(400);
+  for (let row = 0; row < 400; row++) {
+    if (chance.next() < 0.2) seq = chance.pick([9, 10, 123_456_789_012, 2 ** 53 - 1]);
+    if (chance.next() < 0.2) revision = chance.pick([0, 1, 10, 2 ** 31 - 1]);
+    seqs[row] = seq;
+    revisions[row] = revision;
+  }
+  const expected = jsonRows(block, (row) => ({
+    seq: seqs[row] as number,
+    revision: revisions[row] as number,
+  }));
+  const formatter = new LabelFormatter("ndjson");
+  const origin = { seqs, revisions };
+  assertRows(text(formatter.rows(block, 0, 400, origin)), "}\n", expected);
+  // A call knows nothing of the row before its first.
+  for (let round = 0; round < 50; round++) {
+    const from = chance.int(0, 400), to = chance.int(from, 401);
+    const found = text(formatter.rows(block, from, to, origin));
+    assertRows(found, "}\n", expected.slice(from, to));
+  }
+});
+
 Deno.test("LabelFormatter does not mistake flags that are none for others", () => {
   const block = anyLabels(new Chance(SEED + 2), 8);
   block.tbStatus.fill(3);

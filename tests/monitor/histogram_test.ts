@@ -241,3 +241,35 @@ Deno.test("Histogram finds the bucket that a twin finds by logarithms", () => {
     assertEquals(histogram.percentile(0.5), (lower + upper) / 2);
   }
 });
+
+Deno.test("Histogram.since() is what was recorded in between", () => {
+  const all = new Histogram();
+  const between = new Histogram();
+  const random = seededRandom(SEED);
+  for (let i = 0; i < 300; i++) all.record(random.next());
+  const earlier = Histogram.decode(all.encode());
+  assertEquals(all.since(earlier)?.count, 0);
+  for (let i = 0; i < 200; i++) {
+    const seconds = 10 * random.next();
+    all.record(seconds);
+    between.record(seconds);
+  }
+  all.record(-1);
+  const found = all.since(earlier);
+  assertEquals([found?.count, found?.rejected], [200, 1]);
+  assertAlmostEquals(found?.sum ?? 0, between.sum, 1e-9);
+  const edges = [0.001, 0.1, 0.5, 2, 5, 9];
+  assertEquals(found?.countsAtMost(edges), between.countsAtMost(edges));
+});
+
+Deno.test("Histogram.since() of what is no earlier state is null", () => {
+  const now = new Histogram();
+  now.record(1);
+  const more = new Histogram();
+  more.record(1, 2);
+  const other = new Histogram();
+  other.record(2);
+  assertEquals(now.since(more), null);
+  assertEquals(now.since(other), null);
+  assertEquals(now.since(new Histogram({ lowest: 1, highest: 10 })), null);
+});

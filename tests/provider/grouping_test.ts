@@ -48,6 +48,28 @@ Deno.test("Grouping asks once for a key that several want, at the highest priori
   assertEquals(call?.priority, 9);
 });
 
+Deno.test("Grouping.raise() lets a key that lingers go sooner and first, and wakes nothing else", () => {
+  const grouping = new Grouping<string>();
+  grouping.add(want("A", { priority: 1, lingerMs: 8_000 }), "renewal", 0);
+  grouping.add(want("B", { priority: 2, lingerMs: 8_000 }), "renewal", 0);
+  assertEquals(grouping.raise(want("A", { priority: 7, lingerMs: 5 }), 100), true);
+  assertEquals(grouping.nextDueMs(), 105);
+  grouping.invariant();
+  const [call] = grouping.take(105, 1);
+  // The one that could have waited travels along, behind it.
+  assertEquals([call?.symbols, call?.priority], [["A", "B"], 7]);
+  assertEquals(call?.waiters, [["renewal"], ["renewal"]]);
+  // On its way: raising it must not ask for it again.
+  assertEquals(grouping.raise(want("A", { priority: 9, lingerMs: 5 }), 106), false);
+  assertEquals(grouping.raise(want("C"), 106), false);
+  assertEquals([grouping.size, grouping.nextDueMs()], [0, Infinity]);
+  // A lower priority or a longer linger take nothing back.
+  grouping.add(want("D", { priority: 5, lingerMs: 10 }), "user", 200);
+  assertEquals(grouping.raise(want("D", { priority: 1, lingerMs: 500 }), 200), true);
+  assertEquals(grouping.nextDueMs(), 210);
+  assertEquals(grouping.take(210, 1)[0]?.priority, 5);
+});
+
 Deno.test("Grouping keeps apart what cannot share a call", () => {
   const grouping = new Grouping<string>();
   grouping.add(want("A"), "a", 0);

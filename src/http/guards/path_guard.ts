@@ -2,6 +2,9 @@
  * Refuses request targets that mean one thing to a guard and another to a router: dot segments,
  * empty segments, backslashes, control characters, and encodings of any of them.
  *
+ * One route names what may hold any character: a key of the cache is its last segment, encoded, with
+ * its slashes too. No guard looks at that segment, and the router decodes it once.
+ *
  * @module
  */
 
@@ -13,6 +16,10 @@ import { HttpProblem } from "../problem.ts";
 const TRICKS = /%(?![0-9a-f]{2})|%(?:[01][0-9a-f]|7f|2f|5c|2e|25)/i;
 /** What may stand in a path (RFC 3986, 3.3), and what we take besides: `^` of index symbols. */
 const PATH = /^\/[\w\-.~!$&'()*+,;=:@%^/]*$/;
+
+/** The route of a key, and the segment that is one. */
+const KEY_PATH = /^\/api\/cache\/keys\/([^/]+)$/;
+const NO_BYTE = /%(?![0-9a-f]{2})/i;
 
 /**
  * @throws {HttpProblem} 400 `path` or 414 `target_too_long`.
@@ -27,14 +34,31 @@ export function guardPath({ target }: Pick<RequestFacts, "target">): void {
     );
   }
   const path = pathOf(target);
-  const isPlain = PATH.test(path) && !TRICKS.test(path) &&
-    (path === "/" || path.slice(1).split("/").every((part) => !["", ".", ".."].includes(part)));
-  if (isPlain) return;
+  const [, key] = KEY_PATH.exec(path) ?? [];
+  if (PATH.test(path) && (key === undefined ? isPlain(path) : isKey(key))) return;
   throw new HttpProblem(
     400,
     "path",
     "Cannot read the path: expected plain segments, without dots, blanks or encoded slashes",
   );
+}
+
+function isPlain(path: string): boolean {
+  return !TRICKS.test(path) &&
+    (path === "/" || path.slice(1).split("/").every((part) => !["", ".", ".."].includes(part)));
+}
+
+/**
+ * A URL parser takes dots for a segment of their own, also encoded; no other escape moves one. What is
+ * no UTF-8 would be left encoded, and be taken for another key.
+ */
+function isKey(segment: string): boolean {
+  if (NO_BYTE.test(segment)) return false;
+  try {
+    return ![".", ".."].includes(decodeURIComponent(segment));
+  } catch {
+    return false;
+  }
 }
 
 /** The path of a target in origin or absolute form, without its query. */

@@ -72,3 +72,37 @@ Deno.test("pathOf() takes the path of a target in either form", () => {
   assertEquals(pathOf("HTTPS://host"), "/");
   assertEquals(pathOf("/a#b"), "/a");
 });
+
+Deno.test("guardPath() lets a key of the cache hold any character, encoded, in its one segment", () => {
+  const keys = [
+    "price:AAPL",
+    "a/b",
+    "100%",
+    "a%2Fb",
+    "../..",
+    "a\\b",
+    "\u0000",
+    "a?b#c",
+    "é",
+    "...",
+  ];
+  for (const key of keys) {
+    const target = `/api/cache/keys/${encodeURIComponent(key)}`;
+    guardPath({ target });
+    guardPath({ target: `http://localhost${target}?x=1` });
+  }
+});
+
+Deno.test("guardPath() refuses keys that a URL parser would move, or that are no text", () => {
+  const segments = ["", ".", "..", "%2e", "%2E%2e", ".%2e", "%", "%2", "%zz", "%ff", "%c3", "a b"];
+  for (const segment of [...segments, "%ed%a0%80", "a%2Fb/..", "a\\b", "é"]) {
+    refused(`/api/cache/keys/${segment}`);
+  }
+});
+
+Deno.test("guardPath() lets no other route have encoded slashes", () => {
+  const targets = ["/api/cache/key/a%2Fb", "/api/cache/keys%2Fa", "/x/api/cache/keys/a%2Fb"];
+  for (const target of [...targets, "/api/cache/keys/a%2Fb/c", "/API/cache/keys/a%2Fb"]) {
+    refused(target);
+  }
+});

@@ -1,0 +1,282 @@
+/**
+ * One shard of the cache as an actor: it owns the table and the loads, and puts itself into the router's
+ * cell, so that hits need no message. What it decides stands in `src/cache/shard.ts`.
+ *
+ * ## Where values come from
+ * - `price`, `news`, `fundamentals`, `profile`, `dividends`, `prices`: the provider, which groups keys
+ *   that are wanted at the same time into calls
+ * - `label`: computed by the label pool, which starts later and so answers by message
+ * - `levels`, `correlation`: the store
+ * - any other kind: nowhere; it is there when somebody puts it in
+ *
+ * ## Restart
+ * The table is lost with the incarnation; the second tier and the router's knowledge of commits stay.
+ *
+ * @module
+ */
+
+import { actor, type Context, type Ref, type TellRef, textOf } from "../src/actor/mod.ts";
+import type { CacheRouter } from "../src/cache/router.ts";
+import { coarseClock } from "../src/cache/coarse_clock.ts";
+import type { PriceVolatility } from "../src/cache/price_volatility.ts";
+import { CacheShard as ShardTable, type ShardOptions } from "../src/cache/shard.ts";
+import type { LoadAsk, Loaded, LoadFailure } from "../src/cache/types.ts";
+import { LABEL_KIND, labelsOfKey } from "../src/label/label_key.ts";
+import {
+  CORRELATION_BARS_MAX,
+  CORRELATION_BARS_MIN,
+  correlationOf,
+} from "../src/market/correlation.ts";
+import { isSeries } from "../src/market/series.ts";
+import { CACHE_LINGER_MS, keyRequest, PROVIDER_KEY_KINDS } from "../src/provider/cache_request.ts";
+import type { SymbolResult } from "../src/provider/port.ts";
+import type { QuoteValue } from "../src/provider/values.ts";
+import { levels } from "../src/store/records.ts";
+import type { LabelPool, Store } from "./protocols.ts";
+import type { Provider } from "./protocols_batch.ts";
+import {
+  type CachedLabels,
+  CacheShard,
+  type CacheValue,
+  type ComputedLabels,
+} from "./protocols_cache.ts";
+
+/** How a shard is set up. */
+export interface CacheShardArgs {
+  /** Its index among the shards. */
+  readonly index: number;
+  /** Where it puts its table. */
+  readonly router: CacheRouter<CacheValue>;
+  /** Sizes, policy, TTLs, second tier. */
+  readonly options: Omit<
+    ShardOptions<CacheValue>,
+    "index" | "keys" | "clock" | "random" | "load" | "now"
+  >;
+  /** Who knows the market; null = nobody: its kinds are then only what is put in. */
+  readonly provider: Ref<typeof Provider.definition> | null;
+  /** Told of the prices that are loaded; null = nobody wants to know. */
+  readonly volatility: PriceVolatility | null;
+  readonly store: Ref<typeof Store.definition>;
+  /** Who computes labels. */
+  readonly pool: TellRef<typeof LabelPool.definition>;
+}
+
+/** How old the time of a hit may be, ms: reading the machine's clock costs as much as a hit. */
+const CLOCK_MS = 1;
+/** Between two sweeps of what is past its time. */
+const EXPIRE_EVERY_MS = 1_000;
+/** Labels asked for and not there yet; more are told to come again. */
+const COMPUTING_MAX = 1_024;
+const ANSWER = { timeoutMs: 60_000 } as const;
+
+/** See {@linkcode CacheShard}. */
+export const cacheShard = actor(CacheShard, (ctx, args: CacheShardArgs) => {
+  const { index, router, options } = args;
+  const source = new Source(ctx, args);
+  const coarse = coarseClock(ctx.clock, CLOCK_MS);
+  const table = new ShardTable<CacheValue>({
+    ...options,
+    index,
+    keys: router.keysOf(index),
+    clock: ctx.clock,
+    random: ctx.random,
+    now: coarse.now,
+    load: (key, ask) => source.load(key, ask),
+    raise: (key, priority) => source.raise(key, priority),
+  });
+  const detach = router.attach(index, table);
+  ctx.onStop(() => {
+    detach();
+    table.close();
+    coarse.close();
+  });
+  ctx.timer("expire", { delayMs: EXPIRE_EVERY_MS, everyMs: EXPIRE_EVERY_MS }, "expire", {});
+  return {
+    load: ({ key, ask }) => deferred(ctx, table.load(key, ask)),
+    loadMany: ({ keys, ask }) => deferred(ctx, table.loadMany(keys, ask)),
+    computed: (computed) => source.computed(computed),
+    explain: ({ key }) => table.explain(key),
+    drop: async ({ keys }) => {
+      const { removed } = await router.invalidate({ keys });
+      return removed;
+    },
+    protect: ({ pattern }) => {
+      router.protect(pattern);
+      return null;
+    },
+    unprotect: ({ pattern }) => {
+      router.unprotect(pattern);
+      return null;
+    },
+    status: () => table.status(),
+    expire: () => {
+      table.expire();
+    },
+  };
+});
+
+/** Not awaited in the message: a shard goes on while its loads are under way. */
+function deferred<T>(ctx: Context<typeof CacheShard.definition>, result: Promise<T>) {
+  const reply = ctx.defer<T>();
+  result.then((found) => reply.resolve(found), (error) => reply.reject(error));
+  return reply;
+}
+
+type FromLabels = ComputedLabels["result"];
+
+/** Brings what is not there. */
+class Source {
+  readonly #ctx: Context<typeof CacheShard.definition>;
+  readonly #args: CacheShardArgs;
+  readonly #computing = new Map<number, (result: FromLabels) => void>();
+  #id: number;
+
+  constructor(ctx: Context<typeof CacheShard.definition>, args: CacheShardArgs) {
+    this.#ctx = ctx;
+    this.#args = args;
+    // The mailbox outlives an incarnation, and so do answers on their way: none may pass for new.
+    this.#id = ctx.incarnation * 2 ** 32;
+  }
+
+  /** As `Loader`. */
+  async load(key: string, ask: LoadAsk): Promise<Loaded<CacheValue>> {
+    const kind = key.slice(0, Math.max(0, key.indexOf(":")));
+    try {
+      if (kind === LABEL_KIND) return await this.#labels(key, ask);
+      if (kind === "levels") return await this.#levels(key);
+      if (kind === "correlation") return await this.#correlation(key);
+      if (PROVIDER_KEY_KINDS.includes(kind)) return await this.#fetched(key, ask);
+      return { state: "missing" };
+    } catch (error) {
+      return failed("error", textOf(error));
+    }
+  }
+
+  // ---- from the provider --------------------------------------------------------------------------
+
+  async #fetched(
+    key: string,
+    { priority, origin, timeoutMs }: LoadAsk,
+  ): Promise<Loaded<CacheValue>> {
+    const request = keyRequest(key, this.#ctx.clock.wallNow());
+    if (typeof request === "string") return failed("key", `Cannot fetch ${key}: ${request}`);
+    const { provider } = this.#args;
+    if (provider === null) {
+      const expected = "expected cacheProvider to name a provider";
+      return failed("no_provider", `Cannot fetch ${key}: ${expected}: current value is none`);
+    }
+    const { demand, refresh } = CACHE_LINGER_MS;
+    const lingerMs = origin === "demand" ? demand : refresh;
+    const user = origin === "demand" ? "cache" : origin;
+    const wanted = { ...request, user, priority, lingerMs };
+    const result = await provider.ask("fetch", wanted, { timeoutMs });
+    if (result.state === "ok" && request.kind === "quotes") {
+      const { price, atMs } = result.value as QuoteValue;
+      this.#args.volatility?.observe(request.symbol, price, atMs);
+    }
+    return loadedOf(result);
+  }
+
+  /** Somebody waits now for a key that is being renewed. */
+  raise(key: string, priority: number): void {
+    const request = keyRequest(key, this.#ctx.clock.wallNow());
+    if (typeof request === "string") return;
+    const wanted = { ...request, user: "cache", priority, lingerMs: CACHE_LINGER_MS.demand };
+    this.#args.provider?.tell("raise", wanted);
+  }
+
+  // ---- labels -------------------------------------------------------------------------------------
+
+  async #labels(key: string, { priority }: LoadAsk): Promise<Loaded<CacheValue>> {
+    const request = labelsOfKey(key);
+    if (this.#computing.size >= COMPUTING_MAX) {
+      return failed("overload", `Cannot compute ${key}: too many labels are being computed`, 1_000);
+    }
+    const id = ++this.#id;
+    const { promise, resolve } = Promise.withResolvers<FromLabels>();
+    this.#computing.set(id, resolve);
+    // A pool that dies answers nothing.
+    const cancel = this.#ctx.clock.setTimer(ANSWER.timeoutMs, () => {
+      this.computed({ id, result: { state: "error", message: "the label pool did not answer" } });
+    });
+    const wanted = { ...request, priority };
+    this.#args.pool.tell("computeFor", { shard: this.#args.index, id, request: wanted });
+    const result = await promise;
+    cancel();
+    if (result.state === "refused") return failed(result.code, result.reason, result.retryAfterMs);
+    if (result.state === "error") return failed("error", result.message);
+    const { block, kinds, tookMs, seq, usedTs } = result;
+    const value: CachedLabels = { block, kinds, tookMs };
+    const candles = { kind: "candles", series: request.series, ...usedTs } as const;
+    const byLevels = { kind: "levels", instrument: symbolOf(request.series) } as const;
+    return {
+      state: "ok",
+      value,
+      seq,
+      dependsOn: request.kinds === undefined ? [candles] : [candles, byLevels],
+    };
+  }
+
+  /** Labels have come from the pool. */
+  computed({ id, result }: ComputedLabels): void {
+    const resolve = this.#computing.get(id);
+    this.#computing.delete(id);
+    resolve?.(result);
+  }
+
+  // ---- from the store -----------------------------------------------------------------------------
+
+  async #levels(key: string): Promise<Loaded<CacheValue>> {
+    const instrument = key.slice("levels:".length);
+    const record = (kind: string, name: string) =>
+      this.#args.store.ask("record", { kind, key: name }, ANSWER);
+    const value = await levels({ record }, instrument);
+    return { state: "ok", value, dependsOn: [{ kind: "levels", instrument }] };
+  }
+
+  /** `correlation:EUR_USD:H1?with=GBP_USD&bars=250`. */
+  async #correlation(key: string): Promise<Loaded<CacheValue>> {
+    const [, first = "", granularity = "", other = "", text = ""] =
+      /^correlation:([^:?]+):([^:?]+)\?with=([^&]+)&bars=(\d{1,5})$/.exec(key) ?? [];
+    const bars = Number(text);
+    const pair = [`${first}:${granularity}`, `${other}:${granularity}`];
+    const isRight = pair.every(isSeries) && bars >= CORRELATION_BARS_MIN &&
+      bars <= CORRELATION_BARS_MAX;
+    if (!isRight) {
+      const expected = "expected correlation:SYMBOL:GRANULARITY?with=SYMBOL&bars=N with N from " +
+        `${CORRELATION_BARS_MIN} to ${CORRELATION_BARS_MAX}`;
+      return failed("key", `Cannot correlate: ${expected}: current value is ${key.slice(0, 200)}`);
+    }
+    const { store } = this.#args;
+    const seq = await store.ask("seq", {}, ANSWER);
+    const [a, b] = await store.ask("tails", { series: pair, bars: bars + 1 }, ANSWER);
+    if (a === undefined || b === undefined) throw new Error("the store did not answer for both");
+    // A new candle of either makes another number.
+    const dependsOn = [a, b].map(({ candles: { ts, length } }, i) => ({
+      kind: "candles" as const,
+      series: pair[i] as string,
+      fromTs: length > bars ? ts[0] as number : -Infinity,
+      toTs: Infinity,
+    }));
+    return { state: "ok", value: correlationOf(a.candles, b.candles, bars), seq, dependsOn };
+  }
+}
+
+function loadedOf(result: SymbolResult): Loaded<CacheValue> {
+  if (result.state === "ok") return { state: "ok", value: result.value };
+  if (result.state === "missing") return { state: "missing" };
+  const { code, message, retryAfterMs } = result.failure;
+  return failed(code, message, retryAfterMs);
+}
+
+function failed(
+  code: string,
+  message: string,
+  retryAfterMs: number | null = null,
+): { readonly state: "failed"; readonly failure: LoadFailure } {
+  return { state: "failed", failure: { code, message, retryAfterMs } };
+}
+
+function symbolOf(series: string): string {
+  return series.split(":")[0] ?? "";
+}

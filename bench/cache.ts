@@ -1,0 +1,37 @@
+/**
+ * The figures of the cache (spec: cache, "Must show"): hits against Belady's optimum on real traces,
+ * speed and memory against lru-cache, one load for many callers, batches, and a day of work.
+ *
+ * @module
+ */
+
+import { batchFigures } from "./cache/batch.ts";
+import { dayFigures } from "./cache/day.ts";
+import { flightFigures } from "./cache/flights.ts";
+import { memoryFigures } from "./cache/memory_figures.ts";
+import { routerFigures } from "./cache/router.ts";
+import { speedFigures } from "./cache/speed.ts";
+import { traceFigures } from "./cache/traces.ts";
+import { usersFigures } from "./cache/users.ts";
+import { benchOptions, Figures } from "./support/figures.ts";
+
+const measurements = {
+  traces: () => traceFigures(figures, { quick }),
+  speed: () => speedFigures(figures, { quick }),
+  memory: () => memoryFigures(figures, { quick }),
+  router: () => routerFigures(figures, { quick }),
+  flights: () => flightFigures(figures),
+  batch: () => batchFigures(figures, { quick }),
+  day: () => dayFigures(figures, { quick }),
+  users: () => usersFigures(figures, { quick }),
+};
+const { only, quick } = benchOptions(
+  "Figures of the cache: deno task bench:cache [--only NAME] [--quick]",
+  Object.keys(measurements),
+);
+const figures = new Figures();
+if (quick) figures.note("--quick: shows that the bench works; not figures to quote");
+for (const [name, measure] of Object.entries(measurements)) {
+  if (only.length === 0 || only.includes(name)) await measure();
+}
+Deno.exit(figures.finish());

@@ -1,0 +1,788 @@
+/**
+ * One bounded table in memory: keys to values, each with a soft and a hard TTL, and a policy that
+ * decides who leaves when it is full. Everything is synchronous; nothing is timed or read from disk
+ * in here, and a call never sees a table in between.
+ *
+ * What it is made of, each a file of its own: the arena (where entries lie), a policy (what leaves),
+ * the timer wheel (what has expired), protection (what may not be evicted), and the index (in which
+ * slot a key is), which several tables may share.
+ *
+ * A hit writes to the entry's own cache line. The hits of those entries that the policy wants to
+ * hear of are noted in a ring and told in batches, before anything is inserted or removed: exactly,
+ * in order, only later.
+ *
+ * @module
+ */
+
+import type { Random } from "../actor/clock.ts";
+import {
+  Arena,
+  ENDS,
+  ENTRIES_MAX,
+  HASH,
+  HOT_SHIFT,
+  LIST_PINNED,
+  LISTS,
+  LIVE,
+  MARK,
+  META,
+  NEVER,
+  NEXT,
+  NOTED,
+  ORIGIN_SHIFT,
+  PREV,
+  READ,
+  READS_MASK,
+  STALE,
+  TYPE_SHIFT,
+} from "./arena.ts";
+import { hashKey } from "./hash.ts";
+import { KeyIndex, placeAt, slotOf, tableOf, TABLES_MAX } from "./key_index.ts";
+import { compileKeyPattern } from "./key_pattern.ts";
+import { createPolicy, type Policy } from "./policy.ts";
+import { Protection } from "./protection.ts";
+import type { CurvePoint } from "./status.ts";
+import { TimerWheel } from "./timer_wheel.ts";
+import { TTL_MAX_MS } from "./ttl_code.ts";
+import { type PolicyName, REMOVAL_CAUSES, type RemovalCause } from "./types.ts";
+
+/** Share of the entries (and of the weight) that protection may hold unless said otherwise. */
+export const PROTECTED_RATIO_DEFAULT = 0.2;
+/** Noted hits that wait to be told, a power of two: few enough for the first-level cache. */
+const RING_SLOTS = 128;
+/** The zero of the clock moves when it is so far away: half of what 31 bits hold (12.4 days). */
+const REBASE_MS = 2 ** 30;
+const NO_SEQ = -1;
+const BYTE_MAX = 255;
+
+/** How a cache is set up. */
+export interface CacheOptions<V> {
+  /** Most entries. */
+  readonly entriesMax: number;
+  /** Most bytes, as `weigh` says; no such bound unless given. */
+  readonly weightMaxBytes?: number;
+  /** Bytes of an entry, ≥ 0. Needed for a bound on bytes; called once for each `set`. */
+  readonly weigh?: (value: V, key: string) => number;
+  /** What decides who leaves; `adaptive` unless said otherwise. */
+  readonly policy?: PolicyName;
+  /** Monotonic ms; a coarse clock will do. Called on every access. */
+  readonly now: () => number;
+  /** Seeds the hash. Keys from outside can be made to collide, at the cost of hits, without it. */
+  readonly random?: Random;
+  /** Share that protection may hold; {@linkcode PROTECTED_RATIO_DEFAULT} unless said otherwise. */
+  readonly protectedRatioMax?: number;
+  /** Where keys are noted; one of its own unless given. Several tables may share one. */
+  readonly index?: KeyIndex;
+  /** Which table of the index this is, 0 to 255, and no other; 0 unless given. */
+  readonly table?: number;
+  /** Told of every removal while the slot can still be read. Must not change the cache. */
+  readonly onRemoved?: (slot: number, cause: RemovalCause) => void;
+}
+
+/** How long an entry lives, ms from now; Infinity for ever. Fractions are cut off. */
+export interface EntryTimes {
+  /** Then it is stale. What exceeds the hard TTL counts as that. */
+  readonly softTtlMs: number;
+  /** Then it is gone. At most `TTL_MAX_MS` (12.4 days) or Infinity; longer ones are cut to that. */
+  readonly hardTtlMs: number;
+}
+
+/** What an entry is set with. */
+export interface SetOptions extends EntryTimes {
+  /** Type of data, 0 to 255; 0 unless given. */
+  readonly type?: number;
+  /** Who put it in, 0 to 255; 0 unless given. */
+  readonly origin?: number;
+  /** Commit that it is as of. */
+  readonly seq?: number;
+}
+
+/** Sums over the life of a cache. */
+export interface CacheCounts {
+  /** Sets by outcome. */
+  readonly added: number;
+  /** Sets of a key that was there. */
+  readonly replaced: number;
+  /** Sets of what is too heavy. */
+  readonly refused: number;
+  /** Entries that left, by cause; `replaced` are those whose value made room for another. */
+  readonly removed: Readonly<Record<RemovalCause, number>>;
+}
+
+/** How protection is. */
+export interface ProtectionStatus {
+  /** Entries that are protected, and how many may be. */
+  readonly entries: number;
+  /** Most entries. */
+  readonly entriesMax: number;
+  /** Patterns that protect. */
+  readonly patterns: readonly string[];
+  /** Entries that matched and were not protected, for want of room. */
+  readonly refused: number;
+}
+
+/** What came of protecting a pattern. */
+export interface Protected {
+  /** False: too many patterns; nothing was done. */
+  readonly isAccepted: boolean;
+  /** Entries that match and are protected now. */
+  readonly entries: number;
+  /** Entries that match and are not, for want of room. */
+  readonly refused: number;
+}
+
+/**
+ * See the top of the file.
+ *
+ * - Slots are small integers, stable from `set` until the entry leaves, and reused afterwards.
+ * - Neither bound is ever exceeded, not even for a moment.
+ * - Keys are any strings, also `__proto__`, empty, or a megabyte long.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { Cache } from "./cache.ts";
+ *
+ * let nowMs = 0;
+ * const cache = new Cache<number>({ entriesMax: 1_000, now: () => nowMs });
+ * cache.set("price:AAPL", 187.2, { softTtlMs: 60_000, hardTtlMs: 300_000 });
+ * assertEquals(cache.get("price:AAPL"), 187.2);
+ *
+ * nowMs = 60_000;
+ * assertEquals(cache.isStaleAt(cache.find("price:AAPL")), true);
+ *
+ * nowMs = 300_000;
+ * assertEquals(cache.get("price:AAPL"), undefined);
+ * ```
+ */
+export class Cache<V> {
+  readonly #arena: Arena<V>;
+  readonly #index: KeyIndex;
+  readonly #table: number;
+  readonly #wheel: TimerWheel;
+  readonly #policy: Policy;
+  readonly #protection = new Protection();
+  readonly #now: () => number;
+  readonly #weigh: ((value: V, key: string) => number) | null;
+  readonly #onRemoved: ((slot: number, cause: RemovalCause) => void) | null;
+  readonly #protectedRatioMax: number;
+  readonly #hashSeed: number;
+  #expiredAtMs = 0;
+  #entriesMax: number;
+  #weightMaxBytes: number;
+  #weightBytes = 0;
+  #pinnedBytes = 0;
+  #protectionRefused = 0;
+  readonly #ring = new Int32Array(RING_SLOTS);
+  #noted = 0;
+  readonly #isExact: boolean;
+  #added = 0;
+  #replaced = 0;
+  #refused = 0;
+  /** By the place of the cause in `REMOVAL_CAUSES`. */
+  readonly #removed = new Float64Array(REMOVAL_CAUSES.length);
+
+  /**
+   * An empty one.
+   *
+   * @throws {RangeError} when a bound or a share is not what it must be.
+   */
+  constructor(options: CacheOptions<V>) {
+    assertEntriesMax(options.entriesMax);
+    const { weightMaxBytes = Infinity, protectedRatioMax = PROTECTED_RATIO_DEFAULT } = options;
+    assertWeightMax(weightMaxBytes, options.weigh !== undefined);
+    if (!(protectedRatioMax >= 0 && protectedRatioMax < 1)) {
+      throw wrong("protectedRatioMax", "a share from 0 to below 1", protectedRatioMax);
+    }
+    this.#entriesMax = options.entriesMax;
+    this.#weightMaxBytes = weightMaxBytes;
+    this.#protectedRatioMax = protectedRatioMax;
+    const { index = new KeyIndex(), table = 0 } = options;
+    if (!(Number.isInteger(table) && table >= 0 && table < TABLES_MAX)) {
+      throw wrong("table", `an integer of 0 to ${TABLES_MAX - 1}`, table);
+    }
+    this.#index = index;
+    this.#table = table;
+    this.#now = options.now;
+    this.#weigh = options.weigh ?? null;
+    this.#onRemoved = options.onRemoved ?? null;
+    this.#hashSeed = options.random === undefined ? 0 : (options.random.next() * 2 ** 32) | 0;
+    this.#arena = new Arena<V>(
+      options.entriesMax,
+      options.weigh !== undefined,
+      Math.floor(options.now()),
+    );
+    this.#wheel = new TimerWheel(this.#arena);
+    this.#policy = createPolicy(options.policy ?? "adaptive", this.#arena, options.entriesMax);
+    this.#isExact = this.#policy.isExact;
+  }
+
+  /** Entries, also those whose end has come and was not noticed. */
+  get size(): number {
+    return this.#arena.size;
+  }
+
+  /** Most entries. */
+  get entriesMax(): number {
+    return this.#entriesMax;
+  }
+
+  /** Bytes of all entries; 0 where nobody weighs. */
+  get weightBytes(): number {
+    return this.#weightBytes;
+  }
+
+  /** Most bytes; Infinity for no such bound. */
+  get weightMaxBytes(): number {
+    return this.#weightMaxBytes;
+  }
+
+  /** What an adaptive policy has chosen now, as `window 10 %`; null for the others. */
+  get choice(): string | null {
+    return this.#policy.choice;
+  }
+
+  /** Sums since it was made. */
+  get counts(): CacheCounts {
+    return {
+      added: this.#added,
+      replaced: this.#replaced,
+      refused: this.#refused,
+      removed: Object.fromEntries(
+        REMOVAL_CAUSES.map((cause, place) => [cause, this.#removed[place] as number]),
+      ) as Record<RemovalCause, number>,
+    };
+  }
+
+  /** What the hit ratio would be with other sizes; empty for policies that do not know. */
+  curve(): CurvePoint[] {
+    this.#settle();
+    return this.#policy.curve();
+  }
+
+  /** The slot of a key, counted as an access; −1 when it is absent or past its hard TTL. O(1). */
+  find(key: string): number {
+    const slot = this.#slotOf(key);
+    if (slot >= 0) return this.findAt(slot);
+    return -1;
+  }
+
+  /** As {@linkcode Cache.find}, where the index has just said the slot of the key. O(1). */
+  findAt(slot: number): number {
+    const arena = this.#arena;
+    const hot = arena.hot;
+    const at = slot << HOT_SHIFT;
+    if (this.#now() - arena.zeroMs >= (hot[at + ENDS] as number) && this.#isGone(slot)) {
+      return this.#lose(slot);
+    }
+    const meta = hot[at + META] as number;
+    hot[at + META] = ((meta & READS_MASK) === READS_MASK ? meta : meta + 1) | (READ | MARK);
+    if ((meta & NOTED) !== 0) this.#note(slot);
+    return slot;
+  }
+
+  #lose(slot: number): number {
+    this.#remove(slot, "expired");
+    return -1;
+  }
+
+  /** A ring that is full loses the oldest, since a call from here would make every hit dearer. */
+  #note(slot: number): void {
+    const noted = this.#noted;
+    this.#ring[noted & (RING_SLOTS - 1)] = slot;
+    this.#noted = noted + 1;
+    if (this.#isExact && noted + 1 === RING_SLOTS) this.#settle();
+  }
+
+  /** The slot of a key, also past its end; −1 when this table has none. */
+  #slotOf(key: string): number {
+    const place = this.#index.placeOf(key);
+    return place >= 0 && tableOf(place) === this.#table ? slotOf(place) : -1;
+  }
+
+  /** The slot of a key, not counted as an access; −1 as for {@linkcode Cache.find}. O(1). */
+  locate(key: string): number {
+    const slot = this.#slotOf(key);
+    return slot < 0 || this.#isGone(slot) ? -1 : slot;
+  }
+
+  #isGone(slot: number): boolean {
+    return this.#clockMs() >= this.#arena.hardEndMsOf(slot);
+  }
+
+  /** The value of a slot that the index has just said for its key, counted as an access. O(1). */
+  getAt(slot: number): V | undefined {
+    return this.findAt(slot) < 0 ? undefined : this.#arena.values[slot];
+  }
+
+  /** The value of a key, counted as an access. O(1). */
+  get(key: string): V | undefined {
+    const slot = this.find(key);
+    return slot < 0 ? undefined : this.#arena.values[slot];
+  }
+
+  /** Whether a key is there, not counted as an access. O(1). */
+  has(key: string): boolean {
+    return this.locate(key) >= 0;
+  }
+
+  /** Ms since the zero of the clock of the cache. */
+  #clockMs(): number {
+    return this.#now() - this.#arena.zeroMs;
+  }
+
+  /**
+   * Puts a value in, in place of the one that the key has.
+   *
+   * A new key counts as an access; evicts until it fits. A value heavier than the whole cache (or
+   * than what protection leaves of it) is refused, and the old one goes, since it is outdated. O(1)
+   * for each entry that leaves, and the patterns of protection.
+   *
+   * @throws {RangeError} when a TTL is negative or NaN, or a weight is not finite and ≥ 0.
+   */
+  set(key: string, value: V, options: SetOptions): "added" | "replaced" | "refused" {
+    assertTtls(options);
+    const weightBytes = this.#weigh === null ? 0 : checkedWeight(this.#weigh(value, key));
+    const nowMs = this.#advance();
+    const old = this.#slotOf(key);
+    const isReplacing = old >= 0 && !this.#isGone(old);
+    if (isReplacing && this.#fitsInPlaceOf(old, weightBytes)) {
+      this.#replace(old, value, weightBytes);
+      this.#describe(old, nowMs, options);
+      this.#wheel.add(old);
+      return "replaced";
+    }
+    if (old >= 0) this.#remove(old, isReplacing ? "replaced" : "expired");
+    if (!this.#makeRoom(1, weightBytes)) {
+      this.#refused++;
+      return "refused";
+    }
+    this.#add(key, value, weightBytes, nowMs, options);
+    if (isReplacing) this.#replaced++;
+    else this.#added++;
+    return isReplacing ? "replaced" : "added";
+  }
+
+  #fitsInPlaceOf(slot: number, weightBytes: number): boolean {
+    if (this.#weigh === null) return true;
+    return this.#weightBytes - this.weightAt(slot) + weightBytes <= this.#weightMaxBytes;
+  }
+
+  #replace(slot: number, value: V, weightBytes: number): void {
+    this.#settle();
+    this.#replaced++;
+    this.#countRemoved("replaced");
+    this.#onRemoved?.(slot, "replaced");
+    this.#wheel.remove(slot);
+    this.#arena.values[slot] = value;
+    this.#addWeight(slot, -this.weightAt(slot));
+    if (this.#arena.weights !== null) this.#arena.weights[slot] = weightBytes;
+    this.#addWeight(slot, weightBytes);
+    if (!this.isProtectedAt(slot)) this.#policy.replaced(slot);
+    else if (this.#pinnedBytes > this.#pinnedBytesMax) {
+      this.#protectionRefused++;
+      this.#unpin(slot);
+    }
+  }
+
+  #addWeight(slot: number, bytes: number): void {
+    this.#weightBytes += bytes;
+    if (this.isProtectedAt(slot)) this.#pinnedBytes += bytes;
+  }
+
+  #add(key: string, value: V, weightBytes: number, nowMs: number, options: SetOptions): void {
+    // Hits that came before it are older than it.
+    this.#settle();
+    const arena = this.#arena;
+    const slot = arena.take();
+    const at = slot << HOT_SHIFT;
+    arena.keys[slot] = key;
+    arena.values[slot] = value;
+    arena.cold[at + HASH] = hashKey(key, this.#hashSeed);
+    arena.hot[at + META] = LIVE;
+    if (arena.weights !== null) arena.weights[slot] = weightBytes;
+    this.#weightBytes += weightBytes;
+    this.#index.set(key, slot, this.#table);
+    this.#describe(slot, nowMs, options);
+    this.#wheel.add(slot);
+    if (this.#protection.isEmpty || !this.#protection.matches(key) || !this.#pin(slot, false)) {
+      this.#policy.inserted(slot);
+    }
+  }
+
+  /** Writes what belongs to a value rather than to its key. */
+  #describe(slot: number, nowMs: number, options: SetOptions): void {
+    const { type = 0, origin = 0, seq = NO_SEQ } = options;
+    const at = (slot << HOT_SHIFT) + META;
+    const kept = (this.#arena.hot[at] as number) & ((1 << TYPE_SHIFT) - 1) & ~(STALE | READ);
+    this.#arena.hot[at] = kept | ((type & BYTE_MAX) << TYPE_SHIFT) |
+      ((origin & BYTE_MAX) << ORIGIN_SHIFT);
+    const hardTtlMs = wholeTtl(options.hardTtlMs);
+    this.#arena.setTimes(slot, nowMs, Math.min(wholeTtl(options.softTtlMs), hardTtlMs), hardTtlMs);
+    this.#arena.setSeq(slot, seq);
+  }
+
+  /** Evicts until so much more fits; false when it cannot. */
+  #makeRoom(entries: number, weightBytes: number): boolean {
+    if (weightBytes > this.#weightMaxBytes - this.#pinnedBytes) return false;
+    while (
+      this.#arena.size + entries > this.#entriesMax ||
+      this.#weightBytes + weightBytes > this.#weightMaxBytes
+    ) {
+      this.#settle();
+      const victim = this.#policy.victim();
+      if (victim < 0) return false;
+      this.#remove(victim, "evicted");
+    }
+    return true;
+  }
+
+  /** Tells the policy of the noted hits that it has not heard of. */
+  #settle(): void {
+    if (this.#noted > 0) this.#tell();
+  }
+
+  #tell(): void {
+    const noted = this.#noted;
+    this.#noted = 0;
+    this.#policy.hits(this.#ring, Math.min(noted, RING_SLOTS), noted);
+  }
+
+  #countRemoved(cause: RemovalCause): void {
+    const place = REMOVAL_CAUSES.indexOf(cause);
+    this.#removed[place] = (this.#removed[place] as number) + 1;
+  }
+
+  #remove(slot: number, cause: RemovalCause): void {
+    this.#settle();
+    this.#countRemoved(cause);
+    this.#onRemoved?.(slot, cause);
+    this.#wheel.remove(slot);
+    this.#addWeight(slot, -this.weightAt(slot));
+    if (this.isProtectedAt(slot)) this.#arena.unlink(slot);
+    else this.#policy.removed(slot, cause === "evicted");
+    this.#index.delete(this.keyAt(slot));
+    this.#arena.give(slot);
+  }
+
+  /** Removes a key; false when it was not there. O(1). */
+  delete(key: string, cause: RemovalCause = "invalidated"): boolean {
+    const slot = this.#slotOf(key);
+    if (slot < 0) return false;
+    const isGone = this.#isGone(slot);
+    this.#remove(slot, isGone ? "expired" : cause);
+    return !isGone;
+  }
+
+  /** Makes a key stale before its time; false when it is not there. O(1). */
+  markStale(key: string): boolean {
+    const slot = this.locate(key);
+    if (slot < 0) return false;
+    const at = (slot << HOT_SHIFT) + META;
+    this.#arena.hot[at] = (this.#arena.hot[at] as number) | STALE;
+    return true;
+  }
+
+  /** Removes everything, as flushed. O(entries). */
+  clear(): void {
+    for (const slot of this.#slots()) this.#remove(slot, "flushed");
+  }
+
+  #isLive(slot: number): boolean {
+    return ((this.#arena.hot[(slot << HOT_SHIFT) + META] as number) & LIVE) !== 0;
+  }
+
+  /** Removes what is past its hard TTL and says how many. O(expired). */
+  expire(): number {
+    const nowMs = Math.floor(this.#clockMs());
+    return nowMs === this.#expiredAtMs ? 0 : this.#expireAt(nowMs);
+  }
+
+  /** Brings the wheel to the present, in whole ms, and says when that is. */
+  #advance(): number {
+    const nowMs = Math.floor(this.#clockMs());
+    if (nowMs !== this.#expiredAtMs) this.#expireAt(nowMs);
+    return this.#expiredAtMs;
+  }
+
+  #expireAt(nowMs: number): number {
+    const expired = this.#wheel.advance(nowMs, (slot) => this.#remove(slot, "expired"));
+    this.#expiredAtMs = nowMs;
+    if (nowMs >= REBASE_MS) {
+      this.#arena.rebase(nowMs);
+      this.#wheel.rebase(nowMs);
+      this.#expiredAtMs = 0;
+    }
+    return expired;
+  }
+
+  /** The key of a slot in use. */
+  keyAt(slot: number): string {
+    return this.#arena.keys[slot] as string;
+  }
+
+  /** Its value. */
+  valueAt(slot: number): V {
+    return this.#arena.values[slot] as V;
+  }
+
+  /** Whether it is past its soft TTL, or was marked stale. */
+  isStaleAt(slot: number): boolean {
+    const at = slot << HOT_SHIFT;
+    const hot = this.#arena.hot;
+    const meta = hot[at + META] as number;
+    if ((meta & (STALE | NEVER)) !== 0) return (meta & STALE) !== 0;
+    return this.#now() - this.#arena.zeroMs >= (hot[at + ENDS] as number);
+  }
+
+  /** Since it was set, ms; ages beyond 12.4 days are that. */
+  ageMsAt(slot: number): number {
+    return this.#clockMs() - this.#arena.setMsOf(slot);
+  }
+
+  /** Until it is stale, ms; 0 when it is, Infinity for never. */
+  softLeftMsAt(slot: number): number {
+    if (((this.#arena.hot[(slot << HOT_SHIFT) + META] as number) & STALE) !== 0) return 0;
+    const endMs = this.#arena.setMsOf(slot) + this.#arena.softTtlMsOf(slot);
+    return Math.max(0, endMs - this.#clockMs());
+  }
+
+  /** Until it is gone, ms; Infinity for never. */
+  hardLeftMsAt(slot: number): number {
+    return Math.max(0, this.#arena.hardEndMsOf(slot) - this.#clockMs());
+  }
+
+  /** Its bytes; 0 where nobody weighs. */
+  weightAt(slot: number): number {
+    return this.#arena.weights === null ? 0 : this.#arena.weights[slot] as number;
+  }
+
+  /** Its type of data, 0 to 255. */
+  typeAt(slot: number): number {
+    return ((this.#arena.hot[(slot << HOT_SHIFT) + META] as number) >>> TYPE_SHIFT) & BYTE_MAX;
+  }
+
+  /** Who put it in, 0 to 255. */
+  originAt(slot: number): number {
+    return (this.#arena.hot[(slot << HOT_SHIFT) + META] as number) >>> ORIGIN_SHIFT;
+  }
+
+  /** The commit that it is as of; −1 for none. */
+  seqAt(slot: number): number {
+    return this.#arena.seqOf(slot);
+  }
+
+  /** Whether this value was read by `find`. */
+  wasReadAt(slot: number): boolean {
+    return ((this.#arena.hot[(slot << HOT_SHIFT) + META] as number) & READ) !== 0;
+  }
+
+  /** Reads as the policy counts them: at most 15, and aged. */
+  readsAt(slot: number): number {
+    this.#settle();
+    return (this.#arena.hot[(slot << HOT_SHIFT) + META] as number) & READS_MASK;
+  }
+
+  /** The part of the policy that it is in, or `pinned` when it is protected from eviction. */
+  segmentAt(slot: number): string {
+    this.#settle();
+    return this.isProtectedAt(slot) ? "pinned" : this.#policy.segmentOf(slot);
+  }
+
+  /** Whether it is protected from eviction. */
+  isProtectedAt(slot: number): boolean {
+    return this.#arena.listOf(slot) === LIST_PINNED;
+  }
+
+  /** Keys, in no order to rely on; some may be past their end. */
+  *keys(): IterableIterator<string> {
+    for (const slot of this.#slots()) yield this.keyAt(slot);
+  }
+
+  *#slots(): IterableIterator<number> {
+    for (let slot = LISTS; slot < this.#arena.slotsEnd; slot++) {
+      if (this.#isLive(slot)) yield slot;
+    }
+  }
+
+  get #pinnedMax(): number {
+    return Math.floor(this.#entriesMax * this.#protectedRatioMax);
+  }
+
+  get #pinnedBytesMax(): number {
+    return this.#weightMaxBytes * this.#protectedRatioMax;
+  }
+
+  /** Protects an entry that is in no list, or in one of the policy; false for want of room. */
+  #pin(slot: number, isInPolicy: boolean): boolean {
+    const weightBytes = this.weightAt(slot);
+    if (
+      (this.#arena.counts[LIST_PINNED] as number) >= this.#pinnedMax ||
+      this.#pinnedBytes + weightBytes > this.#pinnedBytesMax
+    ) {
+      this.#protectionRefused++;
+      return false;
+    }
+    if (isInPolicy) this.#policy.removed(slot, false);
+    this.#arena.link(slot, LIST_PINNED);
+    this.#arena.lowerFlag(slot, NOTED);
+    this.#pinnedBytes += weightBytes;
+    return true;
+  }
+
+  #unpin(slot: number): void {
+    this.#arena.unlink(slot);
+    this.#pinnedBytes -= this.weightAt(slot);
+    this.#policy.inserted(slot);
+  }
+
+  /**
+   * Protects the keys that match a pattern from eviction, those that are there and those to come, as
+   * far as there is room; they still expire. O(entries).
+   *
+   * @throws {CacheError} code `key_pattern` when the pattern is none.
+   */
+  protect(pattern: string): Protected {
+    this.#settle();
+    if (!this.#protection.add(pattern)) return { isAccepted: false, entries: 0, refused: 0 };
+    const { matches } = compileKeyPattern(pattern);
+    let entries = 0, refused = 0;
+    for (const slot of this.#slots()) {
+      if (!matches(this.keyAt(slot))) continue;
+      if (this.isProtectedAt(slot) || this.#pin(slot, true)) entries++;
+      else refused++;
+    }
+    return { isAccepted: true, entries, refused };
+  }
+
+  /** Ends a protection; says how many entries are no longer protected. O(entries). */
+  unprotect(pattern: string): { readonly entries: number } {
+    this.#settle();
+    if (!this.#protection.remove(pattern)) return { entries: 0 };
+    let entries = 0;
+    for (const slot of this.#slots()) {
+      if (!this.isProtectedAt(slot) || this.#protection.matches(this.keyAt(slot))) continue;
+      this.#unpin(slot);
+      entries++;
+    }
+    return { entries };
+  }
+
+  /** How protection is. */
+  protection(): ProtectionStatus {
+    return {
+      entries: this.#arena.counts[LIST_PINNED] as number,
+      entriesMax: this.#pinnedMax,
+      patterns: this.#protection.patterns,
+      refused: this.#protectionRefused,
+    };
+  }
+
+  /**
+   * Changes the bounds, and evicts what no longer fits.
+   *
+   * @throws {RangeError} as the constructor.
+   */
+  resize(bounds: { readonly entriesMax?: number; readonly weightMaxBytes?: number }): void {
+    const { entriesMax = this.#entriesMax, weightMaxBytes = this.#weightMaxBytes } = bounds;
+    assertEntriesMax(entriesMax);
+    assertWeightMax(weightMaxBytes, this.#weigh !== null);
+    this.#settle();
+    this.#entriesMax = entriesMax;
+    this.#weightMaxBytes = weightMaxBytes;
+    for (;;) {
+      const pinned = this.#arena.lastOf(LIST_PINNED);
+      const isTooMany = (this.#arena.counts[LIST_PINNED] as number) > this.#pinnedMax ||
+        this.#pinnedBytes > this.#pinnedBytesMax;
+      if (pinned < 0 || !isTooMany) break;
+      this.#unpin(pinned);
+      this.#protectionRefused++;
+    }
+    this.#makeRoom(0, 0);
+    this.#arena.resize(entriesMax);
+    this.#policy.resize(entriesMax);
+  }
+
+  /** Throws unless everything in it agrees with everything else. O(entries). */
+  invariant(): void {
+    this.#settle();
+    const arena = this.#arena;
+    if (arena.size > this.#entriesMax) throw broken(`${arena.size} entries of ${this.#entriesMax}`);
+    let live = 0, weightBytes = 0, pinnedBytes = 0;
+    for (const slot of this.#slots()) {
+      live++;
+      weightBytes += this.weightAt(slot);
+      if (this.isProtectedAt(slot)) pinnedBytes += this.weightAt(slot);
+      const key = this.keyAt(slot);
+      if (this.#index.placeOf(key) !== placeAt(slot, this.#table)) {
+        throw broken(`slot ${slot} is not found`);
+      }
+      if (arena.hashOf(slot) !== hashKey(key, this.#hashSeed)) throw broken(`hash of ${slot}`);
+    }
+    if (live !== arena.size) throw broken(`${live} slots in use, counted ${arena.size}`);
+    if (weightBytes !== this.#weightBytes) throw broken(`it weighs ${weightBytes}`);
+    if (pinnedBytes !== this.#pinnedBytes) throw broken(`what is pinned weighs ${pinnedBytes}`);
+    if (weightBytes > this.#weightMaxBytes) throw broken(`${weightBytes} bytes`);
+    this.#invariantOfLists();
+    this.#wheel.invariant();
+    this.#policy.invariant();
+  }
+
+  #invariantOfLists(): void {
+    const { hot, counts, size } = this.#arena;
+    let listed = 0;
+    for (let list = 0; list < LISTS; list++) {
+      let count = 0, previous = list;
+      let slot = hot[(list << HOT_SHIFT) + NEXT] as number;
+      for (; slot !== list; slot = hot[(slot << HOT_SHIFT) + NEXT] as number) {
+        if (hot[(slot << HOT_SHIFT) + PREV] !== previous) throw broken(`link to ${slot}`);
+        if (this.#arena.listOf(slot) !== list) throw broken(`list of ${slot}`);
+        if (!this.#isLive(slot) || ++count > size) throw broken(`list ${list}`);
+        previous = slot;
+      }
+      if (hot[(list << HOT_SHIFT) + PREV] !== previous) throw broken(`end of list ${list}`);
+      if (count !== counts[list]) throw broken(`${count} in list ${list}, counted ${counts[list]}`);
+      listed += count;
+    }
+    if (listed !== size) throw broken(`${listed} slots in lists of ${size}`);
+    if ((counts[LIST_PINNED] as number) > this.#pinnedMax) throw broken("too much is pinned");
+  }
+}
+
+const broken = (what: string) => new Error(`The cache is broken: ${what}`);
+
+function wrong(name: string, expected: string, value: number): RangeError {
+  return new RangeError(
+    `Cannot set up a cache: expected ${name} to be ${expected}: current value is ${value}`,
+  );
+}
+
+function assertEntriesMax(entriesMax: number): void {
+  if (Number.isInteger(entriesMax) && entriesMax >= 1 && entriesMax <= ENTRIES_MAX) return;
+  throw wrong("entriesMax", `an integer of 1 to ${ENTRIES_MAX}`, entriesMax);
+}
+
+function assertWeightMax(weightMaxBytes: number, isWeighed: boolean): void {
+  if (!(weightMaxBytes > 0)) throw wrong("weightMaxBytes", "above 0", weightMaxBytes);
+  if (weightMaxBytes === Infinity || isWeighed) return;
+  throw wrong("weightMaxBytes", "left out where nobody weighs", weightMaxBytes);
+}
+
+function assertTtls({ softTtlMs, hardTtlMs }: EntryTimes): void {
+  // Written so that NaN fails.
+  if (softTtlMs >= 0 && hardTtlMs >= 0) return;
+  throw new RangeError(
+    `Cannot set an entry: expected TTLs of 0 ms or more: current value is ` +
+      `${softTtlMs} and ${hardTtlMs}`,
+  );
+}
+
+const wholeTtl = (ttlMs: number) =>
+  ttlMs === Infinity ? Infinity : Math.min(Math.floor(ttlMs), TTL_MAX_MS);
+
+function checkedWeight(weightBytes: number): number {
+  if (weightBytes >= 0 && weightBytes < Infinity) return weightBytes;
+  throw new RangeError(
+    `Cannot set an entry: expected a weight of 0 bytes or more: current value is ${weightBytes}`,
+  );
+}

@@ -1,0 +1,81 @@
+/**
+ * Where shards find the tier behind them while its actor comes and goes.
+ *
+ * @module
+ */
+
+import type { SecondTier, TierEntry, TierSelection, TierStatus } from "./types.ts";
+
+/**
+ * A tier that may be away: then it has nothing and takes nothing, and what was to be forgotten
+ * meanwhile is forgotten before the next tier that comes answers anything.
+ *
+ * Selections that are too many to be remembered are remembered as everything.
+ */
+export class TierCell implements SecondTier {
+  #tier: SecondTier | null = null;
+  #owed: TierSelection[] = [];
+  #status: TierStatus;
+  readonly #kind: TierStatus["kind"];
+
+  /** Empty. */
+  constructor(kind: TierStatus["kind"]) {
+    this.#kind = kind;
+    this.#status = { ...AWAY, kind };
+  }
+
+  /** A tier is there from now on; what is returned takes it away again. */
+  attach(tier: SecondTier): () => void {
+    this.#tier = tier;
+    const owed = this.#owed;
+    this.#owed = [];
+    // In their order and before any read: calls of a tier are carried out in the order they are made.
+    for (const selection of owed) void tier.invalidate(selection);
+    return () => {
+      if (this.#tier !== tier) return;
+      this.#status = { ...tier.status(), state: "down" };
+      this.#tier = null;
+    };
+  }
+
+  getMany(keys: readonly string[]): Promise<readonly (TierEntry | null)[]> {
+    return this.#tier?.getMany(keys) ?? Promise.resolve(keys.map(() => null));
+  }
+
+  setMany(entries: readonly TierEntry[]): void {
+    this.#tier?.setMany(entries);
+  }
+
+  async invalidate(selection: TierSelection): Promise<void> {
+    if (this.#tier !== null) return await this.#tier.invalidate(selection);
+    if (this.#owed.length < OWED_MAX) this.#owed.push(selection);
+    else this.#owed = [{ patterns: ["*"] }];
+  }
+
+  mark(): number {
+    return this.#tier?.mark() ?? 0;
+  }
+
+  status(): TierStatus {
+    return this.#tier?.status() ?? { ...this.#status, kind: this.#kind };
+  }
+}
+
+/** Selections that wait for a tier. */
+const OWED_MAX = 10_000;
+
+const AWAY: TierStatus = {
+  kind: "memory",
+  state: "down",
+  entries: 0,
+  bytes: 0,
+  bytesMax: 0,
+  waiting: 0,
+  hits: 0,
+  misses: 0,
+  written: 0,
+  evicted: 0,
+  dropped: 0,
+  failures: 0,
+  lastError: null,
+};
