@@ -11,7 +11,7 @@ import { SHARDS_DEFAULT } from "../src/cache/rendezvous.ts";
 import { CacheRouter } from "../src/cache/router.ts";
 import type { ShardOptions } from "../src/cache/shard_options.ts";
 import { guardedTier } from "../src/cache/shard_tier.ts";
-import { TierCell } from "../src/cache/tier_cell.ts";
+import { TierCell, tierWithout } from "../src/cache/tier_cell.ts";
 import { TouchedIndex } from "../src/cache/touched.ts";
 import { PriceVolatility } from "../src/cache/price_volatility.ts";
 import { ttlByKey } from "../src/cache/ttl.ts";
@@ -179,21 +179,7 @@ function waitOf(timeoutMs: number) {
 
 /** The tier of a thread, by messages. */
 function threadTier(ref: () => Ref<typeof CacheTier.definition>): SecondTier {
-  let last: TierStatus = {
-    kind: "sqlite",
-    state: "up",
-    entries: 0,
-    bytes: 0,
-    bytesMax: 0,
-    waiting: 0,
-    hits: 0,
-    misses: 0,
-    written: 0,
-    evicted: 0,
-    dropped: 0,
-    failures: 0,
-    lastError: null,
-  };
+  let last: TierStatus = { ...tierWithout("sqlite"), state: "up" };
   return {
     getMany: async (keys) =>
       await ref().ask("getMany", { keys }, READ).catch(() => keys.map(() => null)),

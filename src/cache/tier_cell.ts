@@ -16,12 +16,10 @@ export class TierCell implements SecondTier {
   #tier: SecondTier | null = null;
   #owed: TierSelection[] = [];
   #status: TierStatus;
-  readonly #kind: TierStatus["kind"];
 
   /** Empty. */
   constructor(kind: TierStatus["kind"]) {
-    this.#kind = kind;
-    this.#status = { ...AWAY, kind };
+    this.#status = tierWithout(kind);
   }
 
   /** A tier is there from now on; what is returned takes it away again. */
@@ -57,25 +55,16 @@ export class TierCell implements SecondTier {
   }
 
   status(): TierStatus {
-    return this.#tier?.status() ?? { ...this.#status, kind: this.#kind };
+    return this.#tier?.status() ?? this.#status;
   }
 }
 
 /** Selections that wait for a tier. */
 const OWED_MAX = 10_000;
 
-const AWAY: TierStatus = {
-  kind: "memory",
-  state: "down",
-  entries: 0,
-  bytes: 0,
-  bytesMax: 0,
-  waiting: 0,
-  hits: 0,
-  misses: 0,
-  written: 0,
-  evicted: 0,
-  dropped: 0,
-  failures: 0,
-  lastError: null,
-};
+/** How a tier is that has done nothing yet, and is not up. */
+export function tierWithout(kind: TierStatus["kind"]): TierStatus {
+  const bound = { entries: 0, bytes: 0, bytesMax: 0, waiting: 0 };
+  const counts = { hits: 0, misses: 0, written: 0, evicted: 0, dropped: 0, failures: 0 };
+  return { kind, state: "down", ...bound, ...counts, lastError: null };
+}

@@ -16,16 +16,21 @@ import { jobStatus, providerStatus, runReport } from "../../src/http/job_schemas
 import { simulatedProvider } from "../../src/provider/simulated.ts";
 import * as common from "../../actors/protocols.ts";
 import * as batch from "../../actors/protocols_batch.ts";
+import * as cache from "../../actors/protocols_cache.ts";
 import { PATHS, wickTree } from "../../actors/tree.ts";
+import { CACHE_PATHS, shardName, treeCacheOf } from "../../actors/tree_cache.ts";
+import { InstrumentRegistry } from "../../src/market/instrument.ts";
+import { cacheExplanation } from "../../src/http/cache_schemas.ts";
 import { MemoryService } from "../http/service.ts";
 import { ArraySource, walkOf } from "./support.ts";
 
 const { Admin, CommitSink, Feed, LabelPool, LabelSink, LabelWorker } = common;
 const { Letters, Monitor, Store, Webhook } = common;
 const { Backfill, Provider } = batch;
+const { CacheShard, CacheTier } = cache;
 const ALL = [
   ...[Admin, Backfill, CommitSink, Feed, LabelPool, LabelSink, LabelWorker],
-  ...[Letters, Monitor, Provider, Store, Webhook],
+  ...[Letters, Monitor, Provider, Store, Webhook, CacheShard, CacheTier],
 ] as unknown as Protocol[];
 
 /** A job of twenty calls, one after the other. */
@@ -76,6 +81,10 @@ const PAYLOADS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
     granularity: "D",
     priority: 5,
   },
+  "cache_shard.explain": { key: "price:AAPL" },
+  "cache_shard.drop": { keys: ["price:AAPL"] },
+  "cache_shard.protect": { pattern: "price:A*" },
+  "cache_shard.unprotect": { pattern: "price:A*" },
   "backfill.start": { job: JOB, mode: "restart" },
   "backfill.job": { name: JOB.name },
   "backfill.pause": { name: JOB.name },
@@ -91,6 +100,9 @@ const jobReply = z.strictObject({ state: z.literal("ok"), job: jobStatus });
 /** What replies look like whose protocol says no more than their type. */
 const REPLIES: Readonly<Record<string, z.ZodType>> = {
   "provider.status": providerStatus,
+  "cache_shard.explain": cacheExplanation,
+  "cache_shard.status": z.looseObject({ shard: z.literal(0), policy: z.literal("adaptive") }),
+  "cache_tier.status": z.looseObject({ kind: z.literal("memory"), state: z.literal("up") }),
   "backfill.start": jobReply,
   "backfill.jobs": z.array(jobStatus).length(1),
   "backfill.job": jobReply,
@@ -129,7 +141,7 @@ interface JsonSchema {
 }
 
 Deno.test("the test knows every protocol", () => {
-  const exported = Object.values({ ...common, ...batch })
+  const exported = Object.values({ ...common, ...batch, ...cache })
     .filter((one): one is typeof Store => typeof one === "object" && "definition" in one);
   assertEquals(new Set(exported.map(({ name }) => name)), new Set(ALL.map(({ name }) => name)));
 });
@@ -208,7 +220,9 @@ Deno.test("every entry is named and numbered once in its protocol", () => {
 /** The running tree, with one actor of each protocol. */
 async function running() {
   const service = new MemoryService();
+  const cacheSpec = { provider: JOB.provider, shards: 1, tier: { kind: "memory" } } as const;
   const tree = wickTree({
+    treeCache: treeCacheOf(cacheSpec, () => simulator.system, new InstrumentRegistry()),
     workers: 1,
     feeds: [{ name: "feed", source: () => new ArraySource("feed", [[walkOf(1, "A:M1", 9)]]) }],
     onLabels: () => {},
@@ -223,7 +237,7 @@ async function running() {
     monitor: {},
     system: { log: null },
   });
-  const simulator = new Simulator({
+  const simulator: Simulator = new Simulator({
     seed: 1,
     system: {
       ...tree,
@@ -256,6 +270,8 @@ async function running() {
     [Webhook.name]: `${PATHS.webhooks}/desk`,
     [Provider.name]: `${PATHS.providers}/${JOB.provider}`,
     [Backfill.name]: PATHS.backfill,
+    [CacheShard.name]: `${CACHE_PATHS.cache}/${shardName(0)}`,
+    [CacheTier.name]: CACHE_PATHS.tier,
   };
   return {
     simulator,
