@@ -344,6 +344,7 @@ export {
   type ValueCodec,
 } from "./src/cache/shard.ts";
 export type { IsTouched } from "./src/cache/shard_generations.ts";
+export { SteadyWall } from "./src/cache/shard_tier.ts";
 export type { CurvePoint, ShardStatus, TypeCounts } from "./src/cache/status.ts";
 export { TouchedIndex, type TouchedOptions } from "./src/cache/touched.ts";
 export { type TradedAs, type Ttl, ttlByKey, ttlOf, type TtlQuestion } from "./src/cache/ttl.ts";

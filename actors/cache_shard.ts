@@ -15,11 +15,19 @@
  * @module
  */
 
-import { actor, type Context, type Ref, type TellRef, textOf } from "../src/actor/mod.ts";
+import {
+  actor,
+  type Clock,
+  type Context,
+  type Ref,
+  type TellRef,
+  textOf,
+} from "../src/actor/mod.ts";
 import type { CacheRouter } from "../src/cache/router.ts";
 import { coarseClock } from "../src/cache/coarse_clock.ts";
 import type { PriceVolatility } from "../src/cache/price_volatility.ts";
 import { CacheShard as ShardTable, type ShardOptions } from "../src/cache/shard.ts";
+import type { SteadyWall } from "../src/cache/shard_tier.ts";
 import type { LoadAsk, Loaded, LoadFailure } from "../src/cache/types.ts";
 import { LABEL_KIND, labelsOfKey } from "../src/label/label_key.ts";
 import {
@@ -50,8 +58,10 @@ export interface CacheShardArgs {
   /** Sizes, policy, TTLs, second tier. */
   readonly options: Omit<
     ShardOptions<CacheValue>,
-    "index" | "keys" | "clock" | "random" | "load" | "now"
+    "index" | "keys" | "wall" | "clock" | "random" | "load" | "now"
   >;
+  /** Times of the second tier, for all shards of the process. */
+  readonly wall: (clock: Clock) => SteadyWall;
   /** Who knows the market; null = nobody: its kinds are then only what is put in. */
   readonly provider: Ref<typeof Provider.definition> | null;
   /** Told of the prices that are loaded; null = nobody wants to know. */
@@ -78,6 +88,7 @@ export const cacheShard = actor(CacheShard, (ctx, args: CacheShardArgs) => {
     ...options,
     index,
     keys: router.keysOf(index),
+    wall: args.wall(ctx.clock),
     clock: ctx.clock,
     random: ctx.random,
     now: coarse.now,
@@ -172,7 +183,7 @@ class Source {
     const result = await provider.ask("fetch", wanted, { timeoutMs });
     if (result.state === "ok" && request.kind === "quotes") {
       const { price, atMs } = result.value as QuoteValue;
-      this.#args.volatility?.observe(request.symbol, price, atMs);
+      this.#args.volatility?.observe(request.symbol, price, atMs, this.#ctx.clock.wallNow());
     }
     return loadedOf(result);
   }
@@ -188,7 +199,12 @@ class Source {
   // ---- labels -------------------------------------------------------------------------------------
 
   async #labels(key: string, { priority }: LoadAsk): Promise<Loaded<CacheValue>> {
-    const request = labelsOfKey(key);
+    let request: ReturnType<typeof labelsOfKey>;
+    try {
+      request = labelsOfKey(key);
+    } catch (error) {
+      return failed("key", textOf(error));
+    }
     if (this.#computing.size >= COMPUTING_MAX) {
       return failed("overload", `Cannot compute ${key}: too many labels are being computed`, 1_000);
     }

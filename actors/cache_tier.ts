@@ -9,7 +9,7 @@
 import { randomUUID } from "node:crypto";
 import { actor, type Clock, type Context } from "../src/actor/mod.ts";
 import type { TierCell } from "../src/cache/tier_cell.ts";
-import type { SecondTier } from "../src/cache/types.ts";
+import type { SecondTier, TierStatus } from "../src/cache/types.ts";
 import type { InvalidationLog } from "../src/store/cache/invalidation_log.ts";
 import type {
   InvalidationStream,
@@ -43,6 +43,22 @@ export interface Coherence extends InvalidationSubscriber {
   attach(stream: Pick<InvalidationStream, "publish">): () => void;
 }
 
+/** Between two looks at whether the tier is up. */
+const LOOK_EVERY_MS = 1_000;
+
+/** Says in the log when a tier goes down and when it comes back. */
+function watched(ctx: Ctx, status: () => TierStatus): () => void {
+  let last = status().state;
+  ctx.timer("look", { delayMs: LOOK_EVERY_MS, everyMs: LOOK_EVERY_MS }, "look", {});
+  return () => {
+    const { kind, state, lastError } = status();
+    if (state === last) return;
+    last = state;
+    if (state === "up") ctx.log("info", "the second tier is up", { kind });
+    else ctx.log("warn", "the second tier is down", { kind, reason: lastError ?? "unknown" });
+  };
+}
+
 /** See {@linkcode CacheTier}. */
 export const cacheTier = actor(CacheTier, async (ctx, args: CacheTierArgs) => {
   const { clock, random } = ctx;
@@ -51,6 +67,7 @@ export const cacheTier = actor(CacheTier, async (ctx, args: CacheTierArgs) => {
     const bounds = bytesMax === undefined ? {} : { bytesMax };
     const engine = new SqliteEngine({ path, clock, random, ...bounds });
     ctx.onStop(() => engine.close());
+    const look = watched(ctx, () => engine.info());
     let isArmed = false;
     const arm = () => {
       if (isArmed || engine.waiting === 0) return;
@@ -68,6 +85,7 @@ export const cacheTier = actor(CacheTier, async (ctx, args: CacheTierArgs) => {
         return null;
       },
       status: () => engine.info(),
+      look,
       flush: () => {
         isArmed = false;
         engine.flush();
@@ -86,6 +104,7 @@ export const cacheTier = actor(CacheTier, async (ctx, args: CacheTierArgs) => {
     },
     status: () => tier.status(),
     flush: () => {},
+    look: watched(ctx, () => tier.status()),
   };
 });
 

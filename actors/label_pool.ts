@@ -813,7 +813,11 @@ class Pool {
   }
 
   committed(epoch: number, result: CommitResult): void {
-    if (epoch !== this.#epoch) return;
+    if (epoch !== this.#epoch) {
+      // Its batches were given back, but what it touched is touched.
+      if (result.state === "committed") this.#tellCache();
+      return;
+    }
     if (result.state === "refused") {
       this.failed(epoch, result.code, result.message);
       return;
@@ -838,6 +842,20 @@ class Pool {
     this.#publish(result);
     for (const batch of done) this.#afterCommit(batch);
     this.flush();
+  }
+
+  /** Tells the cache of commits whose answers did not count; nobody waits for it. */
+  #tellCache(): void {
+    const { cache, store } = this.#args;
+    if (cache === undefined) return;
+    catchUp(cache, store).then(
+      (seq) => this.#seq = Math.max(this.#seq, seq),
+      (error) => {
+        // Nobody knows what was touched.
+        cache.missed(Math.max(this.#seq, cache.seq ?? 0));
+        this.#ctx.log("warn", "cannot tell the cache of commits", { reason: textOf(error) });
+      },
+    );
   }
 
   /**
@@ -887,6 +905,8 @@ class Pool {
     if (epoch !== this.#epoch) return false;
     this.#epoch++;
     this.#counts.failures++;
+    // A commit on its way may be made all the same, and its answer may never come.
+    if (this.#committing !== null) this.#tellCache();
     const lost = this.#batches;
     this.#batches = [];
     this.#rows = 0;

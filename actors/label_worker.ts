@@ -141,8 +141,8 @@ export const labelWorker = actor(LabelWorker, (ctx, args: LabelWorkerArgs) => {
         return ts >= range.fromTs && ts < range.toTs;
       });
       // Row indices are candle indices, and the range is one run of them.
-      const from = rows.ts.findIndex((ts) => ts >= range.fromTs);
-      const kinds = found && packKinds(found.kinds, Math.max(0, from), from + wanted.length);
+      const from = Math.max(0, rows.ts.findIndex((ts) => ts >= range.fromTs));
+      const kinds = found && packKinds(found.kinds, from, from + wanted.length);
       return { labels: encodeLabels(wanted), kinds, tookMs: ctx.clock.now() - startMs };
     },
 

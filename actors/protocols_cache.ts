@@ -128,6 +128,7 @@ export const CacheTier = protocol("cache_tier", {
     payload: nothing,
     reply: z.custom<TierStatus>(),
   },
-  // What it tells itself: write what waits.
+  // What it tells itself: write what waits, and see whether it is still up.
   flush: { payload: nothing, internal: true },
+  look: { payload: nothing, internal: true, priority: "low" },
 });

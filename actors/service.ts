@@ -317,7 +317,12 @@ export class Service {
       throw new Error(message);
     }
     if (found.state === "missing") throw new Error(`Cannot compute ${key}: nobody could`);
-    const { block, kinds: columns, tookMs } = found.value as CachedLabels;
+    if (!isCachedLabels(found.value)) {
+      // Put in by somebody else: a program of this process, or another one on the same Redis.
+      await router.invalidate({ keys: [key] });
+      return await this.#pool.ask("computeBlock", request, ANSWER);
+    }
+    const { block, kinds: columns, tookMs } = found.value;
     const cacheHit = found.tier !== "upstream";
     return { state: "ok", block, kinds: columns, tookMs: cacheHit ? 0 : tookMs, cacheHit };
   }
@@ -407,6 +412,13 @@ export class Service {
       return { state: "gone", oldestSeq: oldestAsOf };
     }
   }
+}
+
+/** Whether it is what a shard keeps under a key of labels. */
+function isCachedLabels(value: CacheValue): value is CachedLabels {
+  if (typeof value !== "object" || value === null) return false;
+  const { block, kinds, tookMs } = value as Partial<CachedLabels>;
+  return typeof tookMs === "number" && Array.isArray(kinds) && block?.ts instanceof Float64Array;
 }
 
 /** Of an entry that somebody puts in with a TTL of its own: served twice as long, stale. */

@@ -10,7 +10,7 @@ import { threadEntry } from "../src/actor/thread_url.ts";
 import { SHARDS_DEFAULT } from "../src/cache/rendezvous.ts";
 import { CacheRouter } from "../src/cache/router.ts";
 import type { ShardOptions } from "../src/cache/shard_options.ts";
-import { guardedTier } from "../src/cache/shard_tier.ts";
+import { guardedTier, SteadyWall } from "../src/cache/shard_tier.ts";
 import { TierCell, tierWithout } from "../src/cache/tier_cell.ts";
 import { TouchedIndex } from "../src/cache/touched.ts";
 import { PriceVolatility } from "../src/cache/price_volatility.ts";
@@ -20,6 +20,7 @@ import type {
   Dependency,
   PolicyName,
   SecondTier,
+  TierSelection,
   TierStatus,
   TouchedRange,
 } from "../src/cache/types.ts";
@@ -180,14 +181,30 @@ function waitOf(timeoutMs: number) {
 /** The tier of a thread, by messages. */
 function threadTier(ref: () => Ref<typeof CacheTier.definition>): SecondTier {
   let last: TierStatus = { ...tierWithout("sqlite"), state: "up" };
+  // What a full mailbox refused to forget: until it is forgotten nothing may be read.
+  let owed: TierSelection[] = [];
+  const forget = async (selection: TierSelection): Promise<void> => {
+    const isOwed = owed.includes(selection);
+    await ref().ask("invalidate", selection, WRITE).then(
+      () => owed = owed.filter((one) => one !== selection),
+      () => {
+        if (isOwed) return;
+        owed = owed.length < OWED_MAX ? [...owed, selection] : [{ patterns: ["*"] }];
+      },
+    );
+  };
   return {
-    getMany: async (keys) =>
-      await ref().ask("getMany", { keys }, READ).catch(() => keys.map(() => null)),
-    setMany: (entries) => void ref().tell("setMany", { entries }),
-    invalidate: async (selection) => {
-      // An actor that restarts finds it in its mailbox; one that is lost takes its tier with it.
-      await ref().ask("invalidate", selection, WRITE).catch(() => {});
+    getMany: async (keys) => {
+      if (owed.length > 0) {
+        for (const selection of owed) void forget(selection);
+        return keys.map(() => null);
+      }
+      return await ref().ask("getMany", { keys }, READ).catch(() => keys.map(() => null));
     },
+    setMany: (entries) => {
+      if (owed.length === 0) ref().tell("setMany", { entries });
+    },
+    invalidate: forget,
     mark: () => 0,
     status: () => {
       ref().ask("status", {}, LOOK).then((found) => last = found, () => {});
@@ -196,10 +213,14 @@ function threadTier(ref: () => Ref<typeof CacheTier.definition>): SecondTier {
   };
 }
 
+/** Selections that a full mailbox refused, one by one; beyond them everything is forgotten. */
+const OWED_MAX = 1_024;
+
 /** The supervisor of the cache: the tier first, then the shards, each restarted by itself. */
 export function cacheChild(cache: TreeCache, providersPath: string): ChildSpec {
   const { router, spec, tier, touched, ttl, volatility } = cache;
   const { shards } = router;
+  let wall: SteadyWall | null = null;
   const options = {
     entriesMax: Math.max(1, Math.ceil((spec.entriesMax ?? CACHE_ENTRIES_DEFAULT) / shards)),
     weightMaxBytes: Math.max(1, Math.ceil((spec.bytesMax ?? CACHE_BYTES_DEFAULT) / shards)),
@@ -207,9 +228,10 @@ export function cacheChild(cache: TreeCache, providersPath: string): ChildSpec {
     secondTier: tier,
     // Seqs are those of one store: processes on one Redis, each with its own, share no candles.
     ...(spec.tier?.kind === "redis" ? {} : {
-      // Until the pool has told of earlier commits nothing is known.
+      // Until the pool has told of earlier commits nothing is known; and what is as of a later one
+      // than there is was made by another store.
       isTouched: (one: Dependency | TouchedRange, seq: number) =>
-        router.seq === null || touched.isTouched(one, seq),
+        router.seq === null || seq > router.seq || touched.isTouched(one, seq),
     }),
     onForgotten: (keys: readonly string[]) =>
       void router.invalidateHere({ dependencies: keys.map((key) => ({ kind: "key", key })) }),
@@ -229,6 +251,7 @@ export function cacheChild(cache: TreeCache, providersPath: string): ChildSpec {
             index,
             router,
             options,
+            wall: (clock) => wall ??= new SteadyWall(clock),
             provider: spec.provider === null
               ? null
               : refs.ask(Provider, `${providersPath}/${spec.provider}`),

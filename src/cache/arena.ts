@@ -77,9 +77,13 @@ export const ENTRIES_MAX = SLOTS_MAX - LISTS;
 
 /** See the top of the file. */
 export class Arena<V> {
+  /** The hot halves of all slots; another column once it has grown. */
   hot: Int32Array;
+  /** The cold halves; likewise. */
   cold: Int32Array;
+  /** Keys by slot; likewise. */
   keys: (string | undefined)[];
+  /** Values by slot; likewise. */
   values: (V | undefined)[];
   /** Bytes of each entry; null where nobody weighs. */
   weights: Float64Array | null;
@@ -105,6 +109,7 @@ export class Arena<V> {
   /** Slots that are free again, linked by NEXT; −1 ends. */
   #free = -1;
 
+  /** An empty one, whose clock begins at `zeroMs` of the clock outside. */
   constructor(entriesMax: number, isWeighed: boolean, zeroMs: number) {
     this.zeroMs = zeroMs;
     this.#slotsMax = LISTS + entriesMax;
@@ -309,7 +314,34 @@ export class Arena<V> {
   seqOf(slot: number): number {
     return this.#seqs === null ? -1 : this.#seqs[slot] as number;
   }
+
+  /** Throws unless every slot in use is in the list that it names, and the counts are right. */
+  invariant(): void {
+    const { hot, counts } = this;
+    let live = 0, listed = 0;
+    for (let slot = LISTS; slot < this.#unused; slot++) {
+      if (((hot[(slot << HOT_SHIFT) + META] as number) & LIVE) !== 0) live++;
+    }
+    for (let list = 0; list < LISTS; list++) {
+      let count = 0, previous = list;
+      let slot = hot[(list << HOT_SHIFT) + NEXT] as number;
+      for (; slot !== list; slot = hot[(slot << HOT_SHIFT) + NEXT] as number) {
+        const at = slot << HOT_SHIFT;
+        if (hot[at + PREV] !== previous || this.listOf(slot) !== list) throw broken(`slot ${slot}`);
+        if (((hot[at + META] as number) & LIVE) === 0) throw broken(`slot ${slot} is free`);
+        if (++count > this.size) throw broken(`list ${list} is too long`);
+        previous = slot;
+      }
+      if (hot[(list << HOT_SHIFT) + PREV] !== previous) throw broken(`end of list ${list}`);
+      if (count !== counts[list]) throw broken(`${count} in list ${list}, counted ${counts[list]}`);
+      listed += count;
+    }
+    if (live !== this.size) throw broken(`${live} slots in use, counted ${this.size}`);
+    if (listed !== this.size) throw broken(`${listed} slots in lists of ${this.size}`);
+  }
 }
+
+const broken = (what: string) => new Error(`The arena is broken: ${what}`);
 
 function grown(column: Int32Array, length: number): Int32Array {
   const larger = new Int32Array(length);

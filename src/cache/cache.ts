@@ -14,11 +14,9 @@
  * @module
  */
 
-import type { Random } from "../actor/clock.ts";
 import {
   Arena,
   ENDS,
-  ENTRIES_MAX,
   HASH,
   HOT_SHIFT,
   LIST_PINNED,
@@ -27,15 +25,27 @@ import {
   MARK,
   META,
   NEVER,
-  NEXT,
   NOTED,
   ORIGIN_SHIFT,
-  PREV,
   READ,
   READS_MASK,
   STALE,
   TYPE_SHIFT,
 } from "./arena.ts";
+import {
+  assertEntriesMax,
+  assertTtls,
+  assertWeightMax,
+  type CacheCounts,
+  type CacheOptions,
+  checkedWeight,
+  type Protected,
+  PROTECTED_RATIO_DEFAULT,
+  type ProtectionStatus,
+  type SetOptions,
+  wholeTtl,
+  wrong,
+} from "./cache_options.ts";
 import { hashKey } from "./hash.ts";
 import { KeyIndex, placeAt, slotOf, tableOf, TABLES_MAX } from "./key_index.ts";
 import { compileKeyPattern } from "./key_pattern.ts";
@@ -43,93 +53,25 @@ import { createPolicy, type Policy } from "./policy.ts";
 import { Protection } from "./protection.ts";
 import type { CurvePoint } from "./status.ts";
 import { TimerWheel } from "./timer_wheel.ts";
-import { TTL_MAX_MS } from "./ttl_code.ts";
-import { type PolicyName, REMOVAL_CAUSES, type RemovalCause } from "./types.ts";
+import { REMOVAL_CAUSES, type RemovalCause } from "./types.ts";
 
-/** Share of the entries (and of the weight) that protection may hold unless said otherwise. */
-export const PROTECTED_RATIO_DEFAULT = 0.2;
+export type {
+  CacheCounts,
+  CacheOptions,
+  EntryTimes,
+  Protected,
+  ProtectionStatus,
+  SetOptions,
+} from "./cache_options.ts";
+export { PROTECTED_RATIO_DEFAULT } from "./cache_options.ts";
+
 /** Noted hits that wait to be told, a power of two: few enough for the first-level cache. */
 const RING_SLOTS = 128;
 /** The zero of the clock moves when it is so far away: half of what 31 bits hold (12.4 days). */
 const REBASE_MS = 2 ** 30;
+const EVICTED = REMOVAL_CAUSES.indexOf("evicted");
 const NO_SEQ = -1;
 const BYTE_MAX = 255;
-
-/** How a cache is set up. */
-export interface CacheOptions<V> {
-  /** Most entries. */
-  readonly entriesMax: number;
-  /** Most bytes, as `weigh` says; no such bound unless given. */
-  readonly weightMaxBytes?: number;
-  /** Bytes of an entry, ≥ 0. Needed for a bound on bytes; called once for each `set`. */
-  readonly weigh?: (value: V, key: string) => number;
-  /** What decides who leaves; `adaptive` unless said otherwise. */
-  readonly policy?: PolicyName;
-  /** Monotonic ms; a coarse clock will do. Called on every access. */
-  readonly now: () => number;
-  /** Seeds the hash. Keys from outside can be made to collide, at the cost of hits, without it. */
-  readonly random?: Random;
-  /** Share that protection may hold; {@linkcode PROTECTED_RATIO_DEFAULT} unless said otherwise. */
-  readonly protectedRatioMax?: number;
-  /** Where keys are noted; one of its own unless given. Several tables may share one. */
-  readonly index?: KeyIndex;
-  /** Which table of the index this is, 0 to 255, and no other; 0 unless given. */
-  readonly table?: number;
-  /** Told of every removal while the slot can still be read. Must not change the cache. */
-  readonly onRemoved?: (slot: number, cause: RemovalCause) => void;
-}
-
-/** How long an entry lives, ms from now; Infinity for ever. Fractions are cut off. */
-export interface EntryTimes {
-  /** Then it is stale. What exceeds the hard TTL counts as that. */
-  readonly softTtlMs: number;
-  /** Then it is gone. At most `TTL_MAX_MS` (12.4 days) or Infinity; longer ones are cut to that. */
-  readonly hardTtlMs: number;
-}
-
-/** What an entry is set with. */
-export interface SetOptions extends EntryTimes {
-  /** Type of data, 0 to 255; 0 unless given. */
-  readonly type?: number;
-  /** Who put it in, 0 to 255; 0 unless given. */
-  readonly origin?: number;
-  /** Commit that it is as of. */
-  readonly seq?: number;
-}
-
-/** Sums over the life of a cache. */
-export interface CacheCounts {
-  /** Sets by outcome. */
-  readonly added: number;
-  /** Sets of a key that was there. */
-  readonly replaced: number;
-  /** Sets of what is too heavy. */
-  readonly refused: number;
-  /** Entries that left, by cause; `replaced` are those whose value made room for another. */
-  readonly removed: Readonly<Record<RemovalCause, number>>;
-}
-
-/** How protection is. */
-export interface ProtectionStatus {
-  /** Entries that are protected, and how many may be. */
-  readonly entries: number;
-  /** Most entries. */
-  readonly entriesMax: number;
-  /** Patterns that protect. */
-  readonly patterns: readonly string[];
-  /** Entries that matched and were not protected, for want of room. */
-  readonly refused: number;
-}
-
-/** What came of protecting a pattern. */
-export interface Protected {
-  /** False: too many patterns; nothing was done. */
-  readonly isAccepted: boolean;
-  /** Entries that match and are protected now. */
-  readonly entries: number;
-  /** Entries that match and are not, for want of room. */
-  readonly refused: number;
-}
 
 /**
  * See the top of the file.
@@ -344,7 +286,8 @@ export class Cache<V> {
     assertTtls(options);
     const weightBytes = this.#weigh === null ? 0 : checkedWeight(this.#weigh(value, key));
     const nowMs = this.#advance();
-    const old = this.#slotOf(key);
+    const place = this.#index.placeAgain(key);
+    const old = place >= 0 && tableOf(place) === this.#table ? slotOf(place) : -1;
     const isReplacing = old >= 0 && !this.#isGone(old);
     if (isReplacing && this.#fitsInPlaceOf(old, weightBytes)) {
       this.#replace(old, value, weightBytes);
@@ -449,7 +392,8 @@ export class Cache<V> {
   }
 
   #countRemoved(cause: RemovalCause): void {
-    const place = REMOVAL_CAUSES.indexOf(cause);
+    // Nearly all of them are; the others are looked up.
+    const place = cause === "evicted" ? EVICTED : REMOVAL_CAUSES.indexOf(cause);
     this.#removed[place] = (this.#removed[place] as number) + 1;
   }
 
@@ -458,7 +402,7 @@ export class Cache<V> {
     this.#countRemoved(cause);
     this.#onRemoved?.(slot, cause);
     this.#wheel.remove(slot);
-    this.#addWeight(slot, -this.weightAt(slot));
+    if (this.#weigh !== null) this.#addWeight(slot, -this.weightAt(slot));
     if (this.isProtectedAt(slot)) this.#arena.unlink(slot);
     else this.#policy.removed(slot, cause === "evicted");
     this.#index.delete(this.keyAt(slot));
@@ -707,82 +651,25 @@ export class Cache<V> {
   invariant(): void {
     this.#settle();
     const arena = this.#arena;
-    if (arena.size > this.#entriesMax) throw broken(`${arena.size} entries of ${this.#entriesMax}`);
-    let live = 0, weightBytes = 0, pinnedBytes = 0;
+    let weightBytes = 0, pinnedBytes = 0;
     for (const slot of this.#slots()) {
-      live++;
       weightBytes += this.weightAt(slot);
       if (this.isProtectedAt(slot)) pinnedBytes += this.weightAt(slot);
       const key = this.keyAt(slot);
-      if (this.#index.placeOf(key) !== placeAt(slot, this.#table)) {
-        throw broken(`slot ${slot} is not found`);
-      }
+      const place = placeAt(slot, this.#table);
+      if (this.#index.placeOf(key) !== place) throw broken(`slot ${slot} is not found`);
       if (arena.hashOf(slot) !== hashKey(key, this.#hashSeed)) throw broken(`hash of ${slot}`);
     }
-    if (live !== arena.size) throw broken(`${live} slots in use, counted ${arena.size}`);
+    if (arena.size > this.#entriesMax) throw broken(`${arena.size} entries of ${this.#entriesMax}`);
     if (weightBytes !== this.#weightBytes) throw broken(`it weighs ${weightBytes}`);
     if (pinnedBytes !== this.#pinnedBytes) throw broken(`what is pinned weighs ${pinnedBytes}`);
     if (weightBytes > this.#weightMaxBytes) throw broken(`${weightBytes} bytes`);
-    this.#invariantOfLists();
+    const pinned = arena.counts[LIST_PINNED] as number;
+    if (pinned > this.#pinnedMax) throw broken(`${pinned} entries are pinned`);
+    arena.invariant();
     this.#wheel.invariant();
     this.#policy.invariant();
-  }
-
-  #invariantOfLists(): void {
-    const { hot, counts, size } = this.#arena;
-    let listed = 0;
-    for (let list = 0; list < LISTS; list++) {
-      let count = 0, previous = list;
-      let slot = hot[(list << HOT_SHIFT) + NEXT] as number;
-      for (; slot !== list; slot = hot[(slot << HOT_SHIFT) + NEXT] as number) {
-        if (hot[(slot << HOT_SHIFT) + PREV] !== previous) throw broken(`link to ${slot}`);
-        if (this.#arena.listOf(slot) !== list) throw broken(`list of ${slot}`);
-        if (!this.#isLive(slot) || ++count > size) throw broken(`list ${list}`);
-        previous = slot;
-      }
-      if (hot[(list << HOT_SHIFT) + PREV] !== previous) throw broken(`end of list ${list}`);
-      if (count !== counts[list]) throw broken(`${count} in list ${list}, counted ${counts[list]}`);
-      listed += count;
-    }
-    if (listed !== size) throw broken(`${listed} slots in lists of ${size}`);
-    if ((counts[LIST_PINNED] as number) > this.#pinnedMax) throw broken("too much is pinned");
   }
 }
 
 const broken = (what: string) => new Error(`The cache is broken: ${what}`);
-
-function wrong(name: string, expected: string, value: number): RangeError {
-  return new RangeError(
-    `Cannot set up a cache: expected ${name} to be ${expected}: current value is ${value}`,
-  );
-}
-
-function assertEntriesMax(entriesMax: number): void {
-  if (Number.isInteger(entriesMax) && entriesMax >= 1 && entriesMax <= ENTRIES_MAX) return;
-  throw wrong("entriesMax", `an integer of 1 to ${ENTRIES_MAX}`, entriesMax);
-}
-
-function assertWeightMax(weightMaxBytes: number, isWeighed: boolean): void {
-  if (!(weightMaxBytes > 0)) throw wrong("weightMaxBytes", "above 0", weightMaxBytes);
-  if (weightMaxBytes === Infinity || isWeighed) return;
-  throw wrong("weightMaxBytes", "left out where nobody weighs", weightMaxBytes);
-}
-
-function assertTtls({ softTtlMs, hardTtlMs }: EntryTimes): void {
-  // Written so that NaN fails.
-  if (softTtlMs >= 0 && hardTtlMs >= 0) return;
-  throw new RangeError(
-    `Cannot set an entry: expected TTLs of 0 ms or more: current value is ` +
-      `${softTtlMs} and ${hardTtlMs}`,
-  );
-}
-
-const wholeTtl = (ttlMs: number) =>
-  ttlMs === Infinity ? Infinity : Math.min(Math.floor(ttlMs), TTL_MAX_MS);
-
-function checkedWeight(weightBytes: number): number {
-  if (weightBytes >= 0 && weightBytes < Infinity) return weightBytes;
-  throw new RangeError(
-    `Cannot set an entry: expected a weight of 0 bytes or more: current value is ${weightBytes}`,
-  );
-}

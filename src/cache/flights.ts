@@ -62,6 +62,8 @@ export interface Flight<V> {
   readonly waiters: Waiter<V>[];
   /** The highest of those who asked. */
   priority: number;
+  /** The second tier did not say in time whether it has the key. */
+  mayBeInTier: boolean;
   /** See the head of this file. */
   isDetached: boolean;
   /** It has landed, or was given up. */
@@ -108,6 +110,7 @@ export class Flights<V> {
     const flight: Flight<V> = {
       ...start,
       waiters: [],
+      mayBeInTier: false,
       isDetached: false,
       isOver: false,
       cancel: null,

@@ -9,6 +9,8 @@
  */
 
 const TABLE_BITS = 8;
+/** Longest key that is remembered as missed. */
+const MISSED_CHARS_MAX = 256;
 /** Tables that one index can serve. */
 export const TABLES_MAX = 1 << TABLE_BITS;
 /** Slots of a table: places are 31 bits, which the engine keeps without a box. */
@@ -17,6 +19,11 @@ export const SLOTS_MAX = 2 ** (31 - TABLE_BITS);
 /** See the top of the file. */
 export class KeyIndex {
   readonly #places = new Map<string, number>();
+  /**
+   * The key that was asked for last and not there, until a key is set: what is put in is mostly what
+   * was missed just before, and to know that costs less than to look again.
+   */
+  #missed: string | null = null;
 
   /** Keys of all tables. */
   get size(): number {
@@ -25,11 +32,21 @@ export class KeyIndex {
 
   /** The place of a key; −1 when no table has it. O(1). */
   placeOf(key: string): number {
-    return this.#places.get(key) ?? -1;
+    const place = this.#places.get(key);
+    if (place !== undefined) return place;
+    // A long key would be kept alive by this.
+    this.#missed = key.length <= MISSED_CHARS_MAX ? key : null;
+    return -1;
+  }
+
+  /** As `placeOf`, faster for a key that was just missed. */
+  placeAgain(key: string): number {
+    return key === this.#missed ? -1 : this.placeOf(key);
   }
 
   /** Notes where a key is. */
   set(key: string, slot: number, table: number): void {
+    this.#missed = null;
     this.#places.set(key, placeAt(slot, table));
   }
 

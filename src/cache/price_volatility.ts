@@ -36,8 +36,12 @@ interface Moves {
 export class PriceVolatility {
   readonly #symbols = new Map<string, Moves>();
 
-  /** A price of a symbol at a time, epoch ms. One that is no later than the last is left out. O(1). */
-  observe(symbol: string, price: number, atMs: number): void {
+  /**
+   * A price of a symbol at a time, epoch ms. One that is no later than the last is left out; one from
+   * after `nowMs` is of now, or none would be later for long. O(1).
+   */
+  observe(symbol: string, price: number, saidMs: number, nowMs = Infinity): void {
+    const atMs = Math.min(saidMs, nowMs);
     if (!(price > 0) || !Number.isFinite(price) || !Number.isFinite(atMs)) return;
     const known = this.#symbols.get(symbol);
     if (known === undefined) {

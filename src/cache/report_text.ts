@@ -36,7 +36,7 @@ function summary({ total, shards, tier, upstream, protection }: CacheReport): st
   const lines = [
     `${countOf(total.requests, "request")}: ${percentText(total.servedRatio)} served at once ` +
     `(${percentText(total.freshRatio)} fresh), ${countOf(total.misses, "miss", "misses")}, ` +
-    `${perHundredText(total.keysPer100)} keys upstream for 100 requests`,
+    `${perHundredText(total.keysPer100)} keys loaded for 100 requests`,
     `${countText(entries)} of ${countOf(max, "entry", "entries")}, ${sizeText(weightBytes)}, in ` +
     `${countOf(shards.length, "shard")}; ${
       countOf(sum((shard) => shard.flights), "load")
@@ -44,9 +44,12 @@ function summary({ total, shards, tier, upstream, protection }: CacheReport): st
   ];
   if (upstream.endpoints.length > 0) {
     lines.push(
-      `Upstream: ${countOf(upstream.calls, "call")} (${countText(upstream.failed)} failed) for ` +
-        `${countOf(upstream.keys, "key")}: ${perHundredText(upstream.callsPer100)} calls and ` +
-        `${perHundredText(upstream.keysPer100)} keys for 100 requests`,
+      // Whoever else asks the provider is in its counts, and it may have started earlier.
+      `Provider, for all who ask it: ${countOf(upstream.calls, "call")} (${
+        countText(upstream.failed)
+      } failed) for ${countOf(upstream.keys, "key")}: ${
+        perHundredText(upstream.callsPer100)
+      } calls and ${perHundredText(upstream.keysPer100)} keys for 100 requests here`,
     );
   }
   if (tier !== null) {
@@ -55,7 +58,8 @@ function summary({ total, shards, tier, upstream, protection }: CacheReport): st
         `${sizeText(tier.bytes)}${
           tier.bytesMax === null ? "" : ` of ${sizeText(tier.bytesMax)}`
         }; ` +
-        `${percentText(secondTierShare)} of the hits`,
+        `${percentText(secondTierShare)} of the hits` +
+        (tier.state === "up" || tier.lastError === null ? "" : `; ${tier.lastError}`),
     );
   }
   if (protection.patterns.length > 0) {

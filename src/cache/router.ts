@@ -250,11 +250,13 @@ export class CacheRouter<V> {
 
   /**
    * What commits up to `throughSeq` touched that it may not have been told of, oldest first, all after
-   * `fromSeq`; by whoever tells of commits, when it starts.
+   * `fromSeq`; by whoever tells of commits, when it starts. A store that is behind what it was told of
+   * lost its commits, and counts them from there again: then everything made of candles goes.
    */
   caughtUp(fromSeq: number, throughSeq: number, commits: readonly TouchedCommit[]): number {
     let gone = 0;
     const before = this.#seq;
+    if (before !== null && throughSeq < before) return this.#wentBack(throughSeq);
     if (before === null || before < fromSeq) gone += this.missed(fromSeq);
     for (const { seq, ranges } of commits) {
       if (seq > (this.#seq ?? 0)) gone += this.#apply(seq, ranges);
@@ -267,7 +269,20 @@ export class CacheRouter<V> {
   missed(seq: number): number {
     this.#seq = Math.max(seq, this.#seq ?? 0);
     this.#options.touched.forget(seq);
-    return this.#cells.reduce((sum, cell) => sum + (cell?.dropCandleEntries() ?? 0), 0);
+    return this.#dropCandleEntries(this.#seq);
+  }
+
+  /** The seqs begin again after `seq`: those of before say nothing any more, in any tier. */
+  #wentBack(seq: number): number {
+    this.#seq = seq;
+    this.#options.touched.restart(seq);
+    // Which of the tier's entries have a seq it cannot say.
+    void this.#options.secondTier?.invalidate({ patterns: ["*"] });
+    return this.#dropCandleEntries(seq);
+  }
+
+  #dropCandleEntries(seq: number): number {
+    return this.#cells.reduce((sum, cell) => sum + (cell?.dropCandleEntries(seq) ?? 0), 0);
   }
 
   #apply(seq: number, ranges: readonly TouchedRange[]): number {

@@ -171,7 +171,7 @@ export class ShadowSet {
     for (let shadow = 0; without >> shadow !== 0; shadow++) {
       if ((without >> shadow & 1) !== 0) this.#insert(shadow, node);
     }
-    if (++this.#accesses >= this.#ageEvery) this.#age();
+    if (++this.#accesses >= this.#ageEvery || this.#sketch.isCrowded) this.#age();
   }
 
   /** What there is for a key has ended before its time. */

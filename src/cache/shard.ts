@@ -117,7 +117,7 @@ export class CacheShard<V> {
       negatives,
       generations: new Generations(settings.isTouched),
       flights: new Flights<V>(settings.flightsMax),
-      ended: (key) => this.#ended(key),
+      ended: (key, mayBeInTier) => this.#ended(key, mayBeInTier),
     };
     this.#loads = new ShardLoads(this.#parts);
   }
@@ -295,12 +295,20 @@ export class CacheShard<V> {
       this.#loads.overtake(one.key, one.shielded);
       if (keeper.put(one)) kept++;
     }
+    const keys = coming.map(({ key }) => key);
     if (kept < coming.length) {
-      for (const { key } of coming) this.#table.remove(key);
+      for (const key of keys) this.#table.remove(key);
+      this.#forgetInTier(keys);
       return 0;
     }
-    keeper.toTier(coming, null);
+    const written = new Set(keeper.toTier(coming, null));
+    this.#forgetInTier(keys.filter((key) => !written.has(key)));
     return kept;
+  }
+
+  /** What the tier may have of these is older than what was put in. */
+  #forgetInTier(keys: readonly string[]): void {
+    if (keys.length > 0) void this.#settings.secondTier?.invalidate({ keys });
   }
 
   #coming({ key, value, ttl, origin, dependsOn, tags, seq }: SetEntry<V>): Coming<V> {
@@ -363,13 +371,14 @@ export class CacheShard<V> {
   }
 
   /**
-   * Ends all that was made of candles: nobody knows any more what commits touched. What was made of
-   * that in other shards is `onForgotten`'s to end.
+   * Ends all that was made of candles: nobody knows any more what commits up to `seq` touched. What was
+   * made of that in other shards is `onForgotten`'s to end. A seq below that of the last commit says
+   * that seqs begin again there.
    */
-  dropCandleEntries(): number {
+  dropCandleEntries(seq: number): number {
     const { generations } = this.#parts;
     generations.next();
-    generations.addAllCandles();
+    generations.addAllCandles(seq);
     const gone = this.#end(this.#table.dependentsOfCandles(), NONE, "remove");
     if (gone.length > 0) this.#settings.onForgotten?.(gone);
     return gone.length;
@@ -421,9 +430,8 @@ export class CacheShard<V> {
   }
 
   /** The source says that there is no such thing. */
-  #ended(key: string): void {
-    const { secondTier } = this.#settings;
-    if (this.invalidate({ keys: [key] }).length > 0) void secondTier?.invalidate({ keys: [key] });
+  #ended(key: string, mayBeInTier: boolean): void {
+    if (this.invalidate({ keys: [key] }).length > 0 || mayBeInTier) this.#forgetInTier([key]);
   }
 
   // ---- the rest -----------------------------------------------------------------------------------

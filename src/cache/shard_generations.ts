@@ -130,11 +130,15 @@ export class Generations {
     if (this.#isTouched === null) this.#bySeq.add(seq, ranges);
   }
 
-  /** Everything made of candles was changed: nobody knows what commits touched. */
-  addAllCandles(): void {
+  /**
+   * Everything made of candles was changed: nobody knows what commits up to `seq` touched. One below
+   * the last says that seqs begin again there.
+   */
+  addAllCandles(seq: number): void {
     this.#ranges.forget(this.#generation);
     this.#commits.forget(this.#generation);
-    this.#bySeq.forget(this.#seq);
+    this.#bySeq.restart(seq);
+    this.#seq = seq;
   }
 
   /**

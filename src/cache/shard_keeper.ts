@@ -64,7 +64,7 @@ export class Keeper<V> {
     this.#settings = settings;
     this.#counts = counts;
     this.#table = table;
-    this.#wall = new SteadyWall(settings.clock);
+    this.#wall = settings.wall ?? new SteadyWall(settings.clock);
   }
 
   /**
@@ -142,16 +142,21 @@ export class Keeper<V> {
       ageMs,
       type: this.#counts.typeOf(key),
       origin: this.#counts.originOf("promoted"),
-      wasUsed: true,
+      // As of a load: who asked for it is no reader of the entry.
+      wasUsed: false,
     });
   }
 
-  /** Writes entries to the second tier, those that it may have; `mark` as in `TierEntry`. */
-  toTier(entries: readonly Coming<V>[], mark: number | null): void {
+  /**
+   * Writes entries to the second tier, those that it may have, and says which; `mark` as in
+   * `TierEntry`.
+   */
+  toTier(entries: readonly Coming<V>[], mark: number | null): string[] {
     const { secondTier } = this.#settings;
-    if (secondTier === null) return;
+    if (secondTier === null) return [];
     const written = entries.flatMap((entry) => this.#tierEntry(entry, mark) ?? []);
     if (written.length > 0) secondTier.setMany(written);
+    return written.map(({ key }) => key);
   }
 
   #tierEntry({ key, shielded, made, ttl }: Coming<V>, mark: number | null): TierEntry | null {

@@ -188,6 +188,7 @@ export class ShardLoads<V> {
     const entries = await this.#tierReads.getMany(tier, flights.map(({ key }) => key));
     flights.forEach((flight, i) => {
       if (flight.isOver) return;
+      flight.mayBeInTier = entries === null;
       const entry = entries?.[i] ?? null;
       try {
         if (entry !== null && this.#promoted(flight, entry)) return;
@@ -352,10 +353,10 @@ export class ShardLoads<V> {
     { dependsOn = NONE, seq }: Extract<Loaded<V>, { state: "missing" }>,
   ): void {
     const { counts, negatives, settings, table, ended } = this.#parts;
-    const { key, type } = flight;
+    const { key, type, mayBeInTier } = flight;
     counts.add(type, Counter.missing);
     const remember = () => {
-      ended(key);
+      ended(key, mayBeInTier);
       negatives.addMissing(key, settings.now());
       table.rememberAbsent(key, dependsOn);
     };
@@ -371,7 +372,9 @@ export class ShardLoads<V> {
     const { counts, negatives, settings } = this.#parts;
     const { key, type, isDetached } = flight;
     counts.add(type, Counter.failure);
-    if (!isDetached) negatives.addFailed(key, failure, settings.now());
+    // Who is refused for want of room depends on who asks: a higher priority may be let in at once.
+    const isOfKey = failure.code !== "overload";
+    if (!isDetached && isOfKey) negatives.addFailed(key, failure, settings.now());
     // Each gets a value of its own.
     for (const waiter of flight.waiters) {
       this.#answers.give(flight, waiter, this.#answers.instead(key, { state: "failed", failure }));

@@ -8,6 +8,7 @@ import type { Clock, Random } from "../actor/clock.ts";
 import { FLIGHTS_MAX } from "./flights.ts";
 import type { KeyIndex } from "./key_index.ts";
 import { NEGATIVE_TIMES, type NegativeTimes } from "./negative.ts";
+import type { SteadyWall } from "./shard_tier.ts";
 import type { IsTouched } from "./shard_generations.ts";
 import type { Dependency, Loader, Origin, PolicyName, SecondTier } from "./types.ts";
 import { decodeValue, encodeValue } from "./value_codec.ts";
@@ -53,6 +54,8 @@ export interface ShardOptions<V> {
   readonly clock: Clock;
   /** Seeds the table's hash. */
   readonly random: Random;
+  /** Times of the second tier, one for all shards of a process; one of its own unless given. */
+  readonly wall?: SteadyWall;
   /** Monotonic ms for hits, on the same scale as `clock.now`; a coarse clock is fine. */
   readonly now?: () => number;
   /** How long a value is good that comes now. */
@@ -122,8 +125,10 @@ export interface SetEntry<V> {
 
 /** Options with their defaults. */
 export type ShardSettings<V> =
-  & Required<Omit<ShardOptions<V>, "keys" | "raise" | "isTouched" | "onForgotten" | "policy">>
-  & Pick<ShardOptions<V>, "keys" | "raise" | "isTouched" | "onForgotten">
+  & Required<
+    Omit<ShardOptions<V>, "wall" | "keys" | "raise" | "isTouched" | "onForgotten" | "policy">
+  >
+  & Pick<ShardOptions<V>, "wall" | "keys" | "raise" | "isTouched" | "onForgotten">
   & { readonly policy: PolicyName; readonly negative: NegativeTimes };
 
 const DEFAULTS = {

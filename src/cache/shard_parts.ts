@@ -21,6 +21,9 @@ export interface ShardParts<V> {
   readonly negatives: Negatives;
   readonly generations: Generations;
   readonly flights: Flights<V>;
-  /** A load found out that there is no such thing any more: the entry and what it makes up go. */
-  readonly ended: (key: string) => void;
+  /**
+   * A load found out that there is no such thing any more: the entry and what it makes up go, in the
+   * second tier too if it may have it.
+   */
+  readonly ended: (key: string, mayBeInTier: boolean) => void;
 }

@@ -31,6 +31,8 @@ export const COUNTERS_MIN = 16_384;
 export class Sketch {
   readonly #words: Int32Array;
   readonly #blockMask: number;
+  /** Keys that were new to it, those of before a halving at half. */
+  #keys = 0;
 
   /**
    * A sketch of at least so many counters, rounded up to a power of two: half a byte each. Never
@@ -68,18 +70,31 @@ export class Sketch {
     const words = this.#words;
     const block = (hash & this.#blockMask) * BLOCK_WORDS;
     let bits = Math.imul(hash ^ (hash >>> 15), SPREAD);
+    let isNew = false;
     for (let row = block; row < block + BLOCK_WORDS; row += ROW_WORDS) {
       const at = row + (bits >>> 30), shift = bits >>> 25 & 28;
       const word = words[at] as number;
-      if ((word >>> shift & COUNT_MAX) < count) {
+      const counter = (word >>> shift) & COUNT_MAX;
+      if (counter === 0) isNew = true;
+      if (counter < count) {
         words[at] = word & ~(COUNT_MAX << shift) | count << shift;
       }
       bits <<= ROW_BITS;
     }
+    if (isNew) this.#keys++;
+  }
+
+  /**
+   * Whether so many keys are in it that the next new one is likely to be taken for one that was
+   * seen: as many as a row has counters, when one of six is.
+   */
+  get isCrowded(): boolean {
+    return this.#keys * ROWS >= this.#words.length * WORD_COUNTERS;
   }
 
   /** Halves every count, rounding down. O(counters / 8). */
   halve(): void {
+    this.#keys /= 2;
     const words = this.#words;
     for (let at = 0; at < words.length; at++) {
       words[at] = ((words[at] as number) >>> 1) & 0x77777777;

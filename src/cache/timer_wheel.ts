@@ -32,6 +32,7 @@ export class TimerWheel {
   #nowMs = 0;
   #count = 0;
 
+  /** An empty one over the slots of an arena. */
   constructor(arena: Arena<unknown>) {
     this.#arena = arena;
   }

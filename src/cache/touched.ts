@@ -199,6 +199,13 @@ export class TouchedIndex {
     this.#lastSeq = this.#floorSeq;
   }
 
+  /** Forgets everything, and seqs begin again: what comes next is after `seq`, however low. O(1). */
+  restart(seq: number): void {
+    this.#series.clear();
+    this.#ranges = 0;
+    this.#floorSeq = this.#lastSeq = seq;
+  }
+
   /**
    * Whether a commit after `afterSeq` touched what a dependency names; true where that is not
    * known. Of levels and of other entries nothing is known here. O(log ranges of the series +

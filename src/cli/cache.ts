@@ -13,7 +13,7 @@ import { Exit, type ExitCode, UsageError } from "./exit_code.ts";
 import type { CliIo } from "./io.ts";
 import { SERVICE_OPTIONS, withService } from "./service_call.ts";
 import type { ServiceClient } from "./service_client.ts";
-import { countOf } from "./text.ts";
+import { countOf, countText } from "./text.ts";
 import { timeOption } from "./time_option.ts";
 
 const VERBS = [
@@ -128,7 +128,7 @@ export const CACHE: Command = {
     { line: "wick cache report --json | jq .advice", about: "" },
     { line: "wick cache get price:AAPL price:MSFT --explain", about: "" },
     { line: `wick cache set price:AAPL '{"last":190.1}' --ttl 60`, about: "" },
-    { line: "wick cache explain label:EUR_USD:H1", about: "why it is there, or why not" },
+    { line: "wick cache explain price:AAPL", about: "why it is there, or why not" },
     { line: "wick cache invalidate 'price:*' --tags earnings", about: "" },
     { line: "wick cache invalidate --series EUR_USD:H1 --from 2024-01-02", about: "" },
     { line: "wick cache protect 'price:AAPL*'", about: "" },
@@ -336,6 +336,9 @@ function dependenciesOf(values: OptionValues): z.input<typeof shape.cacheDepende
   if (series === undefined && (from ?? to) !== undefined) {
     throw new UsageError("Cannot use --from or --to: expected --series with it");
   }
+  if (from !== undefined && to !== undefined && from >= to) {
+    throw new UsageError("Cannot use --to: expected a time after that of --from");
+  }
   const instrument = values.text("levels");
   const key = values.text("made-of");
   return [
@@ -363,7 +366,7 @@ async function protect(
     const { entries, entriesMax, patterns } = now;
     io.err(
       `wick cache: ${countOf(patterns.length, "pattern")}, ` +
-        `${countOf(entries, "entry", "entries")} of at most ${entriesMax} protected\n`,
+        `${countOf(entries, "entry", "entries")} of at most ${countText(entriesMax)} protected\n`,
     );
   }
   return Exit.ok;

@@ -14,24 +14,46 @@ type Found = z.output<typeof cacheFound>["found"];
 type Explanation = z.output<typeof cacheExplanation>;
 type Dependency = z.output<typeof cacheDependency>;
 
-/** A line for each key: what became of it, and its value as JSON. */
+/** Least room of a key on a terminal, characters: kind and symbol of most keys. */
+const KEY_CHARS_MIN = 24;
+
+/**
+ * A line for each key: what became of it, and its value as JSON. On a terminal keys are cut at a
+ * third of it, so that what became of them is seen.
+ */
 export function foundText(found: Found, io: CliIo): string {
+  const keyCharsMax = io.isTerminal.stdout
+    ? Math.max(KEY_CHARS_MIN, Math.floor(io.columns() / 3))
+    : Infinity;
   const isExplained = found.some(({ before }) => before !== undefined);
   const header = ["key", "state", "tier", "age", ...(isExplained ? ["before"] : []), "value"];
   const rows = found.map(({ key, state, tier, ageMs, value, failure, before }) => [
-    key,
+    key.length > keyCharsMax ? `${key.slice(0, keyCharsMax - 1)}…` : key,
     state,
     tier ?? "",
     ageMs === null ? "" : spanText(ageMs),
     ...(isExplained ? [beforeText(before ?? null)] : []),
-    failure !== null ? failureText(failure) : value === undefined ? "" : JSON.stringify(value),
+    failure !== null ? failureText(failure) : value === undefined ? "" : jsonText(value),
   ]);
   return textTable(header, rows, io);
 }
 
 function failureText({ code, message, retryAfterMs }: NonNullable<Found[number]["failure"]>) {
   const when = retryAfterMs === null ? "" : `; again in ${spanText(retryAfterMs)}`;
-  return `${code}: ${message.split("\n")[0]}${when}`;
+  return `${code}: ${escaped(message.split("\n")[0] ?? "")}${when}`;
+}
+
+/** JSON that moves no cursor: it leaves the controls above U+007E as they are. */
+function jsonText(value: unknown): string {
+  return escaped(JSON.stringify(value));
+}
+
+/** Controls, and what turns the direction of writing, as JSON writes them. */
+function escaped(text: string): string {
+  return text.replace(
+    /[\p{Cc}\u2028-\u202e\u2066-\u2069]/gu,
+    (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
 
 /** `absent (evicted 3 s ago)`, `fresh`. */
@@ -45,7 +67,7 @@ function removalText({ state, lastRemoval }: Explanation): string {
   return ` (${lastRemoval.cause} ${spanText(lastRemoval.agoMs)} ago)`;
 }
 
-/** What is known of one key, a line for each thing. */
+/** What is known of one key, a line for each thing; whole, since one of them is what was asked. */
 export function explanationText(found: Explanation, io: CliIo): string {
   const { tier, shard, weightBytes, reads, isProtected, isInflight, segment } = found;
   const span = (ms: number | null) => ms === null ? null : spanText(ms);
@@ -69,7 +91,9 @@ export function explanationText(found: Explanation, io: CliIo): string {
     ["dependents", listText(found.dependents)],
   ];
   const known = rows.filter((row): row is [string, string] => row[1] !== null);
-  return textTable(["key", found.key], known, io);
+  const { columns, hasColour, isTerminal: { stderr } } = io;
+  const whole = { columns, hasColour, isTerminal: { stdout: false, stderr } };
+  return textTable(["key", found.key], known, whole);
 }
 
 function listText(parts: readonly string[]): string | null {

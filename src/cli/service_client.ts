@@ -224,7 +224,9 @@ export class ServiceClient {
       // Not a problem document: another program may answer there.
     }
     const said = found?.detail ?? found?.title ?? (text.split("\n")[0] || response.statusText);
-    const issues = (found?.issues ?? []).map(({ path, message }) => `${path}: ${message}`);
+    // The detail holds the first of them.
+    const issues = (found?.issues ?? []).map(({ path, message }) => `${path}: ${message}`)
+      .filter((issue) => !said.includes(issue));
     const about = { status, code: found?.code ?? `http_${status}`, oldestSeq: found?.oldestSeq };
     const detail = [said, ...issues].join("; ").slice(0, DETAIL_CHARS_MAX);
     if (status === 401 || status === 403) {

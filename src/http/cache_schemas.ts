@@ -6,7 +6,7 @@
 
 import { z } from "zod";
 import { CacheError } from "../cache/error.ts";
-import { CACHE_KEY_CHARS_MAX, cacheKeyProblem } from "../cache/key.ts";
+import { CACHE_KEY_CHARS_MAX, cacheKeyProblem, kindOfKey } from "../cache/key.ts";
 import { compileKeyPattern, KEY_PATTERN_CHARS_MAX } from "../cache/key_pattern.ts";
 import { ADVICE_CODES, type CacheReport } from "../cache/report.ts";
 import { POLICY_NAMES, REMOVAL_CAUSES } from "../cache/types.ts";
@@ -41,6 +41,19 @@ export const cacheKey = z.string().min(1).max(CACHE_KEY_CHARS_MAX)
     if (message !== null) ctx.addIssue({ code: "custom", message });
   })
   .meta({ description: "kind:SYMBOL, or kind:SYMBOL:parameters", examples: ["price:AAPL"] });
+
+/** Kinds that are computed here: put in from outside they would pass for computed ones. */
+const COMPUTED_KINDS: ReadonlySet<string> = new Set(["label", "levels", "correlation"]);
+
+const keyToSet = cacheKey
+  .refine(
+    (key) => !COMPUTED_KINDS.has(kindOfKey(key)),
+    `expected another kind than ${[...COMPUTED_KINDS].join(", ")}: they are made of what is stored`,
+  )
+  .meta({
+    description: `A key of another kind than ${[...COMPUTED_KINDS].join(", ")}`,
+    examples: ["price:AAPL"],
+  });
 
 /** As of keys: what is shown and stored must not look or be like another one. */
 const UNFIT = /[\p{Cc}\p{Cs}]/u;
@@ -108,7 +121,7 @@ export const cacheGet = z.strictObject({
 /** Entries to be put in. */
 export const cacheSet = z.strictObject({
   entries: z.array(z.strictObject({
-    key: cacheKey,
+    key: keyToSet,
     value: cached,
     ttlMs,
     tags: z.array(tag).max(CACHE_LINKS_MAX).default([]),

@@ -62,24 +62,25 @@ export function labelsOfKey(key: string): LabelsWanted & { readonly params: Labe
     throw wrong("label:INSTRUMENT:GRANULARITY?options", key);
   }
   const options = new Map(new URLSearchParams(text));
-  const numberOf = (name: string, least: number, most: number) => {
+  const numberOf = (name: string, least: number, most: number, byDefault?: number) => {
     const found = options.get(name);
+    if (found === undefined && byDefault !== undefined) return byDefault;
     const number = found === undefined || found.trim() === "" ? NaN : Number(found);
     if (!(number >= least && number <= most)) throw wrong(`${name} from ${least} to ${most}`, key);
     return number;
   };
   const params: Record<string, string | number> = {};
   for (const [name, byDefault] of Object.entries(DEFAULT_PARAMS)) {
-    const found = options.get(name);
-    if (found === undefined) throw wrong(name, key);
-    params[name] = typeof byDefault === "number" ? numberOf(name, 0, Infinity) : found;
+    params[name] = typeof byDefault === "number"
+      ? numberOf(name, 0, Infinity, byDefault)
+      : options.get(name) ?? byDefault;
   }
   const kinds = options.get("kinds");
   const wanted: LabelsWanted & { readonly params: LabelParams } = {
     series,
-    fromTs: numberOf("from", -Infinity, Infinity),
-    toTs: numberOf("to", -Infinity, Infinity),
-    limit: numberOf("limit", 1, LABEL_KEY_ROWS_MAX),
+    fromTs: numberOf("from", -Infinity, Infinity, -Infinity),
+    toTs: numberOf("to", -Infinity, Infinity, Infinity),
+    limit: numberOf("limit", 1, LABEL_KEY_ROWS_MAX, LABEL_KEY_ROWS_MAX),
     params: labelParams(params as GivenLabelParams),
     ...(kinds === undefined ? {} : { kinds }),
   };

@@ -14,6 +14,7 @@ import { type CandleBlock, CandleBuilder } from "../../src/market/block.ts";
 import { correlationOf } from "../../src/market/correlation.ts";
 import { simulatedProvider } from "../../src/provider/simulated.ts";
 import type { SimulatedOptions } from "../../src/provider/simulated_options.ts";
+import { SpyStore } from "./spy_store.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 import { putLevels } from "../../src/store/records.ts";
 
@@ -132,7 +133,7 @@ Deno.test("the cache says what is wrong with a key, and of a provider that fails
   assertEquals(await failureOf("price:BAD"), "symbol");
   assertEquals(await failureOf("price:A B"), "key");
   assertEquals(await failureOf("correlation:EUR_USD:H1"), "key");
-  assertEquals(await failureOf("label:EUR_USD:H1"), "error");
+  assertEquals(await failureOf("label:EUR_USD:H1"), "key");
   assertEquals(await failureOf("mine:of any kind"), "missing");
   await using without = await rigOf({ provider: null });
   const found = await without.router.get("price:AAPL", ASK);
@@ -259,6 +260,40 @@ Deno.test("commits that a pool did not tell the cache of are made up for when it
   assert(rig.router.peek(spared) !== undefined);
   const { block } = await labelsOf(rig, touched);
   assertEquals(block.close[at - 60], changed.close[0]);
+});
+
+Deno.test("a commit whose answer comes too late for the pool ends what it touched all the same", async () => {
+  const backend = new SpyStore();
+  await using rig = await rigOf({}, { store: { kind: "open", backend } });
+  await rig.ingest(candlesOf("EUR_USD:H1", 100));
+  const key = keyOf(90, 300);
+  assertEquals((await labelsOf(rig, key)).block.length, 10);
+  backend.hold();
+  const blocks = [candlesOf("EUR_USD:H1", 1, 100)];
+  const batch = { feed: null, after: null, cursor: null, blocks, priority: 5, bulk: true };
+  const answer = rig.wick.pool.ask("ingest", batch);
+  const commits = () => backend.calls.filter(({ type }) => type === "commit").length;
+  for (let i = 0; i < 500 && commits() < 2; i++) await pause(systemClock, 2);
+  // As when a label worker dies: all that is under way is given back.
+  for (const epoch of [0, 2 ** 32]) {
+    rig.wick.pool.tell("failed", { epoch, code: "worker", message: "it died" });
+  }
+  assertEquals((await answer).state, "failed");
+  backend.release();
+  for (let i = 0; i < 500 && rig.router.seq !== 2; i++) await pause(systemClock, 2);
+  assertEquals([backend.seq, rig.router.seq], [2, 2]);
+  assertEquals((await labelsOf(rig, key)).block.length, 11);
+});
+
+Deno.test("labels with kinds of a range without candles are none, and cost no worker", async () => {
+  await using rig = await rigOf();
+  const wanted = { fromTs: 0, toTs: HOUR_MS, limit: 10, params: PARAMS, kinds: "ret_sign" };
+  for (const series of ["NO_SUCH:H1", "EUR_USD:H1"]) {
+    const { block, kinds } = await labelsOf(rig, labelKeyOf({ ...wanted, series }));
+    assertEquals([block.length, kinds.map(({ length }) => length)], [0, [0]]);
+    await rig.ingest(candlesOf("EUR_USD:H1", 50, series === "NO_SUCH:H1" ? 0 : 50));
+  }
+  assertEquals((await rig.wick.pool.ask("status", {})).failures, 0);
 });
 
 Deno.test("what a process left in the second tier is served by the next one, unless it was touched", async () => {

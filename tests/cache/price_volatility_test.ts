@@ -77,6 +77,18 @@ Deno.test("PriceVolatility.observe() leaves out times that go back, and steps ov
   assertAlmostEquals(b.ratio("A"), 1, 1e-6);
 });
 
+Deno.test("PriceVolatility.observe() takes a price from the future for one of now", () => {
+  const [right, wrong] = [new PriceVolatility(), new PriceVolatility()];
+  const atMs = (i: number) => i * MINUTE_MS;
+  for (let i = 0; i < 200; i++) {
+    const price = 100 + (i % 2) * (i > 100 ? 5 : 1);
+    right.observe("A", price, atMs(i), atMs(i));
+    wrong.observe("A", price, i === 50 ? 8e15 : atMs(i), atMs(i));
+  }
+  assert(right.ratio("A") > 1.1);
+  assertEquals(wrong.ratio("A"), right.ratio("A"));
+});
+
 Deno.test("PriceVolatility.observe() forgets the symbol seen longest ago beyond its bound", () => {
   const volatility = new PriceVolatility();
   const observe = (symbol: string, fromMs: number) => {

@@ -190,10 +190,11 @@ Deno.test("cacheReportText() says what was served, at what price, by type and sh
   const report = cacheReport(figuresOf(twoShards(), tierOf({ entries: 12 }), upstream));
   const lines = cacheReportText(report);
   assertEquals(lines.slice(0, 4), [
-    "500 requests: 58.0 % served at once (54.0 % fresh), 190 misses, 36.8 keys upstream for 100 " +
+    "500 requests: 58.0 % served at once (54.0 % fresh), 190 misses, 36.8 keys loaded for 100 " +
     "requests",
     "90 of 2,000 entries, 8.0 kB, in 2 shards; 1 load under way",
-    "Upstream: 40 calls (1 failed) for 184 keys: 8.0 calls and 36.8 keys for 100 requests",
+    "Provider, for all who ask it: 40 calls (1 failed) for 184 keys: 8.0 calls and 36.8 keys for " +
+    "100 requests here",
     "Second tier: sqlite, up, 12 entries, 0 B of 500 MB; 5.2 % of the hits",
   ]);
   const text = lines.join("\n");
@@ -207,7 +208,7 @@ Deno.test("cacheReportText() says what was served, at what price, by type and sh
 
 Deno.test("cacheReportText() of nothing is two lines", () => {
   assertEquals(cacheReportText(cacheReport(figuresOf([]))), [
-    "0 requests: – served at once (– fresh), 0 misses, – keys upstream for 100 requests",
+    "0 requests: – served at once (– fresh), 0 misses, – keys loaded for 100 requests",
     "0 of 0 entries, 0 B, in 0 shards; 0 loads under way",
   ]);
 });

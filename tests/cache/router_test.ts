@@ -222,6 +222,10 @@ Deno.test("CacheRouter.touched() after a commit that is missing ends all that is
   assertEquals(router.seq, 12);
   assertEquals(touched.isTouched(candles("C:H1", 0, 1), 11), true);
   assertEquals(touched.isTouched(candles("C:H1", 0, 1), 12), false);
+  // Nor is anything taken in that is as of before it.
+  const dependsOn = [candles("A:H1", 0, 100)];
+  assertEquals(router.setMany([{ key: keys[0], value: "old", dependsOn, seq: 11 }]), 0);
+  assertEquals(router.setMany([{ key: keys[0], value: "new", dependsOn, seq: 12 }]), 1);
 });
 
 Deno.test("CacheRouter.caughtUp() applies what was not told, once, and is exact where it can be", () => {
@@ -246,6 +250,29 @@ Deno.test("CacheRouter.caughtUp() applies what was not told, once, and is exact 
   // The log does not reach back: nobody knows.
   assertEquals(router.caughtUp(20, 21, []), 1);
   assertEquals(there(rig, keys), [false, false]);
+});
+
+Deno.test("CacheRouter.caughtUp() of a store that lost its commits begins anew", () => {
+  const rig = rigOf();
+  const { router, touched, inTier } = rig;
+  const keys = alternating(rig, 2) as [string, string];
+  const range = { series: "A:H1", fromTs: 0, toTs: 10 };
+  router.caughtUp(0, 50, [{ seq: 50, ranges: [range] }]);
+  put(rig, keys[0], [candles("A:H1", 0, 10)]);
+  put(rig, keys[1]);
+  assertEquals(router.caughtUp(50, 2, []), 1);
+  assertEquals(there(rig, keys), [false, true]);
+  assertEquals(router.seq, 2);
+  // Its entries may be as of commits that there are no more.
+  assertEquals(inTier, [{ patterns: ["*"] }]);
+  // Commits count again, and what is as of them is kept.
+  put(rig, keys[0], [candles("A:H1", 0, 10)]);
+  assertEquals(touched.isTouched(candles("A:H1", 0, 10), 2), false);
+  assertEquals(router.touched(3, [range]), 1);
+  assertEquals(there(rig, keys), [false, true]);
+  assertEquals(touched.isTouched(candles("A:H1", 0, 10), 2), true);
+  put(rig, keys[0], [candles("A:H1", 0, 10)]);
+  assertEquals(there(rig, keys), [true, true]);
 });
 
 Deno.test("CacheRouter.protect() holds for shards that come later, up to a bound, and is taken back", () => {

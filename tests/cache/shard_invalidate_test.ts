@@ -67,7 +67,7 @@ const WAYS: readonly { by: string; made: Made; change: (shard: Shard) => unknown
   {
     by: "lost commits",
     made: { dependsOn: [candles(0, 100)] },
-    change: (shard) => shard.dropCandleEntries(),
+    change: (shard) => shard.dropCandleEntries(7),
   },
 ];
 
@@ -286,7 +286,7 @@ Deno.test("CacheShard tells of keys that others may depend on when it closes or 
   await fill("a", 1, { dependsOn: [candles(0, 100)] });
   await fill("b", 1, { tags: ["t"] });
   await fill("c", 1);
-  assertEquals(shard.dropCandleEntries(), 1);
+  assertEquals(shard.dropCandleEntries(7), 1);
   assertEquals(told.splice(0), ["a"]);
   shard.close();
   assertEquals(told, ["b"]);

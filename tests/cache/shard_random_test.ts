@@ -300,7 +300,7 @@ class World {
     else if (chance < 998) {
       this.shard.flush();
       this.flushedAt = this.moment++;
-    } else this.shard.dropCandleEntries();
+    } else this.shard.dropCandleEntries(this.seq);
     await turns();
   }
 }

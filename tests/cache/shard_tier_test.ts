@@ -155,6 +155,34 @@ Deno.test("CacheShard invalidates the key in the second tier when the source say
   first.shard.close();
 });
 
+Deno.test("CacheShard forgets a missing key in a second tier that did not say whether it has it", async () => {
+  const { tier, first, second, clock } = pair();
+  await first.fill(KEY, 1);
+  tier.isHanging = true;
+  const found = second.shard.get(KEY, ASK);
+  await turns();
+  clock.advance(500);
+  await turns();
+  tier.isHanging = false;
+  await second.answer({ state: "missing" });
+  assertEquals(await found, { state: "missing" });
+  assertEquals(tier.entries.size, 0);
+  for (const { shard } of [first, second]) shard.close();
+});
+
+Deno.test("CacheShard.set() leaves nothing older of the key in the second tier", async () => {
+  const levels = { kind: "levels", instrument: "I" } as const;
+  const never = { softTtlMs: 0, hardTtlMs: 0, staleIfErrorMs: 0 };
+  for (const options of [{ dependsOn: [levels] }, { dependsOn: [CANDLES] }, { ttl: never }]) {
+    const { tier, first } = pair({ isTouched: () => false });
+    await first.fill(KEY, "old");
+    await first.fill("other", 1);
+    first.shard.set(KEY, "new", options);
+    assertEquals([...tier.entries.keys()], ["other"]);
+    first.shard.close();
+  }
+});
+
 Deno.test("CacheShard.setMany() writes the second tier in one call", () => {
   const { tier, first } = pair();
   first.shard.setMany([{ key: "a", value: 1 }, { key: "b", value: { ts: new Float64Array(2) } }]);
@@ -220,4 +248,40 @@ Deno.test("leftOf() gives nothing of what is past its end or comes from the futu
   });
   assertEquals(leftOf(entry, 100_000 - TIER_SKEW_MAX_MS - 1), null);
   assertEquals(leftOf({ ...entry, hardAtMs: NaN }, 110_000), null);
+});
+
+Deno.test("shards with one wall serve nothing past its TTL, whatever the wall did before a restart", async () => {
+  const { guarded } = testTier();
+  const machine = new VirtualClock(1_000);
+  let jumpMs = 3_600_000;
+  const clock = {
+    now: () => machine.now(),
+    wallNow: () => machine.wallNow() + jumpMs,
+    setTimer: (delayMs: number, fire: () => void) => machine.setTimer(delayMs, fire),
+  };
+  const wall = new SteadyWall(clock);
+  const first = bench({ clock, wall, secondTier: guarded });
+  await first.fill(KEY, "old");
+  first.shard.close();
+  jumpMs = 0;
+  machine.advance(3_600_000 - 4_000);
+  const second = bench({ clock, wall, secondTier: guarded });
+  const found = second.shard.get(KEY, ASK);
+  await turns();
+  await second.bring("new");
+  assertEquals(valueOf(await found), "new");
+  second.shard.close();
+});
+
+Deno.test("CacheShard does not remember a refusal for want of room: who asks next may be let in", async () => {
+  const one = bench();
+  const refused = one.shard.get(KEY, { ...ASK, priority: 1 });
+  await turns();
+  await one.answer(failed("overload", 1_000));
+  assertEquals((await refused).state, "failed");
+  const asked = one.shard.get(KEY, { ...ASK, priority: 10 });
+  await turns();
+  await one.bring(1);
+  assertEquals((await asked).state, "loaded");
+  one.shard.close();
 });

@@ -59,6 +59,31 @@ test(
   },
 );
 
+test("get prints no control character of a value or a failure", async (cache, memory) => {
+  const value = "a\u009b31m\u001b[0m\u202eb";
+  memory.upstream.set("price:A", { state: "ok", value });
+  memory.upstream.set("price:B", {
+    state: "failed",
+    failure: { code: "http", message: "no\u001b[2J\u009b2J", retryAfterMs: null },
+  });
+  const { out } = await cache("get", "price:A", "price:B");
+  const [, there, failed] = linesOf(out);
+  assertMatch(there ?? "", / "a\\u009b31m\\u001b\[0m\\u202eb"$/);
+  assertEquals(JSON.parse(/".*"$/.exec(there ?? "")?.[0] ?? ""), value);
+  assertMatch(failed ?? "", / http: no\\u001b\[2J\\u009b2J$/);
+});
+
+test("get on a narrow terminal cuts keys, not what became of them", async (_, memory, to) => {
+  const key = `news:A:${"x".repeat(60)}`;
+  memory.upstream.set(key, { state: "ok", value: 1 });
+  const terminal = { isTerminal: { stdout: true, stderr: true }, columns: () => 60 };
+  const { out } = await run(["cache", "get", key, "--url", to.url], {}, terminal);
+  assertMatch(linesOf(out)[1] ?? "", /^news:A:x{16}… {2}loaded +upstream +0 ms +1$/);
+  // A list of one thing a line is asked for to be read whole.
+  const explained = await run(["cache", "explain", key, "--url", to.url], {}, terminal);
+  assertEquals(linesOf(explained.out)[0], `key        ${key}`);
+});
+
 test("get --json, --priority and --wait-ms reach the service", async (cache, memory) => {
   memory.upstream.set("price:A", { state: "ok", value: [1] });
   const words = ["get", "price:A", "--json", "--priority", "9", "--wait-ms", "250"];
@@ -146,7 +171,7 @@ test("protect and unprotect say what is protected now", async (cache) => {
   const protect = await cache("protect", "price:AAPL*");
   assertEquals([protect.code, protect.err], [
     0,
-    "wick cache: 1 pattern, 1 entry of at most 4000 protected\n",
+    "wick cache: 1 pattern, 1 entry of at most 4,000 protected\n",
   ]);
   assertMatch((await cache("explain", "price:AAPL")).out, /^protected +yes$/m);
   const json = JSON.parse((await cache("protect", "news:*", "--json")).out);
@@ -196,6 +221,11 @@ test(
       [["invalidate", "--all", "price:A"], 2, /--all stands alone/],
       [["invalidate", "--from", "2024-01-01"], 2, /expected --series with it/],
       [["invalidate", "--series", "EUR_USD:H1", "--from", "then"], 2, /Cannot use --from/],
+      [
+        ["invalidate", "--series", "EUR_USD:H1", "--from", "2024-01-02", "--to", "2024-01-02"],
+        2,
+        /Cannot use --to: expected a time after that of --from/,
+      ],
       [["get", "price:A", "--all"], 2, /Cannot use --all with get: it is for invalidate/],
       [
         ["invalidate", "price:A", "--ttl", "1"],
@@ -203,7 +233,8 @@ test(
         /Cannot use --ttl with invalidate: it is for set/,
       ],
       [["get", "AAPL"], 1, /expected kind:SYMBOL or kind:SYMBOL:params, as price:AAPL \(422\)/],
-      [["explain", "AAPL"], 1, /expected kind:SYMBOL/],
+      [["explain", "AAPL"], 1, /^[^;]*expected kind:SYMBOL[^;]*$/],
+      [["set", "label:EUR_USD:H1", "1"], 1, /expected another kind than label, /],
       [["get", "price:A", "--priority", "11"], 1, /priority.*\(422\)/],
       [["set", "price:A", "1", "--ttl", "-1"], 2, /--ttl/],
       [["set", "price:A", "1", "--ttl=-1"], 1, /ttlMs.*\(422\)/],

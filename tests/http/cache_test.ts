@@ -263,7 +263,7 @@ test(
 test("set hands entries on with TTL, tags and what they are made of", async (app, cache) => {
   const entries = [
     {
-      key: "label:EUR_USD",
+      key: "spread:EUR_USD",
       value: [1, null],
       ttlMs: 5_000,
       tags: ["desk"],
@@ -278,10 +278,10 @@ test("set hands entries on with TTL, tags and what they are made of", async (app
   ];
   const kept = await read(await post(app, "set", { entries }), cacheShape.cacheKept);
   assertEquals(kept, { kept: 2, of: 2 });
-  const label = cache.explain("label:EUR_USD");
-  assertEquals([label?.softLeftMs, label?.origin, label?.tags], [5_000, "set", ["desk"]]);
+  const spread = cache.explain("spread:EUR_USD");
+  assertEquals([spread?.softLeftMs, spread?.origin, spread?.tags], [5_000, "set", ["desk"]]);
   assertEquals(
-    new Set(label?.dependsOn),
+    new Set(spread?.dependsOn),
     new Set<Dependency>([
       { kind: "candles", series: "EUR_USD:H1", fromTs: 10, toTs: 20 },
       { kind: "candles", series: "EUR_USD:M5", fromTs: -Infinity, toTs: Infinity },
@@ -307,6 +307,10 @@ test(
       [{ entries: [] }, "json.entries"],
       [{ entries: [good, { key: "a:c" }] }, "json.entries.1.value"],
       [{ entries: [good, { value: 1 }] }, "json.entries.1.key"],
+      // A value put in must not pass for one that was computed.
+      [{ entries: [good, { key: "label:EUR_USD:H1?horizon=2", value: 1 }] }, "json.entries.1.key"],
+      [{ entries: [{ key: "levels:EUR_USD", value: [] }] }, "json.entries.0.key"],
+      [{ entries: [{ key: "correlation:EUR_USD:H1", value: 1 }] }, "json.entries.0.key"],
       [{ entries: [good, { ...good, ttlMs: 0 }] }, "json.entries.1.ttlMs"],
       [{ entries: [{ ...good, ttlMs: cacheShape.CACHE_TTL_MAX_MS + 1 }] }, "json.entries.0.ttlMs"],
       [{ entries: [{ ...good, ttlMs: "1h" }] }, "json.entries.0.ttlMs"],
@@ -530,8 +534,8 @@ test(
       entry("price:B"),
       entry("news:A", ["desk"]),
       entry("news:B"),
-      entry("label:X", [], "EUR_USD:H1"),
-      entry("label:Y", [], "EUR_USD:M5"),
+      entry("spread:X", [], "EUR_USD:H1"),
+      entry("spread:Y", [], "EUR_USD:M5"),
     ];
     await read(await post(app, "set", { entries }), cacheShape.cacheKept);
     const selection = {
@@ -541,7 +545,7 @@ test(
       dependencies: [{ kind: "candles", series: "EUR_USD:H1", from: 0, to: 5 }],
     };
     const ended = await read(await post(app, "invalidate", selection), cacheShape.cacheEnded);
-    assertEquals([ended, cache.keys], [{ removed: 5 }, ["label:Y"]]);
+    assertEquals([ended, cache.keys], [{ removed: 5 }, ["spread:Y"]]);
     assertEquals(cache.selections[0]?.dependencies, [
       { kind: "candles", series: "EUR_USD:H1", fromTs: 0, toTs: 5 },
     ]);

@@ -57,6 +57,11 @@ Deno.test("labelKeyOf() differs wherever the labels may, and only there", () => 
   );
 });
 
+Deno.test("labelsOfKey() says the spelling of a key that leaves things out", () => {
+  const whole = labelKeyOf({ ...WANTED, fromTs: -Infinity, toTs: Infinity, limit: 10_001 });
+  assertThrows(() => labelsOfKey("label:EUR_USD:H1"), RangeError, `the spelling ${whole}`);
+});
+
 Deno.test("labelsOfKey() refuses other keys, and other spellings of the same", () => {
   const key = labelKeyOf(WANTED);
   for (

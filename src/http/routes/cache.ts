@@ -150,7 +150,7 @@ function plainFound(found: Found<unknown>) {
     }
     default: {
       const { state, tier, ageMs, value } = found;
-      return { state, tier, ageMs, failure: null, value };
+      return { state, tier, ageMs: wholeMs(ageMs), failure: null, value };
     }
   }
 }
@@ -207,13 +207,20 @@ function plainDependency(one: Dependency): PlainDependency {
 function plainExplanation(one: Explanation): PlainExplanation {
   return {
     ...one,
-    softLeftMs: finite(one.softLeftMs),
-    hardLeftMs: finite(one.hardLeftMs),
+    ageMs: wholeMs(one.ageMs),
+    softLeftMs: wholeMs(finite(one.softLeftMs)),
+    hardLeftMs: wholeMs(finite(one.hardLeftMs)),
     tags: [...one.tags],
     dependsOn: one.dependsOn.map(plainDependency),
     dependents: [...one.dependents],
-    lastRemoval: one.lastRemoval && { ...one.lastRemoval },
+    lastRemoval: one.lastRemoval &&
+      { cause: one.lastRemoval.cause, agoMs: Math.round(one.lastRemoval.agoMs) },
   };
+}
+
+/** Ages and times left are for people and screens: the clock's fractions say nothing to them. */
+function wholeMs<T extends number | null>(ms: T): T | number {
+  return ms === null ? ms : Math.round(ms);
 }
 
 /** JSON has no infinity. */

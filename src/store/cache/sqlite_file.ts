@@ -85,7 +85,7 @@ function checkOwner(db: DatabaseSync, path: string): void {
   throw new StoreError(
     "foreign",
     `Cannot open ${path}: expected a cache of Wick: current value is application id ` +
-      `0x${owner.toString(16)}: name another file`,
+      `0x${owner.toString(16)}: move it away`,
   );
 }
 

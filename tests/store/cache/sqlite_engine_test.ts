@@ -192,7 +192,7 @@ Deno.test("SqliteEngine leaves another program's database alone", () =>
     clock.advance(60_000);
     engine.flush();
     assertEquals([engine.info().state, found(engine, "a")], ["down", [null]]);
-    assertMatch(engine.info().lastError ?? "", /name another file/);
+    assertMatch(engine.info().lastError ?? "", /move it away/);
     engine.close();
     assertEquals(Deno.readFileSync(path), before);
   }));
