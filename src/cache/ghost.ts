@@ -24,6 +24,7 @@ export class Ghost {
   #next = 0;
   #size = 0;
 
+  /** An empty one. */
   constructor(capacity: number) {
     this.#capacity = Math.max(1, capacity);
     this.#ring = new Int32Array(0);

@@ -64,8 +64,8 @@ export class KeyIndex {
 }
 
 /** The place of a slot of a table. */
-export const placeAt = (slot: number, table: number) => (slot << TABLE_BITS) | table;
+export const placeAt = (slot: number, table: number): number => (slot << TABLE_BITS) | table;
 /** The table of a place that is not −1. */
-export const tableOf = (place: number) => place & (TABLES_MAX - 1);
+export const tableOf = (place: number): number => place & (TABLES_MAX - 1);
 /** The slot of a place that is not −1. */
-export const slotOf = (place: number) => place >> TABLE_BITS;
+export const slotOf = (place: number): number => place >> TABLE_BITS;

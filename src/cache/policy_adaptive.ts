@@ -101,6 +101,7 @@ export class AdaptivePolicy implements Policy {
   readonly #curveHits = new Float64Array(CURVE_RATIOS.length + 1);
   #curveSamples = 0;
 
+  /** An empty one over the slots of an arena. */
   constructor(arena: Arena<unknown>, entriesMax: number) {
     this.#arena = arena;
     this.#capacity = entriesMax;

@@ -21,6 +21,7 @@ export class HybridPolicy implements Policy {
   readonly isExact = true;
   readonly #arena: Arena<unknown>;
 
+  /** An empty one over the slots of an arena. */
   constructor(arena: Arena<unknown>) {
     this.#arena = arena;
   }

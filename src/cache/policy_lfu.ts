@@ -27,6 +27,7 @@ export class LfuPolicy implements Policy {
   /** Age modulo RING: the list of the lowest rank. */
   #age = 0;
 
+  /** An empty one over the slots of an arena. */
   constructor(arena: Arena<unknown>) {
     this.#arena = arena;
   }

@@ -28,6 +28,7 @@ export class S3FifoPolicy implements Policy {
   readonly #arena: Arena<unknown>;
   readonly #ghost: Ghost;
 
+  /** An empty one over the slots of an arena. */
   constructor(arena: Arena<unknown>, entriesMax: number) {
     this.#arena = arena;
     this.#ghost = new Ghost(ghostCapacity(entriesMax));
