@@ -54,7 +54,7 @@ import {
   Pace,
   type Refusal,
 } from "../src/label/admission.ts";
-import type { CacheRouter, TouchedCommit } from "../src/cache/router.ts";
+import type { CacheRouter } from "../src/cache/router.ts";
 import type { TouchedRange } from "../src/cache/types.ts";
 import { applyChanges, candlesIn, candlesWhere } from "../src/label/change.ts";
 import type { TsRange } from "../src/label/correction.ts";
@@ -104,7 +104,6 @@ import {
   rowsOf,
   type Store,
 } from "./protocols.ts";
-
 import type { CacheShard } from "./protocols_cache.ts";
 
 type WorkerRef = Ref<typeof LabelWorker.definition>;
@@ -177,8 +176,8 @@ const TAIL_BARS_MAX = 1_000_000;
 
 /** Commits that are read again for the cache at a start: at a candle a second a series, minutes. */
 const CAUGHT_UP_COMMITS_MAX = 1_000;
-/** Ranges of one read of them. */
-const CAUGHT_UP_RANGES = 10_000;
+/** Ranges of all of them: one read of some 10 ms; beyond, what was made of candles goes. */
+const CAUGHT_UP_RANGES_MAX = 10_000;
 
 /** Between reports to the monitor. */
 const REPORT_EVERY_MS = 1_000;
@@ -1128,22 +1127,20 @@ async function catchUp(
   cache: CommittedCandles,
   store: Ref<typeof Store.definition>,
 ): Promise<number> {
+  const known = cache.seq;
   const { seq, oldestSeq } = await store.ask("info", {}, ANSWER);
-  const fromSeq = cache.seq ?? Math.max(oldestSeq, seq - CAUGHT_UP_COMMITS_MAX);
-  if (fromSeq < oldestSeq || seq - fromSeq > CAUGHT_UP_COMMITS_MAX) {
-    cache.missed(seq);
-    return seq;
+  const fromSeq = known ?? Math.max(oldestSeq, seq - CAUGHT_UP_COMMITS_MAX);
+  const isFar = fromSeq < oldestSeq || seq - fromSeq > CAUGHT_UP_COMMITS_MAX;
+  const ranges = isFar || fromSeq >= seq
+    ? []
+    : await store.ask("touched", { seq: fromSeq, limit: CAUGHT_UP_RANGES_MAX }, ANSWER);
+  // A later commit was told of meanwhile: the gap before it has ended everything made of candles.
+  if (cache.seq !== known) return seq;
+  if (isFar || ranges.length >= CAUGHT_UP_RANGES_MAX) cache.missed(seq);
+  else {
+    const commits = Map.groupBy(ranges, (range) => range.seq);
+    cache.caughtUp(fromSeq, seq, [...commits].map(([seq, ranges]) => ({ seq, ranges })));
   }
-  const commits: TouchedCommit[] = [];
-  for (let after = fromSeq; after < seq;) {
-    const page = await store.ask("touched", { seq: after, limit: CAUGHT_UP_RANGES }, ANSWER);
-    if (page.length === 0) break;
-    for (const group of Map.groupBy(page, (range) => range.seq)) {
-      commits.push({ seq: group[0], ranges: group[1] });
-    }
-    after = (commits.at(-1) as TouchedCommit).seq;
-  }
-  cache.caughtUp(fromSeq, seq, commits);
   return seq;
 }
 

@@ -285,6 +285,42 @@ Deno.test("a commit whose answer comes too late for the pool ends what it touche
   assertEquals((await labelsOf(rig, key)).block.length, 11);
 });
 
+Deno.test("what the pool read for the cache before a later commit takes nothing back", async () => {
+  const backend = new SpyStore();
+  await using rig = await rigOf({}, { store: { kind: "open", backend } });
+  const ingest = (bar: number) => {
+    const blocks = [candlesOf("EUR_USD:H1", 1, bar)];
+    const batch = { feed: null, after: null, cursor: null, blocks, priority: 5, bulk: true };
+    return rig.wick.pool.ask("ingest", batch);
+  };
+  await ingest(0);
+  // How the store is, as it was when it was asked.
+  const gate = Promise.withResolvers<void>();
+  const info = async () => {
+    const now = backend.memory.info();
+    await gate.promise;
+    return now;
+  };
+  Object.assign(backend, { info });
+  backend.hold();
+  const lost = ingest(1);
+  const commits = () => backend.calls.filter(({ type }) => type === "commit").length;
+  for (let i = 0; i < 500 && commits() < 2; i++) await pause(systemClock, 2);
+  for (const epoch of [0, 2 ** 32]) {
+    rig.wick.pool.tell("failed", { epoch, code: "worker", message: "it died" });
+  }
+  assertEquals((await lost).state, "failed");
+  backend.release();
+  assertEquals((await ingest(2)).state, "committed");
+  assertEquals(rig.router.seq, 3);
+  const key = keyOf(0, 2);
+  await labelsOf(rig, key);
+  gate.resolve();
+  await pause(systemClock, 50);
+  assertEquals(rig.router.seq, 3);
+  assert(rig.router.peek(key) !== undefined);
+});
+
 Deno.test("labels with kinds of a range without candles are none, and cost no worker", async () => {
   await using rig = await rigOf();
   const wanted = { fromTs: 0, toTs: HOUR_MS, limit: 10, params: PARAMS, kinds: "ret_sign" };
