@@ -394,7 +394,7 @@ export {
   CacheTier,
   type CacheValue,
 } from "./actors/protocols_cache.ts";
-export type { CacheSpec, TierSpec } from "./actors/tree_cache.ts";
+export * from "./src/cache/spec.ts";
 export {
   type FeedSpec,
   type MonitorSettings,

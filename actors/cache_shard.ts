@@ -35,7 +35,7 @@ import {
   CORRELATION_BARS_MIN,
   correlationOf,
 } from "../src/market/correlation.ts";
-import { isSeries } from "../src/market/series.ts";
+import { isSeries, parseSeries } from "../src/market/series.ts";
 import { CACHE_LINGER_MS, keyRequest, PROVIDER_KEY_KINDS } from "../src/provider/cache_request.ts";
 import type { SymbolResult } from "../src/provider/port.ts";
 import type { QuoteValue } from "../src/provider/values.ts";
@@ -224,7 +224,7 @@ class Source {
     const { block, kinds, tookMs, seq, usedTs } = result;
     const value: CachedLabels = { block, kinds, tookMs };
     const candles = { kind: "candles", series: request.series, ...usedTs } as const;
-    const byLevels = { kind: "levels", instrument: symbolOf(request.series) } as const;
+    const byLevels = { kind: "levels", instrument: parseSeries(request.series).symbol } as const;
     return {
       state: "ok",
       value,
@@ -291,8 +291,4 @@ function failed(
   retryAfterMs: number | null = null,
 ): { readonly state: "failed"; readonly failure: LoadFailure } {
   return { state: "failed", failure: { code, message, retryAfterMs } };
-}
-
-function symbolOf(series: string): string {
-  return series.split(":")[0] ?? "";
 }

@@ -6,6 +6,8 @@
 
 import { z } from "zod";
 import { protocol } from "../src/actor/mod.ts";
+import { CACHE_KEY_CHARS_MAX } from "../src/cache/key.ts";
+import { KEY_PATTERN_CHARS_MAX } from "../src/cache/key_pattern.ts";
 import type { ShardStatus } from "../src/cache/status.ts";
 import type {
   Explanation,
@@ -19,8 +21,8 @@ import type { ComputedBlock } from "./protocols.ts";
 import type { Refusal } from "../src/label/admission.ts";
 
 const nothing = z.strictObject({});
-const cacheKey = z.string().min(1).max(1_024);
-const pattern = z.string().min(1).max(1_024);
+const cacheKey = z.string().min(1).max(CACHE_KEY_CHARS_MAX);
+const pattern = z.string().min(1).max(KEY_PATTERN_CHARS_MAX);
 
 /** What a message about keys is accounted with, beside them. */
 const KEYS_BYTES = 128;

@@ -49,16 +49,10 @@ import { letterFinding, processFinding } from "../src/monitor/collect_process.ts
 import { webhookFinding } from "../src/monitor/collect_webhook.ts";
 import { treeFinding } from "../src/monitor/collect_tree.ts";
 import { labelWorker } from "./label_worker.ts";
-import {
-  CACHE_PATHS,
-  cacheChild,
-  type CacheSpec,
-  shardName,
-  type TreeCache,
-  treeCacheOf,
-} from "./tree_cache.ts";
+import { CACHE_PATHS, cacheChild, shardName, type TreeCache, treeCacheOf } from "./tree_cache.ts";
 import { CacheShard, type CacheValue } from "./protocols_cache.ts";
 import { KEY_KINDS } from "../src/cache/key.ts";
+import type { CacheSpec } from "../src/cache/spec.ts";
 import type { CacheRouter } from "../src/cache/router.ts";
 import { commitSink } from "./commit_sink.ts";
 import { labelSink } from "./label_sink.ts";
@@ -264,7 +258,7 @@ export function wickTree(options: TreeOptions = {}): SystemOptions {
             })
           ),
         },
-        ...(treeCache === null ? [] : [cacheChild(treeCache, PATHS.providers)]),
+        ...(treeCache === null ? [] : [cacheChild(treeCache, PATHS)]),
         { name: "sinks", children: [...sinks, ...commitSinks] },
         {
           name: "work",

@@ -11,14 +11,14 @@ import { SHARDS_DEFAULT } from "../src/cache/rendezvous.ts";
 import { CacheRouter } from "../src/cache/router.ts";
 import type { ShardOptions } from "../src/cache/shard_options.ts";
 import { guardedTier, SteadyWall } from "../src/cache/shard_tier.ts";
-import { TierCell, tierWithout } from "../src/cache/tier_cell.ts";
+import { CACHE_BYTES_DEFAULT, CACHE_ENTRIES_DEFAULT, type CacheSpec } from "../src/cache/spec.ts";
+import { owe, TierCell, tierWithout } from "../src/cache/tier_cell.ts";
 import { TouchedIndex } from "../src/cache/touched.ts";
 import { PriceVolatility } from "../src/cache/price_volatility.ts";
 import { ttlByKey } from "../src/cache/ttl.ts";
-import { ttlOptions, type TtlSettings } from "../src/cache/ttl_rules.ts";
+import { ttlOptions } from "../src/cache/ttl_rules.ts";
 import type {
   Dependency,
-  PolicyName,
   SecondTier,
   TierSelection,
   TierStatus,
@@ -37,42 +37,6 @@ import { cacheTier, type CacheTierArgs, type Coherence } from "./cache_tier.ts";
 import { LabelPool, Store } from "./protocols.ts";
 import { Provider } from "./protocols_batch.ts";
 import { CacheShard, CacheTier, type CacheValue } from "./protocols_cache.ts";
-
-/** Entries of all shards together, unless told otherwise. */
-export const CACHE_ENTRIES_DEFAULT = 50_000;
-
-/** Bytes of them, unless told otherwise: 5 kB an entry. */
-export const CACHE_BYTES_DEFAULT = 256_000_000;
-
-/** The tier behind the shards. */
-export type TierSpec =
-  | { readonly kind: "memory"; readonly bytesMax?: number }
-  /** A file of its own, `cache.db`; its actor runs in a thread. */
-  | { readonly kind: "sqlite"; readonly path: string; readonly bytesMax?: number }
-  /** Shared by several processes, which tell each other what ends. */
-  | { readonly kind: "redis"; readonly url: string; readonly prefix?: string };
-
-/** How the cache is set up. */
-export interface CacheSpec {
-  /** Shards; default {@linkcode SHARDS_DEFAULT}. */
-  readonly shards?: number;
-  /** Entries of all shards together; default {@linkcode CACHE_ENTRIES_DEFAULT}. */
-  readonly entriesMax?: number;
-  /** Bytes of all shards together; default {@linkcode CACHE_BYTES_DEFAULT}. */
-  readonly bytesMax?: number;
-  /** What is evicted first; default `adaptive`. */
-  readonly policy?: PolicyName;
-  /** How long keys are good; what is left out is as by default. */
-  readonly ttl?: TtlSettings;
-  /** Provider of what is not there; null = none, and such keys then fail. */
-  readonly provider: string | null;
-  /** The tier behind; default: none. */
-  readonly tier?: TierSpec | null;
-  /** Patterns of keys that are not evicted. */
-  readonly protect?: readonly string[];
-  /** Whether what is read late in its life is renewed ahead; default yes. */
-  readonly refreshAhead?: boolean;
-}
 
 /** The cache of a running tree, as everything in this isolate sees it. */
 export interface TreeCache {
@@ -188,8 +152,7 @@ function threadTier(ref: () => Ref<typeof CacheTier.definition>): SecondTier {
     await ref().ask("invalidate", selection, WRITE).then(
       () => owed = owed.filter((one) => one !== selection),
       () => {
-        if (isOwed) return;
-        owed = owed.length < OWED_MAX ? [...owed, selection] : [{ patterns: ["*"] }];
+        if (!isOwed) owe(owed, selection, OWED_MAX);
       },
     );
   };
@@ -216,8 +179,16 @@ function threadTier(ref: () => Ref<typeof CacheTier.definition>): SecondTier {
 /** Selections that a full mailbox refused, one by one; beyond them everything is forgotten. */
 const OWED_MAX = 1_024;
 
+/** Where those lie that shards ask, below the root. */
+export interface ShardNeighbours {
+  readonly store: string;
+  readonly pool: string;
+  /** Of the supervisor of all providers. */
+  readonly providers: string;
+}
+
 /** The supervisor of the cache: the tier first, then the shards, each restarted by itself. */
-export function cacheChild(cache: TreeCache, providersPath: string): ChildSpec {
+export function cacheChild(cache: TreeCache, paths: ShardNeighbours): ChildSpec {
   const { router, spec, tier, touched, ttl, volatility } = cache;
   const { shards } = router;
   let wall: SteadyWall | null = null;
@@ -254,10 +225,10 @@ export function cacheChild(cache: TreeCache, providersPath: string): ChildSpec {
             wall: (clock) => wall ??= new SteadyWall(clock),
             provider: spec.provider === null
               ? null
-              : refs.ask(Provider, `${providersPath}/${spec.provider}`),
+              : refs.ask(Provider, `${paths.providers}/${spec.provider}`),
             volatility,
-            store: refs.ask(Store, "core/store"),
-            pool: refs.tell(LabelPool, "core/work/ingest/label_pool"),
+            store: refs.ask(Store, paths.store),
+            pool: refs.tell(LabelPool, paths.pool),
           }),
         })),
     ],

@@ -12,7 +12,7 @@ import { killedFigures } from "./batch/killed.ts";
 import { limiterFigures } from "./batch/limiter.ts";
 import { nightFigures } from "./batch/night.ts";
 import { treeNightFigures } from "./batch/tree_night.ts";
-import { benchOptions, Figures } from "./support/figures.ts";
+import { benchOptions, Figures, runMeasurements } from "./support/figures.ts";
 
 const measurements = {
   limiter: () => limiterFigures(figures, { quick }),
@@ -26,13 +26,10 @@ const measurements = {
   tree: () => treeNightFigures(figures, quick ? 1 : 3),
   killed: () => killedFigures(figures, { rounds: quick ? 1 : 3, items: 5_000 }),
 };
-const { only, quick } = benchOptions(
+const options = benchOptions(
   "Figures of the backfill: deno task bench:batch [--only NAME] [--quick]",
   Object.keys(measurements),
 );
+const { quick } = options;
 const figures = new Figures();
-if (quick) figures.note("--quick: shows that the bench works; not figures to quote");
-for (const [name, measure] of Object.entries(measurements)) {
-  if (only.length === 0 || only.includes(name)) await measure();
-}
-Deno.exit(figures.finish());
+await runMeasurements(figures, options, measurements);

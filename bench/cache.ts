@@ -13,7 +13,7 @@ import { routerFigures } from "./cache/router.ts";
 import { speedFigures } from "./cache/speed.ts";
 import { traceFigures } from "./cache/traces.ts";
 import { usersFigures } from "./cache/users.ts";
-import { benchOptions, Figures } from "./support/figures.ts";
+import { benchOptions, Figures, runMeasurements } from "./support/figures.ts";
 
 const measurements = {
   traces: () => traceFigures(figures, { quick }),
@@ -25,13 +25,10 @@ const measurements = {
   day: () => dayFigures(figures, { quick }),
   users: () => usersFigures(figures, { quick }),
 };
-const { only, quick } = benchOptions(
+const options = benchOptions(
   "Figures of the cache: deno task bench:cache [--only NAME] [--quick]",
   Object.keys(measurements),
 );
+const { quick } = options;
 const figures = new Figures();
-if (quick) figures.note("--quick: shows that the bench works; not figures to quote");
-for (const [name, measure] of Object.entries(measurements)) {
-  if (only.length === 0 || only.includes(name)) await measure();
-}
-Deno.exit(figures.finish());
+await runMeasurements(figures, options, measurements);

@@ -15,24 +15,21 @@ import { LIMIT_MS, type Overload, overload } from "./labels/overload.ts";
 import { STORE, WORKERS } from "./labels/pass.ts";
 import { LabelFile } from "./labels/throughput.ts";
 import { type LabelSums, recomputeLabels } from "./rivals/recompute.ts";
-import { benchOptions, digits, Figures, spreadOf } from "./support/figures.ts";
+import { benchOptions, digits, Figures, runMeasurements, spreadOf } from "./support/figures.ts";
 import { verify } from "./support/workload.ts";
 
 const ARRIVALS_PER_SECOND = 20_000;
 const RIVAL_CANDLES = 20_000;
 
 const measurements = { throughput, latency: latencies, overload: overloaded, rival };
-const { only, quick } = benchOptions(
+const options = benchOptions(
   "Figures of the labels: deno task bench:labels [--only NAME] [--quick]",
   Object.keys(measurements),
 );
+const { quick } = options;
 const figures = new Figures();
-if (quick) figures.note("--quick: shows that the bench works; not figures to quote");
 const market = new Market();
-for (const [name, measure] of Object.entries(measurements)) {
-  if (only.length === 0 || only.includes(name)) await measure();
-}
-Deno.exit(figures.finish());
+await runMeasurements(figures, options, measurements);
 
 /** File to labels through feed, pool, threads and store. */
 async function throughput(): Promise<void> {

@@ -39,9 +39,7 @@ export class Deployed<V> {
   get(key: string): V | undefined {
     const place = this.#index.placeOf(key);
     if (place < 0) return undefined;
-    const table = this.shards[tableOf(place)] as Cache<V>;
-    const slot = table.findAt(slotOf(place));
-    return slot < 0 ? undefined : table.valueAt(slot);
+    return (this.shards[tableOf(place)] as Cache<V>).getAt(slotOf(place));
   }
 
   /** Never refused: the tables have no bound by weight. */

@@ -165,6 +165,19 @@ export function benchOptions(about: string, names: readonly string[]): BenchOpti
   return { only, quick: values.quick === true };
 }
 
+/** Runs what was asked for, in its order, and ends the process as the figures say. */
+export async function runMeasurements(
+  figures: Figures,
+  { only, quick }: BenchOptions,
+  measurements: Readonly<Record<string, () => void | Promise<void>>>,
+): Promise<never> {
+  if (quick) figures.note("--quick: shows that the bench works; not figures to quote");
+  for (const [name, measure] of Object.entries(measurements)) {
+    if (only.length === 0 || only.includes(name)) await measure();
+  }
+  Deno.exit(figures.finish());
+}
+
 function readArgs(help: string) {
   try {
     return parseArgs({

@@ -73,33 +73,18 @@ function ratio(part: number, whole: number): number | null {
 }
 
 function typeReport(type: string, own: readonly TypeCounts[]): TypeReport {
-  const sum = sumOf(type, own);
-  const { requests, freshHits, staleHits, secondTierHits, loads, byOrigin } = sum;
+  const { loads, byOrigin, ...sums } = sumOf(type, own);
+  const { requests, freshHits, staleHits, secondTierHits } = sums;
   const served = freshHits + staleHits;
   const inserted = byOrigin.reduce((all, one) => all + one.inserted, 0);
   const evictedUnread = byOrigin.reduce((all, one) => all + one.evictedUnread, 0);
   const all = loads.demand + loads.refresh + loads.warm;
   return {
-    type,
-    requests,
-    freshHits,
-    staleHits,
-    negativeHits: sum.negativeHits,
-    joined: sum.joined,
-    misses: sum.misses,
-    refused: sum.refused,
+    ...sums,
     freshRatio: ratio(freshHits, requests),
     servedRatio: ratio(served, requests),
-    secondTierHits,
     secondTierShare: ratio(secondTierHits, served + secondTierHits),
     loads: { ...loads, all },
-    loadFailures: sum.loadFailures,
-    loadsAbandoned: sum.loadsAbandoned,
-    loadsMissing: sum.loadsMissing,
-    loadsOutdated: sum.loadsOutdated,
-    removed: sum.removed,
-    entries: sum.entries,
-    weightBytes: sum.weightBytes,
     inserted,
     pollutionRatio: ratio(evictedUnread, inserted),
     origins: byOrigin.map((one): OriginReport => ({

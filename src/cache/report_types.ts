@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { ShardStatus } from "./status.ts";
-import type { PolicyName, RemovalCause, TierStatus } from "./types.ts";
+import type { ShardStatus, TypeCounts } from "./status.ts";
+import type { PolicyName, TierStatus } from "./types.ts";
 
 /** What the cache made its upstream do, by endpoint; sums that only grow. */
 export interface EndpointLoad {
@@ -57,53 +57,22 @@ export interface OriginReport {
   readonly pollutionRatio: number | null;
 }
 
-/** One type of data, or all together. Ratios are of requests and null where there were none. */
-export interface TypeReport {
-  /** The type, or `all`. */
-  readonly type: string;
-  /** Keys asked for. */
-  readonly requests: number;
-  /** Answered within the soft TTL. */
-  readonly freshHits: number;
-  /** Answered past it, with a renewal behind. */
-  readonly staleHits: number;
-  /** Answered with "there is none", or with a failure that is remembered. */
-  readonly negativeHits: number;
-  /** Waited for a load that was under way. */
-  readonly joined: number;
-  /** Not there: a load began. */
-  readonly misses: number;
-  /** Not there, and too many loads under way to begin another. */
-  readonly refused: number;
+/**
+ * One type of data, or all together: the sums as shards count them, and what follows from them. Ratios
+ * are of requests and null where there were none.
+ */
+export interface TypeReport extends Omit<TypeCounts, "loads" | "byOrigin" | "waitSeconds"> {
   /** Answered at once with a value within its soft TTL. */
   readonly freshRatio: number | null;
   /** Answered at once with a value, fresh or stale. */
   readonly servedRatio: number | null;
-  /** Of the misses, answered by the second tier. */
-  readonly secondTierHits: number;
   /** Of all values that a tier had, those that the second tier had. */
   readonly secondTierShare: number | null;
   /** Loads from upstream, by what they were for. */
-  readonly loads: {
-    readonly demand: number;
-    readonly refresh: number;
-    readonly warm: number;
+  readonly loads: TypeCounts["loads"] & {
+    /** All together. */
     readonly all: number;
   };
-  /** Loads that failed. */
-  readonly loadFailures: number;
-  /** Of the failures, those that were given up at their deadline. */
-  readonly loadsAbandoned: number;
-  /** Loads that said there is no such thing. */
-  readonly loadsMissing: number;
-  /** Loads overtaken by an invalidation. */
-  readonly loadsOutdated: number;
-  /** Entries that left, by cause. */
-  readonly removed: Readonly<Record<RemovalCause, number>>;
-  /** Entries now. */
-  readonly entries: number;
-  /** Their weight, bytes. */
-  readonly weightBytes: number;
   /** Entries put in. */
   readonly inserted: number;
   /** Evicted unread, as a share of what was put in. */

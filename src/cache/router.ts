@@ -12,7 +12,6 @@
  * @module
  */
 
-import type { Dependency, Explanation, Found, LoadAsk, Selection, TouchedRange } from "./types.ts";
 import { CacheError, shown } from "./error.ts";
 import { KeyIndex, slotOf, tableOf } from "./key_index.ts";
 import { compileKeyPattern } from "./key_pattern.ts";
@@ -23,7 +22,16 @@ import { tierSelection } from "./shard_tier.ts";
 import type { CacheShard, SetEntry } from "./shard.ts";
 import type { ShardStatus } from "./status.ts";
 import type { TouchedIndex } from "./touched.ts";
-import type { SecondTier } from "./types.ts";
+import {
+  type Dependency,
+  EVERY_ENTRY,
+  type Explanation,
+  type Found,
+  type LoadAsk,
+  type SecondTier,
+  type Selection,
+  type TouchedRange,
+} from "./types.ts";
 
 /** How a shard's actor is reached when its table cannot answer. */
 export interface ShardActor<V> {
@@ -277,7 +285,7 @@ export class CacheRouter<V> {
     this.#seq = seq;
     this.#options.touched.restart(seq);
     // Which of the tier's entries have a seq it cannot say.
-    void this.#options.secondTier?.invalidate({ patterns: ["*"] });
+    void this.#options.secondTier?.invalidate(EVERY_ENTRY);
     return this.#dropCandleEntries(seq);
   }
 

@@ -4,7 +4,13 @@
  * @module
  */
 
-import type { SecondTier, TierEntry, TierSelection, TierStatus } from "./types.ts";
+import {
+  EVERY_ENTRY,
+  type SecondTier,
+  type TierEntry,
+  type TierSelection,
+  type TierStatus,
+} from "./types.ts";
 
 /**
  * A tier that may be away: then it has nothing and takes nothing, and what was to be forgotten
@@ -46,8 +52,7 @@ export class TierCell implements SecondTier {
 
   async invalidate(selection: TierSelection): Promise<void> {
     if (this.#tier !== null) return await this.#tier.invalidate(selection);
-    if (this.#owed.length < OWED_MAX) this.#owed.push(selection);
-    else this.#owed = [{ patterns: ["*"] }];
+    owe(this.#owed, selection, OWED_MAX);
   }
 
   mark(): number {
@@ -61,6 +66,12 @@ export class TierCell implements SecondTier {
 
 /** Selections that wait for a tier. */
 const OWED_MAX = 10_000;
+
+/** Adds to what is to be forgotten once that is possible; more than `max` are everything. */
+export function owe(owed: TierSelection[], selection: TierSelection, max: number): void {
+  if (owed.length < max) owed.push(selection);
+  else owed.splice(0, owed.length, EVERY_ENTRY);
+}
 
 /** How a tier is that has done nothing yet, and is not up. */
 export function tierWithout(kind: TierStatus["kind"]): TierStatus {

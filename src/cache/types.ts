@@ -188,6 +188,9 @@ export interface TierEntry {
   readonly mark?: number;
 }
 
+/** Every entry there is. */
+export const EVERY_ENTRY = { patterns: ["*"] } as const satisfies Selection;
+
 /** What the second tier can find without an index of dependencies. */
 export type TierSelection = Pick<Selection, "keys" | "patterns" | "tags">;
 

@@ -106,13 +106,6 @@ export function weighValue(value: unknown): number {
   return bytes;
 }
 
-/** Whether a value holds a column anywhere; others can be frozen and shared. O(size). */
-export function hasColumns(value: unknown): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  if (ArrayBuffer.isView(value)) return true;
-  return Object.values(value).some(hasColumns);
-}
-
 function plain(
   value: unknown,
   path: Path,

@@ -8,7 +8,13 @@
 import { z } from "zod";
 import { JOB_SHAPE, refineJob } from "../http/job_schemas.ts";
 import { isWebhookUrl, WEBHOOK_SERIES_MAX, WEBHOOKS_MAX } from "../http/webhook/options.ts";
+import { KEY_PATTERN_CHARS_MAX } from "../cache/key_pattern.ts";
+import { PROTECTED_PATTERNS_MAX } from "../cache/protection.ts";
+import { SHARDS_DEFAULT } from "../cache/rendezvous.ts";
+import { CACHE_BYTES_DEFAULT, CACHE_ENTRIES_DEFAULT } from "../cache/spec.ts";
+import { TTL_BOUNDS } from "../cache/ttl_rules.ts";
 import { POLICY_NAMES } from "../cache/types.ts";
+import { TIER_BYTES_MAX_DEFAULT } from "../store/cache/tier_rules.ts";
 import { DEFAULT_PARAMS, HORIZON_MAX, VOLATILITIES } from "../label/params.ts";
 import { GRANULARITIES } from "../market/granularity.ts";
 import { isSeries } from "../market/series.ts";
@@ -212,9 +218,6 @@ const outside = {
 /** Most shards: each has tables of its own, and a key costs one weight for each. */
 export const CACHE_SHARDS_MAX = 64;
 
-/** Most kinds with a TTL of their own, and most patterns that protect. */
-const CACHE_LIST_MAX = 64;
-
 /** How long one kind of data is fresh, ms, by what its market does. */
 const cacheTtl = z.strictObject({
   openMs: spanMs.exactOptional(),
@@ -224,24 +227,25 @@ const cacheTtl = z.strictObject({
 });
 
 const cache = {
-  cacheShards: z.int().min(1).max(CACHE_SHARDS_MAX).default(4),
-  cacheEntriesMax: z.int().min(1).max(100_000_000).default(50_000),
-  cacheBytesMax: count.default(256_000_000),
+  cacheShards: z.int().min(1).max(CACHE_SHARDS_MAX).default(SHARDS_DEFAULT),
+  cacheEntriesMax: z.int().min(1).max(100_000_000).default(CACHE_ENTRIES_DEFAULT),
+  cacheBytesMax: count.default(CACHE_BYTES_DEFAULT),
   cachePolicy: z.enum(POLICY_NAMES).default("adaptive"),
   cacheProvider: feedName.nullable().default(null),
-  cacheProtect: z.array(z.string().min(1).max(1_024)).max(CACHE_LIST_MAX).default([]),
+  cacheProtect: z.array(z.string().min(1).max(KEY_PATTERN_CHARS_MAX)).max(PROTECTED_PATTERNS_MAX)
+    .default([]),
   cacheRefreshAhead: z.boolean().default(true),
   cacheTtlMs: spanMs.default(3_600_000),
   cacheTtlPriceMs: spanMs.default(300_000),
   cacheTtlFundamentalsMs: spanMs.default(86_400_000),
   cacheTtl: z.record(z.string().regex(/^[a-z][a-z0-9_]{0,31}$/), cacheTtl)
-    .refine((kinds) => Object.keys(kinds).length <= CACHE_LIST_MAX, {
-      error: `expected at most ${CACHE_LIST_MAX} kinds`,
+    .refine((kinds) => Object.keys(kinds).length <= TTL_BOUNDS.rulesMax, {
+      error: `expected at most ${TTL_BOUNDS.rulesMax} kinds`,
     }).default({}),
   cachePauseTtlMaxMs: z.int().min(0).max(SPAN_MAX_MS).default(0),
   cacheTtlByVolatility: z.boolean().default(false),
   cacheTier: z.enum(["auto", "none", "memory", "sqlite", "redis"]).default("auto"),
-  cacheTierBytesMax: count.default(500_000_000),
+  cacheTierBytesMax: count.default(TIER_BYTES_MAX_DEFAULT),
 };
 
 const warming = {

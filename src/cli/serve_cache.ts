@@ -4,29 +4,10 @@
  * @module
  */
 
-import type { PolicyName } from "../cache/types.ts";
+import type { CacheSpec, TierSpec } from "../cache/spec.ts";
 import type { TtlSettings } from "../cache/ttl_rules.ts";
 import type { WickConfig } from "./config_schema.ts";
 import { UsageError } from "./exit_code.ts";
-
-/** The tier behind, as the tree takes it. */
-export type ServedTier =
-  | { readonly kind: "memory"; readonly bytesMax: number }
-  | { readonly kind: "sqlite"; readonly path: string; readonly bytesMax: number }
-  | { readonly kind: "redis"; readonly url: string };
-
-/** The cache, as the tree takes it. */
-export interface ServedCache {
-  readonly shards: number;
-  readonly entriesMax: number;
-  readonly bytesMax: number;
-  readonly policy: PolicyName;
-  readonly ttl: TtlSettings;
-  readonly provider: string | null;
-  readonly protect: readonly string[];
-  readonly refreshAhead: boolean;
-  readonly tier: ServedTier | null;
-}
 
 /**
  * The cache of a configuration.
@@ -36,7 +17,7 @@ export interface ServedCache {
 export function cacheOf(
   config: WickConfig,
   providers: readonly { readonly name: string }[],
-): ServedCache {
+): Required<CacheSpec> {
   const names = providers.map(({ name }) => name);
   const { cacheProvider: provider } = config;
   if (provider !== null && !names.includes(provider)) {
@@ -75,7 +56,7 @@ function ttlOf(config: WickConfig): TtlSettings {
 }
 
 /** `auto` is Redis where there is one, a file beside the store, and nothing for a store in memory. */
-function tierOf({ cacheTier, cacheTierBytesMax, redisUrl, data }: WickConfig): ServedTier | null {
+function tierOf({ cacheTier, cacheTierBytesMax, redisUrl, data }: WickConfig): TierSpec | null {
   const isInMemory = data === ":memory:";
   const kind = cacheTier !== "auto"
     ? cacheTier

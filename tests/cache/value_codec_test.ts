@@ -2,10 +2,10 @@
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
+import { inspectValue } from "../../src/cache/shield.ts";
 import {
   decodeValue,
   encodeValue,
-  hasColumns,
   VALUE_DEPTH_MAX,
   weighValue,
 } from "../../src/cache/value_codec.ts";
@@ -94,6 +94,6 @@ Deno.test("encodeValue() refuses what JSON and columns cannot hold", () => {
 Deno.test("weighValue() counts columns in full and is never below the text of a value", () => {
   assert(weighValue({ ts: new Float64Array(1_000) }) >= 8_000);
   assert(weighValue(["x".repeat(1_000)]) >= 1_000);
-  assertEquals(hasColumns({ a: [{ b: Float64Array.of() }] }), true);
-  assertEquals(hasColumns({ a: [{ b: [1, "x", null] }] }), false);
+  assertEquals(inspectValue({ a: [{ b: Float64Array.of() }] }).hasColumns, true);
+  assertEquals(inspectValue({ a: [{ b: [1, "x", null] }] }).hasColumns, false);
 });

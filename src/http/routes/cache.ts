@@ -6,7 +6,7 @@
 
 import type { z } from "zod";
 import { cacheReport } from "../../cache/report.ts";
-import type { Dependency, Explanation, Found } from "../../cache/types.ts";
+import { type Dependency, EVERY_ENTRY, type Explanation, type Found } from "../../cache/types.ts";
 import type { cacheDependency, cacheExplanation, cacheInvalidate } from "../cache_schemas.ts";
 import type { Handlers, Surroundings } from "../handler.ts";
 import { CACHE_ANSWER_CHARS_MAX } from "../limits.ts";
@@ -188,7 +188,7 @@ async function protection(cache: CachePort) {
 
 /** Everything is what the pattern of one star matches: so it reaches every tier. */
 function selectionOf({ keys, patterns, tags, dependencies, all }: Selected) {
-  if (all === true) return { patterns: ["*"] };
+  if (all === true) return EVERY_ENTRY;
   return { keys, patterns, tags, dependencies: dependencies.map(dependencyOf) };
 }
 

@@ -12,7 +12,7 @@
  */
 
 import type { Clock } from "../../actor/clock.ts";
-import type { TierSelection } from "../../cache/types.ts";
+import { EVERY_ENTRY, type TierSelection } from "../../cache/types.ts";
 import { TIER_TTL_MAX_MS } from "../../cache/shard_tier.ts";
 import { type SelectionMatcher, selectionMatcher } from "./tier_rules.ts";
 
@@ -201,7 +201,7 @@ export class InvalidationLog {
     const older = this.#items.slice(0, half + 1);
     const last = older.at(-1) as LogItem;
     const everything: LogItem = {
-      matcher: selectionMatcher({ patterns: ["*"] }),
+      matcher: selectionMatcher(EVERY_ENTRY),
       order: 0,
       needsDeletion: older.some((item) => item.needsDeletion),
       needsOrder: false,

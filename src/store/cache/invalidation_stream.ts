@@ -6,7 +6,13 @@
  */
 
 import { z } from "zod";
-import type { Dependency, Selection, TierSelection, TouchedRange } from "../../cache/types.ts";
+import {
+  type Dependency,
+  EVERY_ENTRY,
+  type Selection,
+  type TierSelection,
+  type TouchedRange,
+} from "../../cache/types.ts";
 
 /** Longest message, characters; a longer one is published as "everything". */
 export const MESSAGE_CHARS_MAX: number = 256 * 1024;
@@ -58,7 +64,7 @@ export interface InvalidationStream {
 /** Everything: what is said when what exactly is too much to say. */
 export const EVERYTHING: InvalidationMessage = {
   kind: "selection",
-  selection: { patterns: ["*"] },
+  selection: EVERY_ENTRY,
 };
 
 /** What of a message concerns the second tier; null for commits, whose seqs are compared there. */
