@@ -7,12 +7,15 @@
 import { nextTurn, type VirtualClock } from "../../src/actor/clock.ts";
 import type { Day } from "./day1.ts";
 
-/** What a cache looks like to the users of the day; keys by their place in {@linkcode Day.keys}. */
+/**
+ * What a cache looks like to the users of the day; keys by their place in {@linkcode Day.keys}, requests
+ * by theirs in the day.
+ */
 export interface DayCache {
   /** What can be answered at once: fresh, or past its TTL but at most twice as old; null = nothing. */
-  find(place: number): "fresh" | "stale" | null;
+  find(place: number, request: number): "fresh" | "stale" | null;
   /** Waits for what `find` did not have; false when there is none. Never rejects. */
-  load(place: number): Promise<boolean>;
+  load(place: number, request: number): Promise<boolean>;
 }
 
 /** What the users saw. */
@@ -43,14 +46,14 @@ export async function playDay(day: Day, clock: VirtualClock, cache: DayCache): P
   const wait = async (request: number, place: number) => {
     const sinceMs = clock.now();
     waiting++;
-    if (!await cache.load(place)) failed++;
+    if (!await cache.load(place, request)) failed++;
     waiting--;
     waitMs[request] = clock.now() - sinceMs;
   };
   for (let i = 0; i < requests; i++) {
     const atMs = day.atMs[i] as number - startMs, place = day.keyOf[i] as number;
     await timePasses(clock, atMs);
-    const found = cache.find(place);
+    const found = cache.find(place, i);
     if (found === null) void wait(i, place);
     else {
       served++;

@@ -7,7 +7,7 @@
 import type { Random, VirtualClock } from "../../src/actor/clock.ts";
 import { Rendezvous } from "../../src/cache/rendezvous.ts";
 import { CacheShard, type ShardOptions } from "../../src/cache/shard.ts";
-import { type Day, dayTtlMs } from "./day1.ts";
+import { type Day, type DayAsset, dayTtlMs } from "./day1.ts";
 import type { DayCache } from "./day_run.ts";
 import { DEMAND } from "./day_table.ts";
 import type { DayUpstream } from "./day_upstream.ts";
@@ -16,7 +16,12 @@ import type { DayUpstream } from "./day_upstream.ts";
 export interface ShardsOptions extends
   Pick<
     ShardOptions<unknown>,
-    "policy" | "staleWhileRevalidate" | "refreshAheadRatio"
+    | "policy"
+    | "staleWhileRevalidate"
+    | "refreshAheadRatio"
+    | "refreshAheadReadsMin"
+    | "accesses"
+    | "keys"
   > {
   readonly clock: VirtualClock;
   readonly random: Random;
@@ -24,6 +29,10 @@ export interface ShardsOptions extends
   /** Entries of all shards together. */
   readonly entriesMax: number;
   readonly shards: number;
+  /** Who asks, by request; nobody says unless given. */
+  readonly userOf?: (request: number) => string;
+  /** What a key's symbol is, for keys that are loaded without having been asked for. */
+  readonly assetOf?: (key: string) => DayAsset;
 }
 
 /** How often what is past its time is looked for, ms of the day. */
@@ -37,18 +46,21 @@ export class ShardsCache implements DayCache {
   /** Shard of each key. */
   readonly #shardOf: Uint8Array;
   readonly #expiredAtMs: Float64Array;
+  readonly #userOf: ShardsOptions["userOf"];
   /** As deployed; for looking at. */
   readonly shards: readonly CacheShard<unknown>[];
 
   /** Empty ones. */
   constructor(day: Day, options: ShardsOptions) {
-    const { clock, random, upstream, entriesMax, shards, ...features } = options;
+    const { clock, random, upstream, entriesMax, shards, userOf, assetOf, ...features } = options;
     this.#day = day;
     this.#clock = clock;
     this.#rendezvous = new Rendezvous(shards);
     this.#shardOf = Uint8Array.from(day.keys, (key) => this.#rendezvous.shardOf(key));
     this.#expiredAtMs = new Float64Array(shards);
+    this.#userOf = userOf;
     const assets = new Map(day.keys.map((key, place) => [key, day.assets[place]]));
+    const asset = assetOf ?? ((key: string) => assets.get(key) ?? "equity");
     this.shards = Array.from({ length: shards }, (_, index) =>
       new CacheShard<unknown>({
         ...features,
@@ -58,7 +70,7 @@ export class ShardsCache implements DayCache {
         clock,
         random,
         ttl: (key, nowMs) => {
-          const softTtlMs = dayTtlMs(key, assets.get(key) ?? "equity", nowMs);
+          const softTtlMs = dayTtlMs(key, asset(key), nowMs);
           // Served is what is at most twice its TTL old, so nothing older is given out.
           const hardTtlMs = options.staleWhileRevalidate === false ? softTtlMs : 2 * softTtlMs;
           return { softTtlMs, hardTtlMs, staleIfErrorMs: 0 };
@@ -68,7 +80,12 @@ export class ShardsCache implements DayCache {
       }));
   }
 
-  find(place: number): "fresh" | "stale" | null {
+  /** The shard of any key. */
+  shardFor(key: string): CacheShard<unknown> {
+    return this.shards[this.#rendezvous.shardOf(key)] as CacheShard<unknown>;
+  }
+
+  find(place: number, request: number): "fresh" | "stale" | null {
     const index = this.#shardOf[place] as number;
     const shard = this.shards[index] as CacheShard<unknown>;
     const nowMs = this.#clock.now();
@@ -76,13 +93,14 @@ export class ShardsCache implements DayCache {
       this.#expiredAtMs[index] = nowMs;
       shard.expire();
     }
-    const found = shard.find(this.#day.keys[place] as string);
+    const found = shard.find(this.#day.keys[place] as string, this.#userOf?.(request));
     return found?.state === "fresh" || found?.state === "stale" ? found.state : null;
   }
 
-  async load(place: number): Promise<boolean> {
+  async load(place: number, request: number): Promise<boolean> {
     const shard = this.shards[this.#shardOf[place] as number] as CacheShard<unknown>;
-    const found = await shard.load(this.#day.keys[place] as string, DEMAND);
+    const ask = this.#userOf === undefined ? DEMAND : { ...DEMAND, user: this.#userOf(request) };
+    const found = await shard.load(this.#day.keys[place] as string, ask);
     return found.state !== "failed" && found.state !== "missing";
   }
 

@@ -19,7 +19,7 @@ import { PROTECTED_PATTERNS_MAX } from "./protection.ts";
 import { Rendezvous } from "./rendezvous.ts";
 import { EXPLAINED_DEPENDENTS_MAX } from "./shard_explain.ts";
 import { tierSelection } from "./shard_tier.ts";
-import type { CacheShard, SetEntry } from "./shard.ts";
+import type { CacheShard, SetEntry, TimeLeft } from "./shard.ts";
 import type { ShardStatus } from "./status.ts";
 import type { TouchedIndex } from "./touched.ts";
 import {
@@ -131,9 +131,15 @@ export class CacheRouter<V> {
   }
 
   /** The value of a key if it is there, fresh or stale; a stale one is renewed behind it. */
-  peek(key: string): V | undefined {
+  peek(key: string, user: string | null = null): V | undefined {
     const place = this.#keys.placeOf(key);
-    return place < 0 ? undefined : this.#cells[tableOf(place)]?.peekAt(key, slotOf(place));
+    return place < 0 ? undefined : this.#cells[tableOf(place)]?.peekAt(key, slotOf(place), user);
+  }
+
+  /** What is left of a key's time, ms; null when it is not there. No access: nobody has read it. */
+  timeLeft(key: string): TimeLeft | null {
+    const place = this.#keys.placeOf(key);
+    return place < 0 ? null : this.#cells[tableOf(place)]?.timeLeftAt(slotOf(place)) ?? null;
   }
 
   /**
@@ -142,7 +148,7 @@ export class CacheRouter<V> {
    */
   async get(key: string, ask: Partial<LoadAsk> = LOAD_ASK): Promise<Found<V>> {
     const shard = this.#rendezvous.shardOf(key);
-    return this.#cells[shard]?.find(key) ??
+    return this.#cells[shard]?.find(key, ask.user) ??
       await this.#options.actor(shard).load(key, { ...LOAD_ASK, ...ask });
   }
 
@@ -155,7 +161,7 @@ export class CacheRouter<V> {
     const missing = new Map<number, { keys: string[]; at: number[] }>();
     keys.forEach((key, at) => {
       const shard = this.#rendezvous.shardOf(key);
-      const here = this.#cells[shard]?.find(key) ?? null;
+      const here = this.#cells[shard]?.find(key, ask.user) ?? null;
       if (here !== null) {
         found[at] = here;
         return;

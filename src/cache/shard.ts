@@ -23,6 +23,7 @@
  * @module
  */
 
+import { type AccessLog, Answer } from "./access_log.ts";
 import type { Protected } from "./cache.ts";
 import { Counter, ShardCounts } from "./counts.ts";
 import { type Flight, Flights } from "./flights.ts";
@@ -52,6 +53,12 @@ export { guardedTier, tierSelection } from "./shard_tier.ts";
 
 /** What becomes of entries that are invalidated: they go, or are served once more while renewed. */
 export type Ending = "remove" | "stale";
+
+/** What is left of an entry's time, ms: until it is stale, negative from then on, and until it is gone. */
+export interface TimeLeft {
+  readonly softLeftMs: number;
+  readonly hardLeftMs: number;
+}
 
 /** How an entry is. */
 type State = "fresh" | "stale" | "past";
@@ -89,6 +96,7 @@ export class CacheShard<V> {
   readonly #loads: ShardLoads<V>;
   readonly #table: ShardTable<V>;
   readonly #counts = new ShardCounts();
+  readonly #accesses: AccessLog | null;
   #weightMaxBytes: number;
   #isClosed = false;
 
@@ -107,6 +115,7 @@ export class CacheShard<V> {
     });
     this.#settings = settings;
     this.#now = settings.now;
+    this.#accesses = settings.accesses ?? null;
     this.#table = table;
     this.#weightMaxBytes = settings.weightMaxBytes;
     this.#parts = {
@@ -133,17 +142,17 @@ export class CacheShard<V> {
    * The value of a key if it is there, fresh or stale; undefined sends the caller to `load`, which
    * counts the request. O(1); allocates nothing unless a renewal begins or the value has columns.
    */
-  peek(key: string): V | undefined {
+  peek(key: string, user: string | null = null): V | undefined {
     const slot = this.#table.cache.find(key);
-    return slot < 0 ? undefined : this.#peeked(key, slot);
+    return slot < 0 ? undefined : this.#peeked(key, slot, user);
   }
 
   /** As {@linkcode CacheShard.peek}, where the index has just said the slot of the key. */
-  peekAt(key: string, slot: number): V | undefined {
-    return this.#table.cache.findAt(slot) < 0 ? undefined : this.#peeked(key, slot);
+  peekAt(key: string, slot: number, user: string | null = null): V | undefined {
+    return this.#table.cache.findAt(slot) < 0 ? undefined : this.#peeked(key, slot, user);
   }
 
-  #peeked(key: string, slot: number): V | undefined {
+  #peeked(key: string, slot: number, user: string | null): V | undefined {
     const { cache, columns } = this.#table;
     columns.addRead(slot);
     let counter: number = Counter.fresh;
@@ -153,16 +162,19 @@ export class CacheShard<V> {
       if (state === "stale") counter = Counter.stale;
     }
     this.#counts.add(cache.typeAt(slot), counter);
+    if (this.#accesses !== null) {
+      this.#accesses.read(key, counter === Counter.stale ? Answer.stale : Answer.fresh, user);
+    }
     const value = cache.valueAt(slot);
     if (((columns.flags[slot] as number) & SlotFlag.copied) === 0) return value;
     return this.#parts.keeper.handedOut(value, true);
   }
 
   /** As `peek`, with state and age, and what is remembered instead of a value; null for nothing. */
-  find(key: string): Found<V> | null {
+  find(key: string, user: string | null = null): Found<V> | null {
     const slot = this.#table.cache.find(key);
     if (slot >= 0) {
-      const found = this.#foundAt(key, slot, true);
+      const found = this.#foundAt(key, slot, true, user);
       if (found !== null) return found;
     }
     const known = this.#loads.known(key);
@@ -175,7 +187,7 @@ export class CacheShard<V> {
 
   /** The value of a key, loaded where it is not there. Never rejects. */
   get(key: string, ask: LoadAsk): Promise<Found<V>> {
-    const found = this.find(key);
+    const found = this.find(key, ask.user ?? null);
     return found === null ? this.load(key, ask) : Promise.resolve(found);
   }
 
@@ -193,7 +205,9 @@ export class CacheShard<V> {
   /** Values in the order of the keys: as `get`, with one read of the second tier for all. */
   getMany(keys: readonly string[], ask: LoadAsk): Promise<Found<V>[]> {
     const begun: Flight<V>[] = [];
-    const answers = keys.map((key) => this.find(key) ?? this.#request(key, ask, begun));
+    const answers = keys.map((key) =>
+      this.find(key, ask.user ?? null) ?? this.#request(key, ask, begun)
+    );
     this.#loads.start(begun);
     return Promise.all(answers);
   }
@@ -214,13 +228,14 @@ export class CacheShard<V> {
     const isDue = slot < 0 || this.#now() >= (columns.attendAtMs[slot] as number);
     if (slot >= 0 && !(isAhead && isDue)) {
       // Somebody has put it in since the caller looked.
-      const found = this.#foundAt(key, slot, !isAhead);
+      const found = this.#foundAt(key, slot, !isAhead, ask.user ?? null);
       if (found !== null) return Promise.resolve(found);
     }
+    if (!isAhead) this.#accesses?.read(key, Answer.waited, ask.user ?? null);
     return this.#loads.request(key, ask, begun);
   }
 
-  #foundAt(key: string, slot: number, isCounted: boolean): Found<V> | null {
+  #foundAt(key: string, slot: number, isCounted: boolean, user: string | null): Found<V> | null {
     const { cache, columns } = this.#table;
     const nowMs = this.#now();
     if (isCounted) columns.addRead(slot);
@@ -229,6 +244,7 @@ export class CacheShard<V> {
     if (state === "past") return null;
     if (isCounted) {
       this.#counts.add(cache.typeAt(slot), state === "fresh" ? Counter.fresh : Counter.stale);
+      this.#accesses?.read(key, state === "fresh" ? Answer.fresh : Answer.stale, user);
     }
     const isCopied = ((columns.flags[slot] as number) & SlotFlag.copied) !== 0;
     return {
@@ -237,6 +253,15 @@ export class CacheShard<V> {
       tier: "l1",
       ageMs: nowMs - (columns.loadedAtMs[slot] as number),
     };
+  }
+
+  /** What is left of the time of the entry in a slot; null past it. */
+  timeLeftAt(slot: number): TimeLeft | null {
+    const { columns } = this.#table;
+    const nowMs = this.#now();
+    const hardLeftMs = (columns.hardAtMs[slot] as number) - nowMs;
+    if (!(hardLeftMs > 0)) return null;
+    return { softLeftMs: (columns.staleAtMs[slot] as number) - nowMs, hardLeftMs };
   }
 
   /** How an entry is that is late in its time or past it; begins what has to be done about it. */

@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { StoredNote } from "./access_log.ts";
 import type { ShardCounts } from "./counts.ts";
 import { copyOf, inspectValue, shielded } from "./shield.ts";
 import type { EntryTtl, ShardSettings } from "./shard_options.ts";
@@ -108,12 +109,13 @@ export class Keeper<V> {
       this.#table.remove(key);
       return false;
     }
-    return this.#table.put({
+    const hardLeftMs = Math.max(softTtlMs, hardTtlMs);
+    const isKept = this.#table.put({
       key,
       ...shielded,
       ...made,
       softLeftMs: softTtlMs,
-      hardLeftMs: Math.max(softTtlMs, hardTtlMs),
+      hardLeftMs,
       staleIfErrorMs,
       attendInMs: softTtlMs * (this.#settings.refreshAheadRatio ?? 1),
       ageMs: 0,
@@ -121,6 +123,13 @@ export class Keeper<V> {
       origin: this.#counts.originOf(origin),
       wasUsed,
     });
+    const { weightBytes } = shielded;
+    if (isKept) this.#note({ key, origin, softLeftMs: softTtlMs, hardLeftMs, weightBytes });
+    return isKept;
+  }
+
+  #note(note: StoredNote): void {
+    this.#settings.accesses?.store(note);
   }
 
   /** Takes into the shard what came back from the second tier. */
@@ -131,12 +140,13 @@ export class Keeper<V> {
     const leftMs = isCut ? ttl.softTtlMs : softLeftMs;
     const aheadMs = (1 - (this.#settings.refreshAheadRatio ?? 1)) *
       (isCut ? ttl.softTtlMs : softTtlMs);
-    return this.#table.put({
+    const keptMs = Math.min(hardLeftMs, Math.max(ttl.hardTtlMs, 1));
+    const isKept = this.#table.put({
       key,
       ...from.shielded,
       ...from.made,
       softLeftMs: leftMs,
-      hardLeftMs: Math.min(hardLeftMs, Math.max(ttl.hardTtlMs, 1)),
+      hardLeftMs: keptMs,
       staleIfErrorMs: ttl.staleIfErrorMs,
       attendInMs: Math.max(0, leftMs - aheadMs),
       ageMs,
@@ -145,6 +155,12 @@ export class Keeper<V> {
       // As of a load: who asked for it is no reader of the entry.
       wasUsed: false,
     });
+    const { weightBytes } = from.shielded;
+    if (isKept) {
+      const left = { softLeftMs: leftMs, hardLeftMs: keptMs };
+      this.#note({ key, origin: "promoted", ...left, weightBytes });
+    }
+    return isKept;
   }
 
   /**

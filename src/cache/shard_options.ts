@@ -5,6 +5,7 @@
  */
 
 import type { Clock, Random } from "../actor/clock.ts";
+import type { AccessLog } from "./access_log.ts";
 import { FLIGHTS_MAX } from "./flights.ts";
 import type { KeyIndex } from "./key_index.ts";
 import { NEGATIVE_TIMES, type NegativeTimes } from "./negative.ts";
@@ -98,6 +99,8 @@ export interface ShardOptions<V> {
   readonly negative?: Partial<NegativeTimes>;
   /** Share of the entries that may be protected; default 0.2. */
   readonly protectedRatioMax?: number;
+  /** Where reads and stored entries are noted; nowhere unless given. */
+  readonly accesses?: AccessLog;
   /**
    * Told of keys whose dependencies are not known any more, since they were lost with others or with
    * the shard: what depends on them must go, in all shards. Called when the shard may be changed.
@@ -126,9 +129,12 @@ export interface SetEntry<V> {
 /** Options with their defaults. */
 export type ShardSettings<V> =
   & Required<
-    Omit<ShardOptions<V>, "wall" | "keys" | "raise" | "isTouched" | "onForgotten" | "policy">
+    Omit<
+      ShardOptions<V>,
+      "wall" | "keys" | "raise" | "accesses" | "isTouched" | "onForgotten" | "policy"
+    >
   >
-  & Pick<ShardOptions<V>, "wall" | "keys" | "raise" | "isTouched" | "onForgotten">
+  & Pick<ShardOptions<V>, "wall" | "keys" | "raise" | "accesses" | "isTouched" | "onForgotten">
   & { readonly policy: PolicyName; readonly negative: NegativeTimes };
 
 const DEFAULTS = {

@@ -102,6 +102,8 @@ export interface LoadAsk {
   readonly origin: Origin;
   /** Longest time of the load, ms. */
   readonly timeoutMs: number;
+  /** Who reads, where that is known: what one user reads next can be learned from it. */
+  readonly user?: string;
 }
 
 /** Brings what is not there. May be called for many keys at once: whoever is behind it groups. */

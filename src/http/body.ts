@@ -51,19 +51,41 @@ export async function* bodyChunks(
   }
 }
 
-/** A body as JSON. @throws {HttpProblem} 413, 408, 415, or 400 `json` and `json_depth`. */
+/** Media types of NDJSON. */
+export const NDJSON_TYPES: readonly string[] = [
+  "application/x-ndjson",
+  "application/ndjson",
+  "application/jsonl",
+];
+
+/**
+ * How a JSON body may come: as `application/json` only; as whatever it is said to be, and as nothing
+ * for `{}`, which is what `curl -d` and `curl -X POST` send; or, a list, a value a line as NDJSON too.
+ */
+export type JsonForm = "json" | "any_type" | "lines";
+
+/**
+ * A body as JSON.
+ *
+ * @throws {HttpProblem} 413, 408, 415, or 400 `json` and `json_depth`.
+ */
 export async function jsonBody(
   request: Request,
   bindings: NodeBindings | undefined,
   bytesMax: number,
   clock: Clock,
+  form: JsonForm = "json",
 ): Promise<unknown> {
-  expectType(request, ["application/json"]);
+  const type = form === "any_type"
+    ? null
+    : expectType(request, ["application/json", ...(form === "lines" ? NDJSON_TYPES : [])]);
   if ((request.headers.get("content-encoding") ?? "identity") !== "identity") {
     throw new HttpProblem(415, "content_encoding", "Cannot read the body: expected no encoding");
   }
   const bounds = { bytesMax, idleMs: BODY_TIMEOUT_MS, totalMs: BODY_TIMEOUT_MS };
-  return parseJson(await gathered(bodyChunks(request, bindings, bounds, clock)));
+  const bytes = await gathered(bodyChunks(request, bindings, bounds, clock));
+  if (type === null && bytes.length === 0) return {};
+  return type !== null && NDJSON_TYPES.includes(type) ? parseLines(bytes) : parseJson(bytes);
 }
 
 /** All chunks as one. O(bytes). */
@@ -85,6 +107,19 @@ export async function gathered(chunks: AsyncIterable<Uint8Array>): Promise<Uint8
 
 /** Bytes as JSON. @throws {HttpProblem} 400 `json` or `json_depth`. */
 export function parseJson(bytes: Uint8Array): unknown {
+  return jsonOf(guardedText(bytes));
+}
+
+/** A value of each line that is not empty. */
+function parseLines(bytes: Uint8Array): unknown[] {
+  const values: unknown[] = [];
+  for (const [at, line] of guardedText(bytes).split("\n").entries()) {
+    if (line.trim() !== "") values.push(jsonOf(line, `line ${at + 1}`));
+  }
+  return values;
+}
+
+function guardedText(bytes: Uint8Array): string {
   let text: string;
   try {
     text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
@@ -92,10 +127,14 @@ export function parseJson(bytes: Uint8Array): unknown {
     throw new HttpProblem(400, "json", "Cannot read the body: expected UTF-8");
   }
   guardDepth(text);
+  return text;
+}
+
+function jsonOf(text: string, where = "the body"): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw new HttpProblem(400, "json", "Cannot read the body: expected JSON", {
+    throw new HttpProblem(400, "json", `Cannot read ${where}: expected JSON`, {
       expected: "JSON",
       found: text.length === 0 ? "nothing" : "another format",
     });

@@ -8,13 +8,12 @@
 import { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import type { Clock } from "../actor/clock.ts";
-import { bodyChunks, expectType, gathered, parseJson } from "./body.ts";
+import { bodyChunks, expectType, gathered, NDJSON_TYPES, parseJson } from "./body.ts";
 import type { NodeBindings } from "./facts.ts";
 import { PUSH_JSON_BYTES_MAX, REQUEST_TIMEOUT_MS, TEXT_ROWS } from "./limits.ts";
 import type { AdminLimits } from "./options.ts";
 import { HttpProblem } from "./problem.ts";
 
-const NDJSON_TYPES = ["application/x-ndjson", "application/ndjson", "application/jsonl"];
 const TYPES = [...NDJSON_TYPES, "application/json"];
 
 /** Bounds of a push. */
