@@ -137,19 +137,14 @@ function knocking(dueMs: Float64Array, startMs: number, heard: () => void): Work
   });
 }
 
-/**
- * The generator at work without sending anything, until it is disposed of: what is measured meanwhile
- * has the processor time that {@linkcode offer} leaves at that rate.
- */
-export function idleGenerator(perSecond: number, ms: number): AsyncDisposable {
-  const next = new Uint32Array(SERIES_COUNT);
-  const { count, dueMs } = poissonArrivals(perSecond, [{ perSecond, ms }], next);
-  const pacer = knocking(dueMs.subarray(0, count), performance.now() + LEAD_MS, () => {});
-  return { [Symbol.asyncDispose]: async () => void await pacer.terminate() };
-}
-
-/** Sends all arrivals at their times. */
-export function offer(wick: Wick, market: Market, arrivals: Arrivals, answered: Answered): Run {
+/** Sends all arrivals at their times; with `isBulk` the door lets everything in. */
+export function offer(
+  wick: Wick,
+  market: Market,
+  arrivals: Arrivals,
+  answered: Answered,
+  isBulk = false,
+): Run {
   const { count, dueMs, series, index, priority } = arrivals;
   const startMs = performance.now() + LEAD_MS;
   const sender = new Sender(wick, market);
@@ -161,12 +156,12 @@ export function offer(wick: Wick, market: Market, arrivals: Arrivals, answered: 
       if (--left === 0) resolve();
     };
     const send = (at: number, nowMs: number) => {
-      const refusal = wick.refusal(priority[at] as number);
+      const refusal = isBulk ? null : wick.refusal(priority[at] as number);
       if (refusal !== null) {
         answered(at, refusal, nowMs);
         return over();
       }
-      sender.ask(series[at] as number, index[at] as number, priority[at] as number, false)
+      sender.ask(series[at] as number, index[at] as number, priority[at] as number, isBulk)
         .then((reply) => {
           answered(at, reply, performance.now() - startMs);
           over();

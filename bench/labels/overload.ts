@@ -14,8 +14,8 @@ import { Checksums, labelsOf } from "./checksum.ts";
 import { HISTORY } from "./latency.ts";
 import { type Market, SERIES_COUNT, seriesKey, seriesOf } from "./market.ts";
 import {
+  type Answered,
   type Arrivals,
-  idleGenerator,
   offer,
   poissonArrivals,
   preload,
@@ -30,13 +30,17 @@ const OVERLOAD = 1.5;
 const URGENT_SHARE = 0.1;
 /** Accepted work must be answered within this. */
 export const LIMIT_MS = 100;
-/** Candles under way while the capacity is searched: from few to as many as 60 ms hold. */
+/** Candles under way while the closed loop is measured: from few to as many as 60 ms hold. */
 const IN_FLIGHT = [512, 1_024, 2_048, 4_096];
+/** Rates at which candles arrive while the capacity is searched, as shares of the closed loop's. */
+const OFFERED = [0.6, 0.7, 0.8, 0.9, 1, 1.1, 1.2];
 const RSS_EVERY_MS = 50;
 
 /** What came of one run. */
 export interface Overload {
   readonly capacityPerSecond: number;
+  /** What gets through in a closed loop, for comparison. */
+  readonly closedPerSecond: number;
   /** Candles accepted and answered within 100 ms in the overload, as a share of the bound. */
   readonly boundShare: number;
   /** The same while all is calm, as a share of what arrived. */
@@ -75,7 +79,7 @@ export async function overload(
   const wick = await startWick({ workers: WORKERS, store, onLabels });
   await preload(wick, market, HISTORY);
   const next = new Uint32Array(SERIES_COUNT).fill(HISTORY);
-  const perSecond = await capacityOf(wick, market, next, searchMs);
+  const { perSecond, closedPerSecond } = await capacityOf(wick, market, next, searchMs);
   const before = next.slice();
   const phases = [CALM, OVERLOAD, CALM].map((load) => ({
     perSecond: load * perSecond,
@@ -96,23 +100,64 @@ export async function overload(
   const samples = rss();
   await wick.system.stop();
   found.verify(expectedOf(market, before, arrivals, outcomes));
-  return { ...judge(arrivals, outcomes, perSecond, phaseMs), ...growthOf(samples, phaseMs) };
+  return {
+    closedPerSecond,
+    ...judge(arrivals, outcomes, perSecond, phaseMs),
+    ...growthOf(samples, phaseMs),
+  };
+}
+
+/** A capacity, as candles that get through a second. */
+interface Capacity {
+  /** In an open loop, which is what the run is. */
+  readonly perSecond: number;
+  /** With always as many under way, each sent when another is answered. */
+  readonly closedPerSecond: number;
 }
 
 /**
- * The highest rate at which candles get through, tried with few and with many under way, while the
- * generator takes the share of the two cores that it will take in the run: a capacity measured
- * without it is one that no open loop on this machine can reach.
+ * The peak of the curve of offered load: candles arrive as in the run at one rate after another, all
+ * are let in, and what gets through is the larger the higher the rate until nothing more does. The
+ * rates are shares of what gets through in a closed loop, which nothing that arrives by itself
+ * reaches: there every candle is sent by the answer to another, in batches that fit.
  */
-async function capacityOf(wick: Wick, market: Market, next: Uint32Array, searchMs: number) {
-  const eachMs = searchMs / (IN_FLIGHT.length + 1);
-  const first = await saturate(wick, market, next, 256, eachMs);
-  await using _generator = idleGenerator(OVERLOAD * first, 2 * searchMs);
-  let best = 0;
+async function capacityOf(
+  wick: Wick,
+  market: Market,
+  next: Uint32Array,
+  searchMs: number,
+): Promise<Capacity> {
+  const stepMs = searchMs / (IN_FLIGHT.length + OFFERED.length);
+  let closedPerSecond = 0;
   for (const inFlight of IN_FLIGHT) {
-    best = Math.max(best, await saturate(wick, market, next, inFlight, eachMs));
+    const reached = await saturate(wick, market, next, inFlight, stepMs);
+    closedPerSecond = Math.max(closedPerSecond, reached);
   }
-  return best;
+  let perSecond = 0;
+  for (const share of OFFERED) {
+    const reached = await openRate(wick, market, next, share * closedPerSecond, stepMs);
+    perSecond = Math.max(perSecond, reached);
+  }
+  return { perSecond, closedPerSecond };
+}
+
+/** Candles a second that get through of those that arrive at a rate, none of which is refused. */
+async function openRate(
+  wick: Wick,
+  market: Market,
+  next: Uint32Array,
+  perSecond: number,
+  ms: number,
+): Promise<number> {
+  const arrivals = poissonArrivals(SEED, [{ perSecond, ms }], next);
+  let lastMs = 0, committed = 0;
+  const answered: Answered = (_, reply, atMs) => {
+    if (reply.state !== "committed") throw new Error(`Cannot find the capacity: ${reply.state}`);
+    committed++;
+    lastMs = atMs;
+  };
+  await offer(wick, market, arrivals, answered, true).done;
+  return committed / Math.max(ms, lastMs) * 1_000;
 }
 
 function judge(arrivals: Arrivals, outcomes: Outcomes, perSecond: number, phaseMs: number) {
