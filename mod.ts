@@ -121,6 +121,8 @@ import {
 } from "./src/cli/parts.ts";
 import { admissionOf, labelParamsOf, sourceOf } from "./src/cli/serve_feeds.ts";
 import { cacheOf } from "./src/cli/serve_cache.ts";
+import { warmingOf } from "./src/cli/serve_warming.ts";
+import { isCron } from "./actors/warmer.ts";
 import { holeFillerOf, providersOf, scheduledJobs } from "./src/cli/serve_jobs.ts";
 import { webhooksOf } from "./src/cli/serve_webhooks.ts";
 import type { StoreArgs } from "./actors/store.ts";
@@ -283,6 +285,7 @@ export {
 export { type SimulatedProvider, simulatedProvider } from "./src/provider/simulated.ts";
 export type { CallLimit, Outage, SimulatedOptions } from "./src/provider/simulated_options.ts";
 export type { UpstreamCounts, UpstreamStats } from "./src/provider/simulated_upstream.ts";
+export type { BatchCounts, BatchSettings, BatchStatus } from "./src/provider/batch_status.ts";
 export type { EndpointCounts, ProviderStatus } from "./src/provider/status.ts";
 export {
   type Dividend,
@@ -319,6 +322,7 @@ export type { WebhookSpec } from "./src/http/webhook/options.ts";
 export { SIGNATURE_HEADER, verifyWebhook } from "./src/http/webhook/signature.ts";
 export type { WebhookStatus } from "./src/http/webhook/status.ts";
 
+export * from "./src/cache/access_log.ts";
 export * from "./src/cache/cache.ts";
 export { CacheError, type CacheErrorCode } from "./src/cache/error.ts";
 export {
@@ -331,6 +335,7 @@ export {
 } from "./src/cache/key.ts";
 export { KeyIndex } from "./src/cache/key_index.ts";
 export { compileKeyPattern, type KeyPattern } from "./src/cache/key_pattern.ts";
+export * from "./src/cache/load_groups.ts";
 export type { NegativeTimes } from "./src/cache/negative.ts";
 export { cacheReport, cacheReportText } from "./src/cache/report.ts";
 export type * from "./src/cache/report_types.ts";
@@ -341,6 +346,7 @@ export {
   type EntryTtl,
   type SetEntry,
   type ShardOptions,
+  type TimeLeft,
   type ValueCodec,
 } from "./src/cache/shard.ts";
 export type { IsTouched } from "./src/cache/shard_generations.ts";
@@ -356,6 +362,27 @@ export {
   type TtlSettings,
 } from "./src/cache/ttl_rules.ts";
 export * from "./src/cache/types.ts";
+
+export * from "./src/warm/settings.ts";
+export { type MarketEvent, STRATEGY_NAMES, type StrategyName } from "./src/warm/types.ts";
+// The report of a job is a `RunReport` too.
+export type {
+  BudgetStatus,
+  ExperimentStats,
+  PatternKey,
+  ReliabilityBucket,
+  RunRefusal,
+  RunReport as WarmingReport,
+  RunResult as WarmingResult,
+  SignificanceStats,
+  StrategyStats,
+  ThrottleStatus,
+  VariantStats,
+  WarmingPatterns,
+  WarmingPause,
+  WarmingStats,
+  WarmingStatus,
+} from "./src/warm/warming_types.ts";
 
 export * from "./src/monitor/histogram.ts";
 export * from "./src/monitor/windowed_histogram.ts";
@@ -394,8 +421,11 @@ export {
   CacheTier,
   type CacheValue,
 } from "./actors/protocols_cache.ts";
+export { type AccessesTaken, Warmer, type WarmerStats } from "./actors/protocols_warm.ts";
+export type { WarmingSpec } from "./actors/warmer.ts";
 export * from "./src/cache/spec.ts";
 export {
+  type AccessContext,
   type FeedSpec,
   type MonitorSettings,
   type ProviderSpec,
@@ -417,6 +447,7 @@ const startDemoTree: StartDemoTree = async (source, log) => {
       provider: "simulated",
       tier: { kind: "sqlite", path: join(folder, "cache.db") },
     },
+    warming: {},
     admin: { about: { name: "wick", version: config.version }, options: { port: 0 } },
     system: { log },
   });
@@ -518,6 +549,8 @@ const runServe: RunServe = async (config, log, io) => {
   const jobs = await scheduledJobs(config, io);
   const providers = providersOf(config, io);
   const onReport = metricsWriter(config, log);
+  const cache = cacheOf(config, providers);
+  const warming = warmingOf(config, cache, isCron);
   const wick = await startWick({
     store: storeOf(config),
     params: labelParamsOf(config),
@@ -526,7 +559,8 @@ const runServe: RunServe = async (config, log, io) => {
     ...(config.workers === null ? {} : { workers: config.workers }),
     providers,
     ...holeFillerOf(config, providers),
-    cache: cacheOf(config, providers),
+    cache,
+    warming,
     ...(onReport === undefined ? {} : { onReport }),
     feeds: config.feeds.map((feed) => ({
       name: feed.name,

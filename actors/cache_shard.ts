@@ -24,11 +24,12 @@ import {
   textOf,
 } from "../src/actor/mod.ts";
 import type { CacheRouter } from "../src/cache/router.ts";
+import type { LoadGroups } from "../src/cache/load_groups.ts";
 import { coarseClock } from "../src/cache/coarse_clock.ts";
 import type { PriceVolatility } from "../src/cache/price_volatility.ts";
 import { CacheShard as ShardTable, type ShardOptions } from "../src/cache/shard.ts";
 import type { SteadyWall } from "../src/cache/shard_tier.ts";
-import type { LoadAsk, Loaded, LoadFailure } from "../src/cache/types.ts";
+import type { LoadAsk, Loaded, LoaderAsk, LoadFailure, Origin } from "../src/cache/types.ts";
 import { LABEL_KIND, labelsOfKey } from "../src/label/label_key.ts";
 import {
   CORRELATION_BARS_MAX,
@@ -36,8 +37,8 @@ import {
   correlationOf,
 } from "../src/market/correlation.ts";
 import { isSeries, parseSeries } from "../src/market/series.ts";
-import { CACHE_LINGER_MS, keyRequest, PROVIDER_KEY_KINDS } from "../src/provider/cache_request.ts";
-import type { SymbolResult } from "../src/provider/port.ts";
+import { cacheLinger, keyRequest, PROVIDER_KEY_KINDS } from "../src/provider/cache_request.ts";
+import type { GroupedResult } from "../src/provider/grouped_ports.ts";
 import type { QuoteValue } from "../src/provider/values.ts";
 import { levels } from "../src/store/records.ts";
 import type { LabelPool, Store } from "./protocols.ts";
@@ -58,10 +59,12 @@ export interface CacheShardArgs {
   /** Sizes, policy, TTLs, second tier. */
   readonly options: Omit<
     ShardOptions<CacheValue>,
-    "index" | "keys" | "wall" | "clock" | "random" | "load" | "now"
+    "index" | "keys" | "wall" | "groups" | "clock" | "random" | "load" | "now"
   >;
   /** Times of the second tier, for all shards of the process. */
   readonly wall: (clock: Clock) => SteadyWall;
+  /** Holds back what came in one call, for all shards of the isolate. */
+  readonly groups: (clock: Clock) => LoadGroups;
   /** Who knows the market; null = nobody: its kinds are then only what is put in. */
   readonly provider: Ref<typeof Provider.definition> | null;
   /** Told of the prices that are loaded; null = nobody wants to know. */
@@ -75,6 +78,8 @@ export interface CacheShardArgs {
 const CLOCK_MS = 1;
 /** Between two sweeps of what is past its time. */
 const EXPIRE_EVERY_MS = 1_000;
+/** What came of a call for shards of one isolate is seen at once. */
+const TOGETHER = "cache";
 /** Labels asked for and not there yet; more are told to come again. */
 const COMPUTING_MAX = 1_024;
 const ANSWER = { timeoutMs: 60_000 } as const;
@@ -93,7 +98,8 @@ export const cacheShard = actor(CacheShard, (ctx, args: CacheShardArgs) => {
     random: ctx.random,
     now: coarse.now,
     load: (key, ask) => source.load(key, ask),
-    raise: (key, priority) => source.raise(key, priority),
+    raise: (key, priority, origin) => source.raise(key, priority, origin),
+    groups: args.groups(ctx.clock),
   });
   const detach = router.attach(index, table);
   ctx.onStop(() => {
@@ -150,7 +156,7 @@ class Source {
   }
 
   /** As `Loader`. */
-  async load(key: string, ask: LoadAsk): Promise<Loaded<CacheValue>> {
+  async load(key: string, ask: LoaderAsk): Promise<Loaded<CacheValue>> {
     const kind = key.slice(0, Math.max(0, key.indexOf(":")));
     try {
       if (kind === LABEL_KIND) return await this.#labels(key, ask);
@@ -165,10 +171,8 @@ class Source {
 
   // ---- from the provider --------------------------------------------------------------------------
 
-  async #fetched(
-    key: string,
-    { priority, origin, timeoutMs }: LoadAsk,
-  ): Promise<Loaded<CacheValue>> {
+  async #fetched(key: string, ask: LoaderAsk): Promise<Loaded<CacheValue>> {
+    const { priority, origin, timeoutMs } = ask;
     const request = keyRequest(key, this.#ctx.clock.wallNow());
     if (typeof request === "string") return failed("key", `Cannot fetch ${key}: ${request}`);
     const { provider } = this.#args;
@@ -176,10 +180,9 @@ class Source {
       const expected = "expected cacheProvider to name a provider";
       return failed("no_provider", `Cannot fetch ${key}: ${expected}: current value is none`);
     }
-    const { demand, refresh } = CACHE_LINGER_MS;
-    const lingerMs = origin === "demand" ? demand : refresh;
     const user = origin === "demand" ? "cache" : origin;
-    const wanted = { ...request, user, priority, lingerMs };
+    const together = TOGETHER;
+    const wanted = { ...request, ...cacheLinger(ask), user, priority, timeoutMs, together };
     const result = await provider.ask("fetch", wanted, { timeoutMs });
     if (result.state === "ok" && request.kind === "quotes") {
       const { price, atMs } = result.value as QuoteValue;
@@ -188,12 +191,12 @@ class Source {
     return loadedOf(result);
   }
 
-  /** Somebody waits now for a key that is being renewed. */
-  raise(key: string, priority: number): void {
+  /** Somebody wants a key that is on its way sooner than who asked for it. */
+  raise(key: string, priority: number, origin: Origin): void {
     const request = keyRequest(key, this.#ctx.clock.wallNow());
     if (typeof request === "string") return;
-    const wanted = { ...request, user: "cache", priority, lingerMs: CACHE_LINGER_MS.demand };
-    this.#args.provider?.tell("raise", wanted);
+    const { lingerMs } = cacheLinger({ origin, timeoutMs: Infinity, lostInMs: null });
+    this.#args.provider?.tell("raise", { ...request, user: "cache", priority, lingerMs });
   }
 
   // ---- labels -------------------------------------------------------------------------------------
@@ -278,11 +281,13 @@ class Source {
   }
 }
 
-function loadedOf(result: SymbolResult): Loaded<CacheValue> {
-  if (result.state === "ok") return { state: "ok", value: result.value };
-  if (result.state === "missing") return { state: "missing" };
+function loadedOf(result: GroupedResult): Loaded<CacheValue> {
+  const { together } = result;
+  const withOthers = together === undefined ? {} : { together };
+  if (result.state === "ok") return { ...withOthers, state: "ok", value: result.value };
+  if (result.state === "missing") return { ...withOthers, state: "missing" };
   const { code, message, retryAfterMs } = result.failure;
-  return failed(code, message, retryAfterMs);
+  return { ...withOthers, ...failed(code, message, retryAfterMs) };
 }
 
 function failed(

@@ -15,8 +15,8 @@ import type {
   ProviderAnswer,
   ProviderCapabilities,
   ProviderRequest,
-  SymbolResult,
 } from "../src/provider/port.ts";
+import type { GroupedRequest, GroupedResult } from "../src/provider/grouped_ports.ts";
 import { type ProviderFailure } from "../src/provider/error.ts";
 import type { ProviderStatus } from "../src/provider/status.ts";
 import { PROVIDER_KINDS } from "../src/provider/values.ts";
@@ -60,18 +60,6 @@ export type PermittedAnswer = ProviderAnswer & {
   readonly isDown: boolean;
 };
 
-/** A key that may travel with others in one call. */
-export interface GroupedRequest extends Omit<ProviderRequest, "signal" | "symbols" | "timeoutMs"> {
-  /** The key. */
-  readonly symbol: string;
-  /** Who wants it. */
-  readonly user: string;
-  /** 0 to 10, 10 first. */
-  readonly priority: number;
-  /** How long it may wait for others of its kind, ms. */
-  readonly lingerMs: number;
-}
-
 /** An upstream provider: owner of its limits, its breaker, and the grouping of keys into calls. */
 export const Provider = protocol("provider", {
   permit: {
@@ -88,7 +76,7 @@ export const Provider = protocol("provider", {
   },
   fetch: {
     payload: z.custom<GroupedRequest>(),
-    reply: z.custom<SymbolResult>(),
+    reply: z.custom<GroupedResult>(),
     internal: true,
   },
   // Somebody waits now for a key that was to wait for others.
@@ -198,4 +186,4 @@ export const Backfill = protocol("backfill", {
   },
 });
 
-export type { JobReply, JobStatus, ProviderStatus };
+export type { GroupedRequest, GroupedResult, JobReply, JobStatus, ProviderStatus };

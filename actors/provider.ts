@@ -5,7 +5,8 @@
  * ## Ways in
  * - `permit`, then `call`: for who groups by himself and wants to know how long the limit took. A
  *   permit that is not used in time is taken back; nothing was sent with it.
- * - `fetch`: one key, which waits a moment for others of its kind and travels with them.
+ * - `fetch`: one key, which waits a moment for others of its kind and travels with them; how, when, and
+ *   what becomes of a call that fails, stands in `src/provider/grouped_calls.ts`.
  *
  * ## Restart
  * What the limits have let through is written to the store before it counts, see
@@ -21,20 +22,25 @@ import { Limiter } from "../src/batch/limiter.ts";
 import { type Lease, LimiterGate, LimitRefused } from "../src/batch/limiter_gate.ts";
 import { Breaker } from "../src/feed/breaker.ts";
 import { CANDLE_COLUMNS, type CandleBlock } from "../src/market/block.ts";
-import { failure, type ProviderFailure } from "../src/provider/error.ts";
-import { type GroupedCall, Grouping, type WantedKey } from "../src/provider/grouping.ts";
-import {
-  costOf,
-  type DataProvider,
-  type ProviderAnswer,
-  type ProviderRequest,
-  type SymbolResult,
-  widestEndpoint,
+import { BATCH_DEFAULTS, type BatchSettings } from "../src/provider/batch_status.ts";
+import type { ProviderFailure } from "../src/provider/error.ts";
+import { GroupedCalls } from "../src/provider/grouped_calls.ts";
+import type {
+  CallRefusal,
+  GroupedAnswer,
+  GroupedCallsPorts,
+  GroupedRequest,
+  GroupedResult,
+} from "../src/provider/grouped_ports.ts";
+import type {
+  DataProvider,
+  ProviderAnswer,
+  ProviderRequest,
+  SymbolResult,
 } from "../src/provider/port.ts";
 import type { Store } from "./protocols.ts";
 import type { EndpointCounts } from "../src/provider/status.ts";
 import {
-  type GroupedRequest,
   type PermitReply,
   type PermitRequest,
   type PermittedAnswer,
@@ -53,6 +59,8 @@ export interface ProviderArgs {
    * which is strict, `free` does not, for a provider that nobody else can have used. Default `full`.
    */
   readonly begin?: "full" | "free";
+  /** How keys are grouped into calls; what is left out is as by default. */
+  readonly batch?: Partial<BatchSettings>;
 }
 
 /** A permit that was not used by then is taken back. */
@@ -60,8 +68,6 @@ const PERMIT_MS = 30_000;
 const EXPIRE_EVERY_MS = 5_000;
 /** Longest wait for others when somebody asks from outside, ms. */
 const LINGER_MS = 20;
-/** Grouped calls that wait for the limits or an answer at a time; what comes then waits in its group. */
-const GROUPED_CALLS_MAX = 256;
 /** When to ask again while the one trial of an open breaker is under way, ms. */
 const TRIAL_MS = 250;
 /** Writes of the limits' state. */
@@ -74,7 +80,7 @@ const DAY_MS = 86_400_000;
 export const provider = actor(Provider, async (ctx, args: ProviderArgs) => {
   const source = await args.open();
   const gate = await gateOf(ctx, args, source);
-  const run = new ProviderRun(ctx, source, gate);
+  const run = new ProviderRun(ctx, source, gate, { ...BATCH_DEFAULTS, ...args.batch });
   ctx.onStop(() => run.stop());
   ctx.timer("expire", { delayMs: EXPIRE_EVERY_MS, everyMs: EXPIRE_EVERY_MS }, "expire", {});
   return {
@@ -150,17 +156,12 @@ interface Permit {
   readonly isTrial: boolean;
 }
 
-interface Waiter {
-  readonly user: string;
-  readonly resolve: (result: SymbolResult) => void;
-}
-
 class ProviderRun {
   readonly #ctx: Context<typeof Provider.definition>;
   readonly #source: DataProvider;
   readonly #limits: { readonly gate: LimiterGate; readonly limiter: Limiter } | null;
   readonly #breaker = new Breaker();
-  readonly #grouping = new Grouping<Waiter>();
+  readonly #grouped: GroupedCalls<Lease | null>;
   readonly #permits = new Map<number, Permit>();
   readonly #abort = new AbortController();
   readonly #counts = new Map<
@@ -168,7 +169,6 @@ class ProviderRun {
     { -readonly [K in keyof EndpointCounts]: EndpointCounts[K] }
   >();
   #permitId = 0;
-  #grouped = 0;
   #lastError: string | null = null;
   /** The provider's own circuit lets nothing through until then. */
   #openUntilMs = -Infinity;
@@ -177,16 +177,19 @@ class ProviderRun {
     ctx: Context<typeof Provider.definition>,
     source: DataProvider,
     limits: { readonly gate: LimiterGate; readonly limiter: Limiter } | null,
+    batch: BatchSettings,
   ) {
     this.#ctx = ctx;
     this.#source = source;
     this.#limits = limits;
     // Permits of a former incarnation must not pass for new ones.
     this.#permitId = ctx.incarnation * 2 ** 32;
+    this.#grouped = new GroupedCalls(this.#portsOfGrouped(), batch, this.#permitId);
   }
 
   async stop(): Promise<void> {
     this.#abort.abort(new DOMException("The provider stops", "AbortError"));
+    this.#grouped.close();
     await this.#source.close();
     await this.#limits?.gate.close();
   }
@@ -345,100 +348,56 @@ class ProviderRun {
 
   // ---- grouping -----------------------------------------------------------------------------------
 
-  fetch(wanted: GroupedRequest): Deferred<SymbolResult> {
-    const reply = this.#ctx.defer<SymbolResult>();
+  fetch(wanted: GroupedRequest): Deferred<GroupedResult> {
+    const reply = this.#ctx.defer<GroupedResult>();
     this.result(wanted).then((found) => reply.resolve(found), (error) => reply.reject(error));
     return reply;
   }
 
   /** The result of one key, once a call that it travels in has come back. */
-  result(wanted: GroupedRequest): Promise<SymbolResult> {
-    const { promise, resolve } = Promise.withResolvers<SymbolResult>();
-    const { symbol, user } = wanted;
-    const key = this.#keyOf(wanted);
-    if (typeof key === "string") {
-      const message = `Cannot fetch ${symbol} from ${this.#source.name}: ${key}`;
-      return Promise.resolve({ state: "error", failure: failure("refused", message) });
-    }
-    const added = this.#grouping.add(key, { user, resolve }, this.#ctx.clock.now());
-    if (added === "full") {
-      const message = `Cannot fetch ${symbol} from ${this.#source.name}: too many keys wait`;
-      return Promise.resolve({ state: "error", failure: failure("rate", message, 1_000) });
-    }
-    this.#armFlush();
-    return promise;
-  }
-
-  /** As `Grouping` wants it; or what there should be for it. */
-  #keyOf(wanted: GroupedRequest): WantedKey | string {
-    const { symbol, kind, fromMs, toMs, granularity, priority, lingerMs } = wanted;
-    const endpoint = widestEndpoint(this.#source.capabilities.endpoints, wanted);
-    if (typeof endpoint === "string") return endpoint;
-    const { name, symbolsMax } = endpoint;
-    const group = this.#source.groupOf(endpoint, symbol);
-    const at = { kind, fromMs, toMs, granularity };
-    return { ...at, endpoint: name, group, symbol, priority, lingerMs, symbolsMax };
+  result(wanted: GroupedRequest): Promise<GroupedResult> {
+    return this.#grouped.want(wanted);
   }
 
   raise(wanted: GroupedRequest): void {
-    const key = this.#keyOf(wanted);
-    if (typeof key === "string") return;
-    if (this.#grouping.raise(key, this.#ctx.clock.now())) this.#armFlush();
+    this.#grouped.raise(wanted);
   }
 
   flush(): void {
-    const nowMs = this.#ctx.clock.now();
-    for (const call of this.#grouping.take(nowMs, GROUPED_CALLS_MAX - this.#grouped)) {
-      this.#grouped++;
-      this.#dispatch(call);
-    }
-    this.#armFlush();
+    this.#grouped.flush();
   }
 
-  #armFlush(): void {
-    if (this.#grouping.size === 0 || this.#grouped >= GROUPED_CALLS_MAX) return;
-    const delayMs = Math.max(0, this.#grouping.nextDueMs() - this.#ctx.clock.now());
-    this.#ctx.timer("flush", { delayMs }, "flush", {});
-  }
-
-  #dispatch(call: GroupedCall<Waiter>): void {
-    this.#groupedCall(call).then(
-      (results) => call.waiters.forEach((waiters, i) => settle(waiters, results[i])),
-      (error) => {
-        const message = `Cannot fetch from ${this.#source.name}: ${textOf(error)}`.slice(0, 1_000);
-        const failed = { state: "error", failure: failure("unavailable", message) } as const;
-        for (const waiters of call.waiters) settle(waiters, failed);
-      },
-    ).finally(() => {
-      this.#grouped--;
-      this.#armFlush();
+  #portsOfGrouped(): GroupedCallsPorts<Lease | null> {
+    const { clock, random } = this.#ctx;
+    const refusedAs = (code: CallRefusal["code"], refusal: Refusal): CallRefusal => ({
+      ...refusal,
+      code,
     });
-  }
-
-  async #groupedCall(call: GroupedCall<Waiter>): Promise<readonly SymbolResult[]> {
-    const { kind, endpoint, symbols, fromMs, toMs, granularity, priority, waiters } = call;
-    const all = (one: SymbolResult) => symbols.map(() => one);
-    const refused = (code: "open" | "rate", { reason, retryAfterMs }: Refusal) => {
-      const message = `Cannot fetch from ${this.#source.name}: ${reason}`;
-      return all({ state: "error", failure: failure(code, message, retryAfterMs) });
+    return {
+      clock,
+      random,
+      source: this.#source,
+      refusal: () => {
+        const refusal = this.#refusal();
+        return refusal === null ? null : refusedAs("open", refusal);
+      },
+      acquire: async (wanted) => {
+        if (this.#limits === null) return null;
+        try {
+          return await this.#limits.gate.acquire(wanted);
+        } catch (error) {
+          return refusedAs("rate", refusalOf(error));
+        }
+      },
+      unused: (lease) => lease?.unused(),
+      send: async (request, lease): Promise<GroupedAnswer> => {
+        const admitted = this.#admit(lease);
+        if ("state" in admitted) return refusedAs("open", admitted);
+        return await this.#send(request, admitted);
+      },
+      limits: () => this.#limits?.limiter.status(clock.now()) ?? null,
+      wakeIn: (delayMs) => void this.#ctx.timer("flush", { delayMs }, "flush", {}),
     };
-    const refusal = this.#refusal();
-    if (refusal !== null) return refused("open", refusal);
-    const info = this.#source.capabilities.endpoints.find(({ name }) => name === endpoint);
-    const cost = info === undefined ? 1 : Math.max(1, Math.ceil(costOf(info, symbols.length)));
-    let lease: Lease | null = null;
-    try {
-      const user = waiters[0]?.[0]?.user ?? "fetch";
-      if (this.#limits !== null) lease = await this.#acquire({ user, priority, cost });
-    } catch (error) {
-      return refused("rate", refusalOf(error));
-    }
-    const admitted = this.#admit(lease);
-    if ("state" in admitted) return refused("open", admitted);
-    const request = { kind, endpoint, symbols, fromMs, toMs, granularity };
-    const answer = await this.#send(request, admitted);
-    if (answer.state === "answered") return answer.results;
-    return all({ state: "error", failure: answer.failure });
   }
 
   status(): ProviderStatus {
@@ -447,7 +406,8 @@ class ProviderRun {
       name: this.#source.name,
       breaker: this.#breaker.state,
       failures: this.#breaker.failures,
-      waitingKeys: this.#grouping.size,
+      waitingKeys: this.#grouped.size,
+      batch: this.#grouped.status(),
       permits: this.#permits.size,
       endpoints: [...this.#counts.values()].map((counts) => ({ ...counts })),
       limiter: this.#limits?.limiter.status(nowMs) ?? null,
@@ -455,11 +415,6 @@ class ProviderRun {
       lastError: this.#lastError,
     };
   }
-}
-
-function settle(waiters: readonly Waiter[], result: SymbolResult | undefined): void {
-  const found = result ?? { state: "missing" };
-  for (const { resolve } of waiters) resolve(found);
 }
 
 function refusalOf(error: unknown): Refusal {

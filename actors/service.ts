@@ -17,6 +17,7 @@ import type {
   NotNow,
   ProviderView,
   ServicePort,
+  WarmingPort,
   WebhookView,
 } from "../src/http/port.ts";
 import { LabelLog, logReader } from "../src/http/label_log.ts";
@@ -52,6 +53,7 @@ import type { TierStatus } from "../src/cache/types.ts";
 import { LABEL_KEY_ROWS_MAX, labelKeyOf } from "../src/label/label_key.ts";
 import { Backfill, Provider } from "./protocols_batch.ts";
 import { type CachedLabels, CacheShard, CacheTier, type CacheValue } from "./protocols_cache.ts";
+import { Warmer } from "./protocols_warm.ts";
 
 /** What a service is made of. */
 export interface ServiceOptions {
@@ -73,6 +75,8 @@ export interface ServiceOptions {
     readonly webhooks: string;
     readonly providers: string;
     readonly backfill: string;
+    /** Left out where nothing warms the cache. */
+    readonly warmer?: string;
   };
   /** What labels are delivered to. */
   readonly webhooks?: readonly WebhookSpec[];
@@ -109,6 +113,7 @@ const PROTOCOLS = [
   Provider,
   CacheShard,
   CacheTier,
+  Warmer,
 ];
 /** Writes that lose or take long are asked no longer than this. */
 const ANSWER = { timeoutMs: 60_000 } as const;
@@ -194,6 +199,7 @@ export class Service {
       webhooks: () => this.#webhooks(),
       jobs: this.#jobs(),
       cache: this.#cachePort(),
+      warming: this.#warmingPort(),
       providers: () => this.#providers(),
       waitingFor: () => this.#waitingFor(),
       health: () => this.#monitor.ask("health", {}),
@@ -279,6 +285,24 @@ export class Service {
         tier: await cache.tierStatus(),
         upstream: await this.#upstreamCounts(cache.spec.provider),
       }),
+    };
+  }
+
+  #warmingPort(): WarmingPort | null {
+    const { warmer } = this.#options.paths;
+    if (warmer === undefined) return null;
+    const ref = () => this.#running.ref(Warmer, warmer);
+    return {
+      stats: () => ref().ask("stats", {}, ANSWER),
+      status: () => ref().ask("status", {}, ANSWER),
+      patterns: () => ref().ask("patterns", {}, ANSWER),
+      run: (strategy) => ref().ask("run", { strategy }, ANSWER),
+      accesses: async (accesses) => {
+        const { taken } = await ref().ask("accesses", { accesses: [...accesses] }, ANSWER);
+        return taken;
+      },
+      sectors: async (sectors) => void await ref().ask("sectors", { sectors }, ANSWER),
+      calendar: async (events) => void await ref().ask("calendar", { events: [...events] }, ANSWER),
     };
   }
 

@@ -33,6 +33,7 @@ import { backfill } from "./backfill.ts";
 import { provider } from "./provider.ts";
 import { Backfill, type JobStatus, Provider } from "./protocols_batch.ts";
 import type { RunReport } from "../src/batch/report_schema.ts";
+import type { BatchSettings } from "../src/provider/batch_status.ts";
 import type { DataProvider } from "../src/provider/port.ts";
 import { admin, type AdminArgs } from "./admin.ts";
 import { keptLetters, letters } from "./letters.ts";
@@ -46,12 +47,16 @@ import { cacheFinding, CacheTotals } from "../src/monitor/collect_cache.ts";
 import { providerFinding } from "../src/monitor/collect_provider.ts";
 import { feedFinding, poolFinding, storeFinding } from "../src/monitor/collect_ingest.ts";
 import { letterFinding, processFinding } from "../src/monitor/collect_process.ts";
+import { warmFinding } from "../src/monitor/collect_warm.ts";
 import { webhookFinding } from "../src/monitor/collect_webhook.ts";
 import { treeFinding } from "../src/monitor/collect_tree.ts";
 import { labelWorker } from "./label_worker.ts";
 import { CACHE_PATHS, cacheChild, shardName, type TreeCache, treeCacheOf } from "./tree_cache.ts";
 import { CacheShard, type CacheValue } from "./protocols_cache.ts";
-import { KEY_KINDS } from "../src/cache/key.ts";
+import { Warmer } from "./protocols_warm.ts";
+import { warmer, type WarmingSpec } from "./warmer.ts";
+import { type AccessLog, Answer } from "../src/cache/access_log.ts";
+import { assertCacheKey, KEY_KINDS } from "../src/cache/key.ts";
 import type { CacheSpec } from "../src/cache/spec.ts";
 import type { CacheRouter } from "../src/cache/router.ts";
 import { commitSink } from "./commit_sink.ts";
@@ -100,6 +105,8 @@ export interface ProviderSpec {
    * which is strict; `free` is for one that nobody else can have used. Default `full`.
    */
   readonly begin?: "full" | "free";
+  /** How keys are grouped into its calls; what is left out is as by default. */
+  readonly batch?: Partial<BatchSettings>;
 }
 
 /** How the monitor looks at the tree. */
@@ -142,6 +149,8 @@ export interface WickOptions {
   readonly providers?: readonly ProviderSpec[];
   /** The cache in front of providers, labels and levels; default: none. */
   readonly cache?: CacheSpec | null;
+  /** What loads into the cache ahead of need; default: nothing does. It needs a cache. */
+  readonly warming?: WarmingSpec | null;
   /** Name of the provider that is asked for what feeds leave out; default: none is. */
   readonly fillHolesFrom?: string;
   /** Told when a job changes its state (`job`), and at most once a second how it goes. */
@@ -179,6 +188,14 @@ export interface TreeOptions extends WickOptions {
   readonly treeCache?: TreeCache | null;
 }
 
+/** What is known of an access beside its key. */
+export interface AccessContext {
+  /** Who; accesses of one user follow each other. Default: nobody said. */
+  readonly user?: string | null;
+  /** Sector of the key's symbol, for one of which no instrument or `PUT /warming/sectors` says it. */
+  readonly sector?: string | null;
+}
+
 /** Refs into a running tree. */
 export interface Wick {
   /** The whole tree: its nodes, dead letters and counts, and how to stop it. */
@@ -196,6 +213,16 @@ export interface Wick {
   readonly log: LabelLog | null;
   /** The cache, reached without messages where it has what is asked for; null without one. */
   readonly cache: CacheRouter<CacheValue> | null;
+  /** What loads into the cache ahead of need; null without it. */
+  readonly warmer: Ref<typeof Warmer.definition> | null;
+  /**
+   * Tells the warmer of an access that the cache did not see, at once and without a message; for
+   * callers that come in thousands a second. What comes faster than it can be noted is lost and
+   * counted; without a warmer nothing happens.
+   *
+   * @throws {CacheError} code `key` for what is no key.
+   */
+  trackAccess(key: string, context?: AccessContext): void;
   /** Starts, pauses and shows jobs that fetch from the providers. */
   readonly backfill: Ref<typeof Backfill.definition>;
   /** The provider of that name; asking one that was not declared rejects with `ActorStopped`. */
@@ -247,13 +274,14 @@ export function wickTree(options: TreeOptions = {}): SystemOptions {
         ...(packed ? [child(letters, { name: "letters", args: lettersArgs })] : []),
         {
           name: "providers",
-          children: (options.providers ?? []).map(({ name, open, begin }) =>
+          children: (options.providers ?? []).map(({ name, open, begin, batch }) =>
             child(provider, {
               name,
               args: (refs) => ({
                 store: refs.ask(Store, PATHS.store),
                 open,
                 ...(begin === undefined ? {} : { begin }),
+                ...(batch === undefined ? {} : { batch }),
               }),
             })
           ),
@@ -264,6 +292,7 @@ export function wickTree(options: TreeOptions = {}): SystemOptions {
           name: "work",
           children: [
             ...webhooksOf(options),
+            ...warmerOf(options),
             {
               name: "ingest",
               strategy: "rest_for_one",
@@ -348,6 +377,27 @@ export function wickTree(options: TreeOptions = {}): SystemOptions {
       ],
     }],
   };
+}
+
+/** Before what computes labels: those that it wants come by message. */
+function warmerOf({ warming = null, treeCache = null, instruments }: TreeOptions): ChildSpec[] {
+  if (warming === null) return [];
+  if (treeCache === null) {
+    throw new TypeError("Cannot warm: expected a cache: current value is none");
+  }
+  const { router, accesses, ttl, spec: { provider: name } } = treeCache;
+  return [child(warmer, {
+    name: "warmer",
+    args: (refs) => ({
+      spec: warming,
+      router,
+      accesses,
+      ttl,
+      instruments: instruments ?? new InstrumentRegistry(),
+      store: refs.ask(Store, PATHS.store),
+      provider: name === null ? null : refs.ask(Provider, `${PATHS.providers}/${name}`),
+    }),
+  })];
 }
 
 function cacheOfPool({ router }: TreeCache, refs: TreeRefs) {
@@ -442,7 +492,7 @@ function adminOf({ admin: settings, service = null }: TreeOptions): ChildSpec[] 
 /** None unless asked for: a periodic timer would keep a simulation from coming to rest. */
 function monitorOf(options: TreeOptions, totals: JobTotals): ChildSpec[] {
   const { monitor: settings, feeds = [], webhooks = [], providers = [] } = options;
-  const { treeCache = null } = options;
+  const { treeCache = null, warming = null } = options;
   if (settings === undefined || settings === null) return [];
   const cacheTotals = new CacheTotals(KEY_KINDS);
   return [child(monitor, {
@@ -499,6 +549,17 @@ function monitorOf(options: TreeOptions, totals: JobTotals): ChildSpec[] {
                 tier: await treeCache.tierStatus(),
               };
               return cacheFinding(CACHE_PATHS.cache, figures, cacheTotals);
+            },
+          }]),
+          ...(warming === null ? [] : [{
+            name: PATHS.warmer,
+            collect: async () => {
+              const ref = system.ref(Warmer, PATHS.warmer);
+              const [stats, status] = await Promise.all([
+                ref.ask("stats", {}),
+                ref.ask("status", {}),
+              ]);
+              return warmFinding(PATHS.warmer, stats, status);
             },
           }]),
           {
@@ -560,10 +621,17 @@ export function wickRefs(
   door: Door = new Door(),
   log: LabelLog | null = null,
   cache: CacheRouter<CacheValue> | null = null,
+  isWarmed = false,
+  accesses: AccessLog | null = null,
 ): Wick {
   return {
     log,
     cache,
+    trackAccess: (key, { user = null, sector = null } = {}) => {
+      assertCacheKey("track", key);
+      accesses?.read(key, Answer.elsewhere, user, sector);
+    },
+    warmer: isWarmed ? system.ref(Warmer, PATHS.warmer) : null,
     refusal: (priority) => door.refusal(priority),
     system,
     store: system.ref(Store, PATHS.store),
@@ -584,7 +652,12 @@ export async function startWick(options: WickOptions = {}): Promise<Wick> {
   const door = options.door ?? new Door();
   const spec = options.cache ?? null;
   const instruments = options.instruments ?? new InstrumentRegistry();
-  const treeCache = spec === null ? null : treeCacheOf(spec, () => system, instruments);
+  const warming = options.warming ?? null;
+  const isPlanned = warming !== null && isRenewing(warming);
+  const treeCache = spec === null
+    ? null
+    // What renews by the chance of use would only be overtaken by what renews by the last read.
+    : treeCacheOf(isPlanned ? { ...spec, refreshAhead: false } : spec, () => system, instruments);
   const service = serviceOf({ ...options, instruments }, door, treeCache);
   const monitor = options.monitor ?? (service === null ? null : {});
   const packed = isPacked(options.store);
@@ -601,7 +674,13 @@ export async function startWick(options: WickOptions = {}): Promise<Wick> {
   await system.started;
   if (service !== null) await service.begin();
   else log.committed(await system.ref(Store, PATHS.store).ask("seq", {}));
-  return wickRefs(system, door, log, treeCache?.router ?? null);
+  const { router = null, accesses = null } = treeCache ?? {};
+  return wickRefs(system, door, log, router, warming !== null, accesses);
+}
+
+/** Whether entries that end are renewed ahead of need by the warmer. */
+function isRenewing({ settings }: WarmingSpec): boolean {
+  return settings?.isEnabled !== false && settings?.strategies?.renewal?.isEnabled !== false;
 }
 
 function serviceOf(
@@ -617,7 +696,7 @@ function serviceOf(
     door,
     packed: isPacked(options.store),
     startedAt: (options.system?.clock ?? systemClock).wallNow(),
-    paths: PATHS,
+    paths: options.warming === undefined || options.warming === null ? PATHS_UNWARMED : PATHS,
     webhooks: options.webhooks ?? [],
     providers: (options.providers ?? []).map(({ name }) => name),
     cache,
@@ -635,5 +714,8 @@ export const PATHS = {
   pool: "core/work/ingest/label_pool",
   feeds: "core/work/ingest/feeds",
   providers: "core/providers",
+  warmer: "core/work/warmer",
   backfill: "core/work/backfill",
 } as const;
+
+const { warmer: _warmer, ...PATHS_UNWARMED } = PATHS;

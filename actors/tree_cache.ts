@@ -7,6 +7,8 @@
 
 import { child, type ChildSpec, type Ref, type System, textOf } from "../src/actor/mod.ts";
 import { threadEntry } from "../src/actor/thread_url.ts";
+import { AccessLog } from "../src/cache/access_log.ts";
+import { LoadGroups } from "../src/cache/load_groups.ts";
 import { SHARDS_DEFAULT } from "../src/cache/rendezvous.ts";
 import { CacheRouter } from "../src/cache/router.ts";
 import type { ShardOptions } from "../src/cache/shard_options.ts";
@@ -50,6 +52,8 @@ export interface TreeCache {
   readonly cell: TierCell | null;
   readonly coherence: Coherence;
   readonly touched: TouchedIndex;
+  /** What is read and stored, for the warmer; nothing is noted while there is none. */
+  readonly accesses: AccessLog;
   /** How long a key is good that comes now. */
   readonly ttl: ShardOptions<CacheValue>["ttl"];
   /** What TTLs know of volatility; null where they do not follow it. */
@@ -108,7 +112,8 @@ export function treeCacheOf(
     return await tierRef().ask("status", {}, LOOK)
       .catch((error) => ({ ...cell.status(), state: "down" as const, lastError: textOf(error) }));
   };
-  return { router, tier, tierStatus, spec, cell, coherence, touched, ttl, volatility };
+  const accesses = new AccessLog();
+  return { router, tier, tierStatus, spec, cell, coherence, touched, accesses, ttl, volatility };
 }
 
 /** The shards of this process and those of others on the same Redis. */
@@ -189,14 +194,16 @@ export interface ShardNeighbours {
 
 /** The supervisor of the cache: the tier first, then the shards, each restarted by itself. */
 export function cacheChild(cache: TreeCache, paths: ShardNeighbours): ChildSpec {
-  const { router, spec, tier, touched, ttl, volatility } = cache;
+  const { router, spec, tier, touched, accesses, ttl, volatility } = cache;
   const { shards } = router;
   let wall: SteadyWall | null = null;
+  let groups: LoadGroups | null = null;
   const options = {
     entriesMax: Math.max(1, Math.ceil((spec.entriesMax ?? CACHE_ENTRIES_DEFAULT) / shards)),
     weightMaxBytes: Math.max(1, Math.ceil((spec.bytesMax ?? CACHE_BYTES_DEFAULT) / shards)),
     ttl,
     secondTier: tier,
+    accesses,
     // Seqs are those of one store: processes on one Redis, each with its own, share no candles.
     ...(spec.tier?.kind === "redis" ? {} : {
       // Until the pool has told of earlier commits nothing is known; and what is as of a later one
@@ -223,6 +230,7 @@ export function cacheChild(cache: TreeCache, paths: ShardNeighbours): ChildSpec 
             router,
             options,
             wall: (clock) => wall ??= new SteadyWall(clock),
+            groups: (clock) => groups ??= new LoadGroups(clock),
             provider: spec.provider === null
               ? null
               : refs.ask(Provider, `${paths.providers}/${spec.provider}`),

@@ -22,6 +22,7 @@ const PROTOCOLS = [
   "actors/protocols.ts",
   "actors/protocols_batch.ts",
   "actors/protocols_cache.ts",
+  "actors/protocols_warm.ts",
 ];
 
 // Ports and plain data structures without time, chance or I/O of their own.
@@ -38,6 +39,7 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
     "actors/protocols.ts",
     "actors/protocols_batch.ts",
     "actors/protocols_cache.ts",
+    "actors/protocols_warm.ts",
     "src/actor/",
     "src/http/",
     "src/cli/",

@@ -8,24 +8,31 @@
 
 import type { Origin } from "./types.ts";
 
-/** How a read was answered, in the order of their numbers. */
-export const READ_ANSWERS = ["fresh", "stale", "waited"] as const;
+/** How a read was answered, in the order of their numbers; `elsewhere` not by this cache. */
+export const READ_ANSWERS = ["fresh", "stale", "waited", "elsewhere"] as const;
 
 /** See {@linkcode READ_ANSWERS}. */
 export type ReadAnswer = (typeof READ_ANSWERS)[number];
 
 /** An entry that was stored; times are left from now, ms. */
 export interface StoredNote {
+  /** Its key. */
   readonly key: string;
+  /** Who put it in. */
   readonly origin: Origin;
+  /** Until it is stale. */
   readonly softLeftMs: number;
+  /** Until it is gone. */
   readonly hardLeftMs: number;
+  /** As the cache accounts it. */
   readonly weightBytes: number;
 }
 
 /** Told of what happened, in order. */
 export interface AccessReader {
-  accessed(key: string, answer: ReadAnswer, user: string | null): void;
+  /** Somebody has read a key. */
+  accessed(key: string, answer: ReadAnswer, user: string | null, sector: string | null): void;
+  /** An entry was stored. */
   stored(note: StoredNote): void;
 }
 
@@ -39,7 +46,7 @@ export const READS_KEPT_MAX = 4_096;
 export const STORED_KEPT_MAX = 4_096;
 
 /** Numbers of the answers, for callers in a hurry. */
-export const Answer = { fresh: 0, stale: 1, waited: 2 } as const;
+export const Answer = { fresh: 0, stale: 1, waited: 2, elsewhere: 3 } as const;
 
 /** Stands for a stored entry among the answers. */
 const STORED = 255;
@@ -49,6 +56,7 @@ const NOTES_MAX = READS_KEPT_MAX + STORED_KEPT_MAX;
 export class AccessLog {
   readonly #keys = new Array<string>(NOTES_MAX).fill("");
   readonly #users = new Array<string | null>(NOTES_MAX).fill(null);
+  readonly #sectors = new Array<string | null>(NOTES_MAX).fill(null);
   readonly #answers = new Uint8Array(NOTES_MAX);
   readonly #stored: StoredNote[] = [];
   #notes = 0;
@@ -67,8 +75,8 @@ export class AccessLog {
     };
   }
 
-  /** A user has read a key. O(1), some nanoseconds. */
-  read(key: string, answer: number, user: string | null): void {
+  /** A user has read a key; the sector of its symbol where the reader said it. O(1), nanoseconds. */
+  read(key: string, answer: number, user: string | null, sector: string | null = null): void {
     if (!this.#isOn) return;
     const at = this.#notes;
     if (at - this.#stored.length >= READS_KEPT_MAX) {
@@ -77,6 +85,7 @@ export class AccessLog {
     }
     this.#keys[at] = key;
     this.#users[at] = user;
+    this.#sectors[at] = sector;
     this.#answers[at] = answer;
     this.#notes = at + 1;
   }
@@ -102,8 +111,9 @@ export class AccessLog {
       const answer = this.#answers[at] as number;
       if (answer === STORED) reader.stored(stored[nextStored++] as StoredNote);
       else {
-        const user = this.#users[at] ?? null;
-        reader.accessed(this.#keys[at] as string, READ_ANSWERS[answer] as ReadAnswer, user);
+        const user = this.#users[at] ?? null, sector = this.#sectors[at] ?? null;
+        const how = READ_ANSWERS[answer] as ReadAnswer;
+        reader.accessed(this.#keys[at] as string, how, user, sector);
       }
     }
   }

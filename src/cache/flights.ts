@@ -20,6 +20,9 @@ export const WAITERS_PER_FLIGHT_MAX = 10_000;
 /** What a load is for. */
 export type Purpose = "demand" | "refresh" | "warm";
 
+/** Share of the room in which a load begins: the rest is for those who are more urgent. */
+const ROOM: Readonly<Record<Purpose, number>> = { demand: 1, refresh: 1 / 2, warm: 1 / 4 };
+
 /** A caller who waits. */
 export interface Waiter<V> {
   /** Gives it its answer. */
@@ -57,11 +60,13 @@ export interface Flight<V> {
   /** `SecondTier.mark` at that time; null without one. */
   readonly tierMark: number | null;
   /** Monotonic ms at which it is given up. */
-  readonly endsAtMs: number;
+  endsAtMs: number;
   /** Who waits, those who have their answer included; at most {@linkcode WAITERS_PER_FLIGHT_MAX}. */
   readonly waiters: Waiter<V>[];
   /** The highest of those who asked. */
   priority: number;
+  /** The most urgent of those who asked; it begins as that of `purpose`. */
+  urgency: Purpose;
   /** The second tier did not say in time whether it has the key. */
   mayBeInTier: boolean;
   /** See the head of this file. */
@@ -104,11 +109,12 @@ export class Flights<V> {
     return this.#byKey.get(key);
   }
 
-  /** A load of a key that none is under way of; `isRenewal` leaves half of the room to others. */
-  begin(start: FlightStart, isRenewal: boolean): Flight<V> | null {
-    if (this.#all.size >= (isRenewal ? this.#max / 2 : this.#max)) return null;
+  /** A load of a key that none is under way of; null when there is no room for its purpose. */
+  begin(start: FlightStart): Flight<V> | null {
+    if (this.#all.size >= this.#max * ROOM[start.purpose]) return null;
     const flight: Flight<V> = {
       ...start,
+      urgency: start.purpose,
       waiters: [],
       mayBeInTier: false,
       isDetached: false,

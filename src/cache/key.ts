@@ -158,7 +158,8 @@ export function canonicalParams(params: KeyParams): string {
   }).join(",");
 }
 
-function assertCacheKey(verb: string, key: string): void {
+/** @throws {CacheError} code `key` unless it is one. */
+export function assertCacheKey(verb: string, key: string): void {
   const problem = cacheKeyProblem(key);
   if (problem === null) return;
   const found = key.length > CACHE_KEY_CHARS_MAX ? `${key.length} characters` : key;

@@ -180,6 +180,21 @@ export class CacheRouter<V> {
   }
 
   /**
+   * Loads keys ahead of need, those that are not fresh; nobody has read them. One message a shard;
+   * results in the order of the keys. Rejects only when a shard's actor is lost.
+   */
+  async loadAhead(keys: readonly string[], ask: LoadAsk): Promise<Found<V>[]> {
+    const found = new Array<Found<V>>(keys.length);
+    const places = Map.groupBy(keys.keys(), (at) => this.#rendezvous.shardOf(keys[at] as string));
+    await Promise.all([...places].map(async ([shard, group]) => {
+      const wanted = group.map((at) => keys[at] as string);
+      const loaded = await this.#options.actor(shard).loadMany(wanted, ask);
+      group.forEach((at, i) => found[at] = loaded[i] as Found<V>);
+    }));
+    return found;
+  }
+
+  /**
    * Puts entries in, those of one shard at once. Says how many were kept: a shard that restarts keeps
    * none, and neither does one for which an entry is too heavy.
    */

@@ -56,7 +56,9 @@ export type Ending = "remove" | "stale";
 
 /** What is left of an entry's time, ms: until it is stale, negative from then on, and until it is gone. */
 export interface TimeLeft {
+  /** Until it is stale. */
   readonly softLeftMs: number;
+  /** Until it is gone. */
   readonly hardLeftMs: number;
 }
 

@@ -44,6 +44,8 @@ interface Start {
 
 const NONE: readonly never[] = [];
 
+const URGENCY: Readonly<Record<Purpose, number>> = { warm: 0, refresh: 1, demand: 2 };
+
 /** See the head of this file. */
 export class ShardLoads<V> {
   readonly #parts: ShardParts<V>;
@@ -80,15 +82,15 @@ export class ShardLoads<V> {
       return Promise.resolve(known);
     }
     const joined = flights.get(key);
-    const flight = joined ?? this.#begin({ key, type, ...ask }, false);
+    const flight = joined ?? this.#begin({ key, type, ...ask });
     if (flight === null || flight.waiters.length >= WAITERS_PER_FLIGHT_MAX) {
       if (isCounted) counts.add(type, Counter.refused);
       return Promise.resolve(this.#answers.instead(key, overload(key)));
     }
     if (joined === undefined) begun.push(flight);
-    else if (ask.priority > joined.priority) this.#raise(joined, ask.priority);
+    else this.#raise(joined, ask);
     if (isCounted) counts.add(type, joined === undefined ? Counter.miss : Counter.joined);
-    return this.#wait(flight, ask.timeoutMs, isCounted);
+    return this.#wait(flight, ask, isCounted);
   }
 
   /** What is remembered of a key instead of a value; a value past its end where its loads fail. */
@@ -104,44 +106,73 @@ export class ShardLoads<V> {
     const { flights, negatives, settings } = this.#parts;
     const joined = flights.get(key);
     if (joined !== undefined) {
-      if (priority > joined.priority) this.#raise(joined, priority);
+      this.#raise(joined, { priority, origin: "refresh" });
       return;
     }
     if (negatives.get(key, settings.now()) !== null) return;
-    const flight = this.#begin({ key, type, origin: "refresh", priority }, true);
+    const flight = this.#begin({ key, type, origin: "refresh", priority });
     if (flight !== null) this.#upstream(flight);
   }
 
-  #begin({ key, type, origin, priority }: Start, isRenewal: boolean): Flight<V> | null {
+  #begin({ key, type, origin, priority }: Start): Flight<V> | null {
     const { flights, generations, settings } = this.#parts;
     const { clock, secondTier } = settings;
-    const timeoutMs = isRenewal ? settings.renewalTimeoutMs : settings.loadTimeoutMs;
     const purpose = purposeOf(origin);
+    const timeoutMs = this.#timeoutMs(purpose);
     const mark = generations.current;
     const endsAtMs = clock.now() + timeoutMs;
     const tierMark = secondTier?.mark() ?? null;
     const flight = flights.begin(
       { key, type, origin, priority, purpose, mark, tierMark, endsAtMs },
-      isRenewal,
     );
     if (flight === null) return null;
     flight.cancel = clock.setTimer(timeoutMs, () => this.#abandon(flight));
     return flight;
   }
 
-  #raise(flight: Flight<V>, priority: number): void {
-    flight.priority = priority;
-    this.#parts.settings.raise?.(flight.key, priority);
+  #timeoutMs(purpose: Purpose): number {
+    const { loadTimeoutMs, renewalTimeoutMs, aheadTimeoutMs } = this.#parts.settings;
+    return { demand: loadTimeoutMs, refresh: renewalTimeoutMs, warm: aheadTimeoutMs }[purpose];
   }
 
-  #wait(flight: Flight<V>, timeoutMs: number, isCounted: boolean): Promise<Found<V>> {
+  /** A load that somebody joins is as urgent as the most urgent of those who want it. */
+  #raise(flight: Flight<V>, { priority, origin }: Pick<LoadAsk, "priority" | "origin">): void {
+    const { settings } = this.#parts;
+    const purpose = purposeOf(origin);
+    const isMoreUrgent = URGENCY[purpose] > URGENCY[flight.urgency];
+    if (priority <= flight.priority && !isMoreUrgent) return;
+    flight.priority = Math.max(flight.priority, priority);
+    if (isMoreUrgent) {
+      flight.urgency = purpose;
+      // What was begun ahead of need may take longer than anybody waits.
+      if (flight.purpose === "warm") this.#endSooner(flight, this.#timeoutMs(purpose));
+    }
+    settings.raise?.(flight.key, flight.priority, origin);
+  }
+
+  #endSooner(flight: Flight<V>, timeoutMs: number): void {
+    const { clock } = this.#parts.settings;
+    const endsAtMs = clock.now() + timeoutMs;
+    if (endsAtMs >= flight.endsAtMs) return;
+    flight.cancel?.();
+    flight.endsAtMs = endsAtMs;
+    flight.cancel = clock.setTimer(timeoutMs, () => this.#abandon(flight));
+  }
+
+  #wait(
+    flight: Flight<V>,
+    { timeoutMs, origin }: LoadAsk,
+    isCounted: boolean,
+  ): Promise<Found<V>> {
     const { generations, settings } = this.#parts;
+    const { loadTimeoutMs, aheadTimeoutMs } = settings;
+    const waitMaxMs = purposeOf(origin) === "warm" ? aheadTimeoutMs : loadTimeoutMs;
     const { promise, resolve } = Promise.withResolvers<Found<V>>();
     const sinceMs = settings.clock.now();
     const waiter: Waiter<V> = {
       resolve,
       sinceMs,
-      endsAtMs: sinceMs + Math.min(timeoutMs, settings.loadTimeoutMs),
+      endsAtMs: sinceMs + Math.min(timeoutMs, waitMaxMs),
       mark: generations.current,
       seq: generations.seq,
       isCounted,
@@ -232,19 +263,35 @@ export class ShardLoads<V> {
 
   #upstream(flight: Flight<V>): void {
     const { load, clock } = this.#parts.settings;
-    const { key, priority, origin } = flight;
+    const { key, priority, purpose, urgency } = flight;
+    // Somebody may have begun to wait while the second tier was read.
+    const origin = urgency === purpose || urgency === "warm" ? flight.origin : urgency;
     let loading: Promise<Loaded<V>>;
     try {
       // The second tier has had some of it.
       const timeoutMs = Math.max(1, flight.endsAtMs - clock.now());
-      loading = load(key, { priority, origin, timeoutMs });
+      loading = load(key, { priority, origin, timeoutMs, lostInMs: this.#lostInMs(key) });
     } catch (error) {
       loading = Promise.reject(error);
     }
     loading.then(
-      (loaded) => this.#landed(flight, loaded),
+      (loaded) => this.#came(flight, loaded),
       (error) => this.#landed(flight, broken(key, error)),
     );
+  }
+
+  /** How long the value that is there is served yet; null: there is none. */
+  #lostInMs(key: string): number | null {
+    const { table: { cache, columns }, settings } = this.#parts;
+    const slot = cache.locate(key);
+    return slot < 0 ? null : Math.max(0, (columns.hardAtMs[slot] as number) - settings.now());
+  }
+
+  /** What came with others is put in with them. */
+  #came(flight: Flight<V>, loaded: Loaded<V>): void {
+    const { together } = loaded;
+    if (together === undefined) return this.#landed(flight, loaded);
+    this.#parts.settings.groups.arrived(together, () => this.#landed(flight, loaded));
   }
 
   // ---- what becomes of them -----------------------------------------------------------------------
@@ -339,7 +386,7 @@ export class ShardLoads<V> {
     }
     if (first.length === 0) return;
     const under = flights.get(key);
-    const next = under ?? this.#begin({ key, type, origin: "demand", priority }, false);
+    const next = under ?? this.#begin({ key, type, origin: "demand", priority });
     for (const waiter of first) {
       waiter.isAgain = true;
       if (next === null) this.#answers.give({ type }, waiter, overload(key));

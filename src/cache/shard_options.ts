@@ -8,6 +8,7 @@ import type { Clock, Random } from "../actor/clock.ts";
 import type { AccessLog } from "./access_log.ts";
 import { FLIGHTS_MAX } from "./flights.ts";
 import type { KeyIndex } from "./key_index.ts";
+import { LoadGroups } from "./load_groups.ts";
 import { NEGATIVE_TIMES, type NegativeTimes } from "./negative.ts";
 import type { SteadyWall } from "./shard_tier.ts";
 import type { IsTouched } from "./shard_generations.ts";
@@ -64,10 +65,13 @@ export interface ShardOptions<V> {
   /** Brings what is not there. */
   readonly load: Loader<V>;
   /**
-   * Somebody waits now for a key that is being loaded at a lower priority: told once for each step up.
-   * Who groups keys into calls can let it go first; it may not load a second time.
+   * Somebody wants a key that is being loaded at a lower priority or ahead of need: told once for each
+   * step up. Who groups keys into calls can let it go first; it may not load a second time. `origin`
+   * is `demand` for somebody who waits, `refresh` for a renewal behind a stale answer.
    */
-  readonly raise?: (key: string, priority: number) => void;
+  readonly raise?: (key: string, priority: number, origin: Origin) => void;
+  /** Holds back what came in one call until all of it is there; one for all shards of an isolate. */
+  readonly groups?: LoadGroups;
   /** The tier behind, shared by all shards: `guardedTier` of it. */
   readonly secondTier?: SecondTier | null;
   /** Default: JSON-like values with columns, `value_codec.ts`. */
@@ -81,9 +85,17 @@ export interface ShardOptions<V> {
   readonly loadTimeoutMs?: number;
   /** Longest time of a renewal, for which nobody waits and which may linger, ms; default 30 s. */
   readonly renewalTimeoutMs?: number;
+  /**
+   * Longest time of a load ahead of need (an origin of `warm:`), which may wait for an idle provider,
+   * and longest wait of who asks for one, ms; default 90 s.
+   */
+  readonly aheadTimeoutMs?: number;
   /** Longest time of a read of the second tier, ms, before the load goes upstream; default 500. */
   readonly secondTierTimeoutMs?: number;
-  /** Loads at a time; default 4,096. Half of them at most are renewals. */
+  /**
+   * Loads at a time; default 4,096. Renewals begin only in the first half of that room, loads ahead of
+   * need in the first quarter.
+   */
   readonly flightsMax?: number;
   /** Whether a value past its soft TTL is served while it is renewed behind; default yes. */
   readonly staleWhileRevalidate?: boolean;
@@ -142,6 +154,8 @@ const DEFAULTS = {
   secondTier: null,
   loadTimeoutMs: 10_000,
   renewalTimeoutMs: 30_000,
+  // A minute for an idle provider, and as long as a renewal takes.
+  aheadTimeoutMs: 90_000,
   secondTierTimeoutMs: 500,
   flightsMax: FLIGHTS_MAX,
   staleWhileRevalidate: true,
@@ -160,22 +174,23 @@ const DEFAULTS = {
 export function shardSettings<V>(options: ShardOptions<V>): ShardSettings<V> {
   const settings = {
     now: () => options.clock.now(),
+    groups: new LoadGroups(options.clock),
     codec: { encode: encodeValue, decode: (bytes: Uint8Array) => decodeValue(bytes) as V },
     ...DEFAULTS,
     ...options,
     negative: { ...NEGATIVE_TIMES, ...options.negative },
   };
-  const { refreshAheadRatio: ratio, loadTimeoutMs, renewalTimeoutMs, secondTierTimeoutMs } =
-    settings;
+  const { refreshAheadRatio: ratio } = settings;
+  const { loadTimeoutMs, renewalTimeoutMs, aheadTimeoutMs, secondTierTimeoutMs } = settings;
   if (ratio !== null && !(ratio > 0 && ratio <= 1)) {
     throw new RangeError(
       `Cannot make a shard: expected a share of the TTL above 0 up to 1: current value is ${ratio}`,
     );
   }
-  if (!(loadTimeoutMs > 0 && renewalTimeoutMs > 0 && secondTierTimeoutMs > 0)) {
+  const times = [loadTimeoutMs, renewalTimeoutMs, aheadTimeoutMs, secondTierTimeoutMs];
+  if (!times.every((ms) => ms > 0)) {
     throw new RangeError(
-      "Cannot make a shard: expected times above 0 ms: current value is " +
-        `${loadTimeoutMs}, ${renewalTimeoutMs} and ${secondTierTimeoutMs}`,
+      `Cannot make a shard: expected times above 0 ms: current value is ${times.join(", ")}`,
     );
   }
   return settings;

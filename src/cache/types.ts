@@ -75,8 +75,27 @@ export interface LoadFailure {
   readonly retryAfterMs: number | null;
 }
 
+/**
+ * Results of one call that come one by one and are to be seen all at once: so many come that say this
+ * number.
+ */
+export interface LoadedTogether {
+  /** Never used twice by one source. */
+  readonly id: number;
+  /** At least 1. */
+  readonly size: number;
+}
+
 /** What a loader brings for one key. */
 export type Loaded<V> =
+  & {
+    /** With which others it came; with none unless given. */
+    readonly together?: LoadedTogether;
+  }
+  & LoadedAlone<V>;
+
+/** What a loader brings, whatever it came with. */
+export type LoadedAlone<V> =
   | {
     readonly state: "ok";
     readonly value: V;
@@ -106,8 +125,14 @@ export interface LoadAsk {
   readonly user?: string;
 }
 
+/** What a shard says about a load. */
+export interface LoaderAsk extends LoadAsk {
+  /** From now to when the value that is there can be served no more, ms; null: there is none. */
+  readonly lostInMs: number | null;
+}
+
 /** Brings what is not there. May be called for many keys at once: whoever is behind it groups. */
-export type Loader<V> = (key: string, ask: LoadAsk) => Promise<Loaded<V>>;
+export type Loader<V> = (key: string, ask: LoaderAsk) => Promise<Loaded<V>>;
 
 /** Where an answer came from. */
 export type Tier = "l1" | "l2" | "upstream";

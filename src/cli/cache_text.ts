@@ -49,7 +49,7 @@ function jsonText(value: unknown): string {
 }
 
 /** Controls, and what turns the direction of writing, as JSON writes them. */
-function escaped(text: string): string {
+export function escaped(text: string): string {
   return text.replace(
     /[\p{Cc}\u2028-\u202e\u2066-\u2069]/gu,
     (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, "0")}`,

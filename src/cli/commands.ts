@@ -23,6 +23,7 @@ import { SERVE } from "./serve.ts";
 import { STATUS } from "./status.ts";
 import { TAIL } from "./tail.ts";
 import { TOP, TREE } from "./tree.ts";
+import { WARM } from "./warm.ts";
 
 /** The table of commands. */
 export const COMMANDS: readonly Command[] = [
@@ -36,6 +37,7 @@ export const COMMANDS: readonly Command[] = [
   BACKFILL,
   REPORT,
   CACHE,
+  WARM,
   TREE,
   TOP,
   SEND,

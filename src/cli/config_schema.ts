@@ -19,12 +19,17 @@ import { DEFAULT_PARAMS, HORIZON_MAX, VOLATILITIES } from "../label/params.ts";
 import { GRANULARITIES } from "../market/granularity.ts";
 import { isSeries } from "../market/series.ts";
 import { providersSchema } from "../provider/config.ts";
+import { WARMING_BOUNDS, WARMING_DEFAULTS } from "../warm/settings.ts";
+import { STRATEGY_NAMES } from "../warm/types.ts";
 
 /** Most feeds of one service: each is an actor with buffers of its own, some 10 MB. */
 export const FEEDS_MAX = 64;
 
 /** Most jobs of one configuration: each has its symbols in memory, up to 2 MB. */
 export const JOBS_MAX = 64;
+
+/** Longest pattern of cron, characters. */
+const CRON_CHARS_MAX = 128;
 
 /** Longest path or text of a setting, characters: PATH_MAX of Linux. */
 const TEXT_MAX = 4_096;
@@ -248,6 +253,37 @@ const cache = {
   cacheTierBytesMax: count.default(TIER_BYTES_MAX_DEFAULT),
 };
 
+/** What one may set of a strategy; see `src/warm/settings.ts`. */
+const warmingStrategy = z.strictObject({
+  enabled: z.boolean().exactOptional(),
+  /** Most keys of a run. */
+  limit: z.int().min(1).max(WARMING_BOUNDS.limitMax).exactOptional(),
+  /** Least chance of use at which a key is warmed, and least precision to go on. */
+  floor: ratio.exactOptional(),
+  /** Time between two runs. */
+  everyMs: z.int().min(WARMING_BOUNDS.everyMinMs).max(WARMING_BOUNDS.everyMaxMs).exactOptional(),
+  /** When it runs instead. */
+  cron: z.string().min(1).max(CRON_CHARS_MAX).exactOptional(),
+  /** Of `cron`. */
+  timeZone: z.string().min(1).max(64).exactOptional(),
+});
+
+/** What is set of a strategy. */
+export type WarmingStrategyConfig = z.output<typeof warmingStrategy>;
+
+const warmingVariant = z.strictObject({
+  name: z.string().min(1).max(WARMING_BOUNDS.nameCharsMax),
+  strategies: z.partialRecord(
+    z.enum(STRATEGY_NAMES),
+    warmingStrategy.pick({ enabled: true, floor: true }),
+  ).default({}),
+});
+
+const warmingExperiment = z.strictObject({
+  name: z.string().min(1).max(WARMING_BOUNDS.nameCharsMax),
+  variants: z.array(warmingVariant).min(2).max(WARMING_BOUNDS.variantsMax),
+});
+
 const warming = {
   cacheBatchEnabled: z.boolean().default(true),
   cacheBatchSize: z.int().min(1).max(100_000).default(50),
@@ -256,9 +292,14 @@ const warming = {
   warmingEnabled: z.boolean().default(true),
   warmingSchedule: text.default("0,6,12,18"),
   warmingBatchSize: z.int().min(1).max(100_000).default(50),
-  warmingPopularLimit: z.int().min(1).max(1_000_000).default(100),
-  warmingRatePerMinute: z.number().positive().max(1e6).default(100),
+  warmingPopularLimit: z.int().min(1).max(WARMING_BOUNDS.limitMax).default(100),
+  warmingRatePerMinute: z.number().positive().max(WARMING_BOUNDS.callsPerMinuteMax).default(100),
   warmingMemoryMb: z.number().positive().max(1e6).default(500),
+  warmingKeysMax: z.int().min(WARMING_BOUNDS.keysMin).max(WARMING_BOUNDS.keysMax)
+    .default(WARMING_DEFAULTS.keysMax),
+  warmingUserPatterns: z.boolean().default(WARMING_DEFAULTS.hasUserPatterns),
+  warmingStrategies: z.partialRecord(z.enum(STRATEGY_NAMES), warmingStrategy).default({}),
+  warmingExperiment: warmingExperiment.nullable().default(null),
 };
 
 const refresh = {

@@ -7,9 +7,11 @@
 import { jobProblems, type JobSpec } from "../batch/job_spec.ts";
 import { JOB_SYMBOLS_MAX } from "../batch/job_spec.ts";
 import { parseSymbols } from "../batch/job_symbols.ts";
+import type { BatchSettings } from "../provider/batch_status.ts";
 import { openProvider, type ProviderConfig, providerSchema } from "../provider/config.ts";
 import { KEY_CHARS_MAX } from "../provider/limits.ts";
 import type { DataProvider } from "../provider/port.ts";
+import { parseLowLoadHours } from "../warm/batch_hours.ts";
 import { reasonOf } from "./config_file.ts";
 import type { JobConfig, WickConfig } from "./config_schema.ts";
 import { UsageError } from "./exit_code.ts";
@@ -26,14 +28,18 @@ export interface ServedProvider {
   readonly name: string;
   readonly begin: "full" | "free";
   readonly open: () => Promise<DataProvider>;
+  readonly batch: BatchSettings;
 }
 
 /**
  * The providers of a configuration, and {@linkcode SIMULATED} unless one is called that. Nobody but
  * this process can have used the limits of a simulated one.
+ *
+ * @throws {UsageError} for hours of low load that are none.
  */
-export function providersOf({ providers }: WickConfig, io: CliIo): ServedProvider[] {
-  const all: ProviderConfig[] = [...providers];
+export function providersOf(config: WickConfig, io: CliIo): ServedProvider[] {
+  const all: ProviderConfig[] = [...config.providers];
+  const batch = batchOf(config);
   if (!all.some(({ name }) => name === SIMULATED)) {
     all.push(providerSchema.parse({ kind: "simulated", name: SIMULATED }));
   }
@@ -45,7 +51,24 @@ export function providersOf({ providers }: WickConfig, io: CliIo): ServedProvide
     name: provider.name,
     begin: provider.kind === "simulated" ? "free" : "full",
     open: () => openProvider(provider, { clock: io.clock, keys }),
+    batch,
   }));
+}
+
+/** How keys are grouped into calls of every provider. @throws {UsageError} */
+export function batchOf(config: WickConfig): BatchSettings {
+  const lowLoadHours = parseLowLoadHours(config.lowLoadHours);
+  if (typeof lowLoadHours === "string") {
+    throw new UsageError(
+      `Cannot use lowLoadHours: ${lowLoadHours}: current value is ${config.lowLoadHours}`,
+    );
+  }
+  return {
+    isEnabled: config.cacheBatchEnabled,
+    keysMax: config.cacheBatchSize,
+    bulkLingerMaxMs: config.cacheBatchIntervalMs,
+    lowLoadHours,
+  };
 }
 
 /**

@@ -10,10 +10,12 @@
 
 import type { Hono } from "hono";
 import { z } from "zod";
+import type { JsonForm } from "./body.ts";
 import * as cache from "./cache_schemas.ts";
 import * as jobs from "./job_schemas.ts";
 import { CACHE_BYTES_MAX, JOB_BYTES_MAX, LEVELS_BYTES_MAX } from "./limits.ts";
 import * as shape from "./schemas.ts";
+import { WARMING_ROUTES } from "./warming_api.ts";
 
 export * from "./schemas.ts";
 
@@ -37,6 +39,8 @@ export interface RouteSpec {
   readonly json?: z.ZodType;
   /** Most bytes of it; default `JSON_BYTES_MAX`. */
   readonly jsonBytesMax?: number;
+  /** How it may come; default as `application/json` only. */
+  readonly jsonForm?: JsonForm;
   /** Takes candles as NDJSON, JSON, plain or gzip. */
   readonly push?: true;
   /** What it answers with; default `json`. */
@@ -392,6 +396,7 @@ export const ROUTES = {
       reply: cache.cacheProtection,
     },
   },
+  ...WARMING_ROUTES,
   "/api/backup": {
     post: {
       about: "Makes a consistent copy of the store in a new file on the service's machine",

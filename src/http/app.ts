@@ -27,6 +27,7 @@ import { jobRoutes } from "./routes/jobs.ts";
 import { labelRoutes } from "./routes/labels.ts";
 import { pageRoutes, registerAssets } from "./routes/pages.ts";
 import { serviceRoutes } from "./routes/service.ts";
+import { warmingRoutes } from "./routes/warming.ts";
 
 /** An app with what a server has to know of it. */
 export interface Admin {
@@ -65,6 +66,7 @@ export function createAdmin(port: ServicePort, options: AdminOptions = {}): Admi
     ...dataRoutes(around),
     ...jobRoutes(around),
     ...cacheRoutes(around),
+    ...warmingRoutes(around),
   };
   const app = new Hono<AdminEnv>({ strict: true });
   const guard = createGuard(options);
@@ -101,7 +103,8 @@ function composed(spec: RouteSpec, handler: AnyHandler, guard: Guard, { clock }:
     if (spec.query !== undefined) given.query = readQuery(c.req.queries(), spec.query);
     else if (Object.keys(c.req.queries()).length > 0) throw unknownQuery();
     if (spec.json !== undefined) {
-      given.json = parsed("json", spec.json, await jsonBody(request, c.env, bytesMax, clock));
+      const json = await jsonBody(request, c.env, bytesMax, clock, spec.jsonForm);
+      given.json = parsed("json", spec.json, json);
     }
     const answer = await handler(given, { request, bindings: c.env });
     return answer instanceof Response ? answer : respondJson(answer);

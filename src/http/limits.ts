@@ -40,6 +40,15 @@ export const JOB_BYTES_MAX = 4 * 1024 * 1024;
 /** Bytes of a request to the cache: 1,000 entries of 4 kB, or as many keys of the longest. */
 export const CACHE_BYTES_MAX = 4 * 1024 * 1024;
 
+/** Bytes of a report of accesses made elsewhere: 10,000 of them at 400 bytes, far more than most. */
+export const WARM_ACCESSES_BYTES_MAX = 4 * 1024 * 1024;
+
+/** Bytes of a calendar: 20,000 dates at 100 bytes. */
+export const WARM_CALENDAR_BYTES_MAX = 2 * 1024 * 1024;
+
+/** Bytes of a map of sectors: 20,000 symbols of 32 characters with sectors of 64. */
+export const WARM_SECTORS_BYTES_MAX = 2 * 1024 * 1024;
+
 /** Characters of an answer of the cache: some 100 ms of the event loop to write. */
 export const CACHE_ANSWER_CHARS_MAX = 16 * 1024 * 1024;
 

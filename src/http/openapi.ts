@@ -139,7 +139,7 @@ function operationOf(path: string, method: string, spec: RouteSpec): Json {
     responses: responsesOf(spec),
   };
   if (spec.access === "open") operation.security = [];
-  if (spec.json !== undefined) operation.requestBody = jsonBody(schemaOf(spec.json, "input"));
+  if (spec.json !== undefined) operation.requestBody = bodyOf(spec, spec.json);
   if (spec.push === true) operation.requestBody = pushBody();
   return operation;
 }
@@ -169,6 +169,14 @@ function responsesOf(spec: RouteSpec): Json {
     },
     default: { $ref: "#/components/responses/Problem" },
   };
+}
+
+function bodyOf({ jsonForm = "json" }: RouteSpec, json: z.ZodType): Json {
+  const body = jsonBody(schemaOf(json, "input"));
+  if (jsonForm === "any_type") return { ...body, required: false };
+  if (jsonForm === "json") return body;
+  const lines = { "application/x-ndjson": { schema: { type: "string" } } };
+  return { ...body, content: { ...body.content as Json, ...lines } };
 }
 
 function pushBody(): Json {

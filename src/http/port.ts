@@ -26,6 +26,13 @@ import type { CandleBlock, LabelBlock, SeriesKey } from "../market/block.ts";
 import type { Instrument, InstrumentSpec } from "../market/instrument.ts";
 import type { ProviderStatus } from "../provider/status.ts";
 import type { BatchOutcome, LoggedCommit, Maybe } from "../store/port.ts";
+import type { MarketEvent, StrategyName } from "../warm/types.ts";
+import type {
+  RunResult,
+  WarmingPatterns,
+  WarmingStats,
+  WarmingStatus,
+} from "../warm/warming_types.ts";
 import type { WebhookStatus } from "./webhook/status.ts";
 
 /** The tree and its messages, by absolute path (`/wick/core/store`). */
@@ -415,6 +422,48 @@ export interface CachePort {
   stats(): Maybe<CacheFigures>;
 }
 
+/** An access that the cache of this service did not see. */
+export interface ForeignAccess {
+  /** Its key. */
+  readonly key: string;
+  /** When, epoch ms. */
+  readonly at: number;
+  /** Who; null when nobody said. */
+  readonly user: string | null;
+  /** Sector of the key's symbol; null when nobody said. */
+  readonly sector: string | null;
+}
+
+/** What warming did, with what its actor adds. */
+export interface ServedWarmingStats extends WarmingStats {
+  /** Reads of the cache that came too fast to be noted: the statistics are a sample then. */
+  readonly accessesLost: number;
+  /** Stored entries that came too fast to be noted. */
+  readonly storedLost: number;
+  /** When the statistics were last saved, epoch ms; null: not since the start. */
+  readonly savedAtMs: number | null;
+  /** Why they could not be saved; null when they could. */
+  readonly saveError: string | null;
+}
+
+/** What loads keys into the cache before they are asked for. */
+export interface WarmingPort {
+  /** What it did. */
+  stats(): Maybe<ServedWarmingStats>;
+  /** What it is doing. */
+  status(): Maybe<WarmingStatus>;
+  /** What is asked for. */
+  patterns(): Maybe<WarmingPatterns>;
+  /** Runs a strategy, or all that are enabled, now; loads go on behind the answer. */
+  run(strategy: StrategyName | "all"): Maybe<readonly RunResult[]>;
+  /** Takes accesses made elsewhere; how many there was room for. */
+  accesses(accesses: readonly ForeignAccess[]): Maybe<number>;
+  /** Replaces the sectors by symbol that were put before. */
+  sectors(sectors: Readonly<Record<string, string>>): Maybe<void>;
+  /** Replaces the dates that were put before. */
+  calendar(events: readonly MarketEvent[]): Maybe<void>;
+}
+
 /** Everything that the admin HTTP asks of the service. */
 export interface ServicePort {
   /** Name and version of the program. */
@@ -435,6 +484,8 @@ export interface ServicePort {
   readonly jobs: JobsPort;
   /** The cache; null where there is none. */
   readonly cache: CachePort | null;
+  /** What warms the cache; null where nothing does. */
+  readonly warming: WarmingPort | null;
   /** The upstream providers. */
   providers(): Maybe<readonly ProviderView[]>;
   /** Parts that are not up yet; none = ready. Answers at once. */

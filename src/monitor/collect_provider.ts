@@ -16,6 +16,16 @@ export interface ProviderFigures {
   readonly failures: number;
   /** Keys that wait to be grouped into calls. */
   readonly waitingKeys: number;
+  /** How they are grouped. */
+  readonly batch: {
+    readonly calls: number;
+    readonly keys: number;
+    readonly coalesced: number;
+    readonly retried: number;
+    readonly bisected: number;
+    readonly halves: number;
+    readonly bulkWaiting: number;
+  };
   /** Permits that are out. */
   readonly permits: number;
   /** Counts by endpoint. */
@@ -49,6 +59,13 @@ const endpointCounter = (name: string, help: string) =>
 export const PROVIDER_METRICS: readonly MetricSpec[] = [
   gauge("wick_provider_breaker_closed", "1 while it is called, 0 while it is given a pause"),
   gauge("wick_provider_waiting_keys", "Keys that wait to be grouped into calls"),
+  gauge("wick_provider_bulk_waiting_keys", "Keys of bulk work that wait for an idle provider"),
+  counter("wick_provider_grouped_calls_total", "Calls made for grouped keys"),
+  counter("wick_provider_grouped_keys_total", "Keys of these calls"),
+  counter("wick_provider_coalesced_total", "Wishes for a key that waited already"),
+  counter("wick_provider_retried_calls_total", "Grouped calls that failed and were made again"),
+  counter("wick_provider_bisected_calls_total", "Grouped calls that failed and were halved"),
+  counter("wick_provider_half_calls_total", "Calls made for halves of those"),
   gauge("wick_provider_permits", "Calls that may be made and are not over"),
   gauge("wick_provider_limit_waiting", "Calls that wait for its limits"),
   gauge("wick_provider_limit_used_ratio", "Share of its limits in use, of the one most used"),
@@ -66,11 +83,18 @@ export function providerFinding(part: string, figures: ProviderFigures): Finding
   const provider = part.slice(part.lastIndexOf("/") + 1);
   const labels = { provider };
   const value = (name: string, value: number): Sample => ({ name, labels, value });
-  const { breaker, failures, waitingKeys, permits, endpoints, limiter, lastError } = figures;
+  const { breaker, failures, waitingKeys, permits, endpoints, limiter, lastError, batch } = figures;
   const isClosed = breaker === "closed";
   const samples: Sample[] = [
     value("wick_provider_breaker_closed", isClosed ? 1 : 0),
     value("wick_provider_waiting_keys", waitingKeys),
+    value("wick_provider_bulk_waiting_keys", batch.bulkWaiting),
+    { name: "wick_provider_grouped_calls_total", labels, total: batch.calls },
+    { name: "wick_provider_grouped_keys_total", labels, total: batch.keys },
+    { name: "wick_provider_coalesced_total", labels, total: batch.coalesced },
+    { name: "wick_provider_retried_calls_total", labels, total: batch.retried },
+    { name: "wick_provider_bisected_calls_total", labels, total: batch.bisected },
+    { name: "wick_provider_half_calls_total", labels, total: batch.halves },
     value("wick_provider_permits", permits),
     ...endpoints.flatMap(({ endpoint, calls, failed }): Sample[] => {
       const labels = { provider, endpoint };

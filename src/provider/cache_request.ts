@@ -6,6 +6,7 @@
  */
 
 import { GRANULARITIES, type Granularity, granularityMs } from "../market/granularity.ts";
+import type { LoaderAsk } from "../cache/types.ts";
 import { isSymbol } from "../market/series.ts";
 import type { ProviderRequest } from "./port.ts";
 import type { ProviderKind } from "./values.ts";
@@ -16,9 +17,46 @@ const DAY_MS = 86_400_000;
  * How long a key waits for others that it can travel with, ms. Who waits hardly gains from company. A
  * renewal has time, and most find a call that somebody waits for and travel with it: the longer, the
  * fewer calls, 65,200 on the day of the bench with 1 s, 54,300 with 3 s, 49,500 with 8 s and 47,800 with
- * 20 s, at the same share served.
+ * 20 s, at the same share served. What is wanted ahead of need waits for an idle provider, and hardly
+ * at all when it is idle.
  */
-export const CACHE_LINGER_MS = { demand: 5, refresh: 8_000 } as const;
+export const CACHE_LINGER_MS = { demand: 5, refresh: 8_000, bulk: 60_000 } as const;
+
+/** What follows what is being read is wanted within seconds or not at all, ms. */
+const PREDICTIVE_LINGER_MS = 2_000;
+
+/** What is left of a load's time for the call itself, ms: the longest time of one. */
+const CALL_MS = 10_000;
+
+/** How long a key may wait for others, and whether only while the provider is busy. */
+export interface CacheLinger {
+  readonly lingerMs: number;
+  readonly isBulk: boolean;
+}
+
+/**
+ * How long a key of the cache waits for others. What is asked for ahead of need is bulk; the warmer's
+ * renewals are not, and what waits so long that its entry would be lost meanwhile, or its load be given
+ * up, waits shorter.
+ */
+export function cacheLinger(
+  { origin, timeoutMs, lostInMs }: Pick<LoaderAsk, "origin" | "timeoutMs" | "lostInMs">,
+): CacheLinger {
+  const { demand, refresh, bulk } = CACHE_LINGER_MS;
+  if (!origin.startsWith("warm:")) {
+    const isRenewal = origin === "refresh";
+    return { lingerMs: isRenewal ? refresh : demand, isBulk: false };
+  }
+  const isRenewal = origin === "warm:renewal";
+  const longestMs = isRenewal
+    ? refresh
+    : origin === "warm:predictive"
+    ? PREDICTIVE_LINGER_MS
+    : bulk;
+  const leftMs = Math.min(timeoutMs, lostInMs === null || lostInMs === 0 ? Infinity : lostInMs);
+  const lingerMs = Math.min(longestMs, Math.max(demand, leftMs - CALL_MS));
+  return { lingerMs, isBulk: !isRenewal };
+}
 
 /** Most bars of a key of prices: an entry of 480 kB. */
 export const PRICE_KEY_BARS_MAX = 10_000;

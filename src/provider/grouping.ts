@@ -9,31 +9,45 @@
  * that it is filled up with keys that could have waited and now travel free. Keys of "now" meet
  * only if whoever wants them rounds the time.
  *
+ * ## Bulk
+ * A key of bulk work lingers as long as it says while the provider is busy and hardly at all while
+ * it is idle, which is said at each look. While it is busy a lane is not full by bulk either.
+ *
+ * ## Open calls
+ * A call that waits for the provider's limits is *open*: its keys can still be joined, a key that
+ * comes meanwhile travels with it if there is room, and when one of its keys is wanted at a higher
+ * priority than the call has, the call is dissolved and grouped anew. {@linkcode Grouping.seal}
+ * closes it when it may be sent.
+ *
  * @module
  */
 
-import type { Granularity } from "../market/granularity.ts";
+import {
+  bestOf,
+  byRank,
+  type CallGroup,
+  dueMsOf,
+  isBulk,
+  type IsIdle,
+  isPlaced,
+  type Lane,
+  laneName,
+  newLane,
+  Open,
+  type OpenCall,
+  PRIORITY_MAX,
+  sooner,
+  type Waiting,
+} from "./grouping_lane.ts";
 import { WAITERS_PER_KEY_MAX, WAITING_KEYS_MAX } from "./limits.ts";
-import type { ProviderKind } from "./values.ts";
 
-/** The highest priority: the lane keeps a list of each. */
-export const PRIORITY_MAX = 10;
+export { type CallGroup, type IsIdle, type OpenCall, PRIORITY_MAX } from "./grouping_lane.ts";
 
-/** What makes two keys fit into one call. */
-export interface CallGroup {
-  /** Kind of data. */
-  readonly kind: ProviderKind;
-  /** Endpoint of the call. */
-  readonly endpoint: string;
-  /** What `DataProvider.groupOf` says of the symbol. */
-  readonly group: string;
-  /** Begin of the time asked for, epoch ms. */
-  readonly fromMs: number;
-  /** End of it, not included. */
-  readonly toMs: number;
-  /** Length of a bar. */
-  readonly granularity: Granularity;
-}
+/**
+ * How long bulk waits for company while the provider is idle, ms: the keys of one step of warming
+ * come in messages of several shards.
+ */
+export const BULK_IDLE_LINGER_MS = 100;
 
 /** A key that somebody wants. */
 export interface WantedKey extends CallGroup {
@@ -45,6 +59,8 @@ export interface WantedKey extends CallGroup {
   readonly lingerMs: number;
   /** Most symbols of a call to the endpoint. */
   readonly symbolsMax: number;
+  /** Whether it waits so long only while the provider is busy; default no. */
+  readonly isBulk?: boolean;
 }
 
 /** A call to make; results go to `waiters` symbol by symbol. */
@@ -68,51 +84,46 @@ export type Grouped =
   /** There is no room. */
   | "full";
 
-interface Waiting<T> {
-  readonly symbol: string;
-  readonly sinceMs: number;
-  readonly waiters: T[];
-  priority: number;
-  dueMs: number;
-}
+const BUSY: IsIdle = () => false;
 
-interface Lane<T> {
-  readonly group: CallGroup;
-  readonly symbolsMax: number;
-  readonly keys: Map<string, Waiting<T>>;
-  /** The same keys by priority, each list in the order in which they came to it. */
-  readonly ranks: readonly Map<string, Waiting<T>>[];
-  /** When its oldest key has lingered enough; says nothing while it fills a call. */
-  dueMs: number;
-}
-
-/** Bounds of a {@linkcode Grouping}. */
-export interface GroupingOptions {
+/** Bounds of a {@linkcode Grouping}, and who is told. */
+export interface GroupingOptions<T> {
   /** Most keys that wait at a time. */
   readonly keysMax?: number;
+  /** An open call is no more: its keys wait again, and are due. */
+  readonly onDissolved?: (call: OpenCall<T>) => void;
 }
 
 /**
  * See the head of this file.
  *
  * - a key waits once however many want it; each of them is in `waiters`
- * - no key waits beyond its linger unless `take` is not called: limits of the provider do that
- * - `add` and `remove` are O(1) but for a lane's last keys, O(keys of a call); `nextDueMs` is
- *   O(lanes), and `take` O(lanes · calls + keys taken)
+ * - no key waits beyond its linger unless nobody takes it: limits of the provider do that
+ * - `add`, `raise` and `remove` are O(1) but for those that dissolve a call or end a lane's last
+ *   keys, O(keys of a call); `nextDueMs` is O(lanes) and, after keys have gone, O(keys) once;
+ *   `open` and `take` are O(lanes · calls + keys taken)
  */
 export class Grouping<T> {
   readonly #keysMax: number;
+  readonly #onDissolved: (call: OpenCall<T>) => void;
   readonly #lanes = new Map<string, Lane<T>>();
   #size = 0;
+  #bulk = 0;
 
   /** An empty one. */
-  constructor(options: GroupingOptions = {}) {
+  constructor(options: GroupingOptions<T> = {}) {
     this.#keysMax = options.keysMax ?? WAITING_KEYS_MAX;
+    this.#onDissolved = options.onDissolved ?? (() => {});
   }
 
-  /** Keys that wait. */
+  /** Keys that wait, those of open calls included. */
   get size(): number {
     return this.#size;
+  }
+
+  /** Keys of bulk work that wait and are in no call. */
+  get bulk(): number {
+    return this.#bulk;
   }
 
   /**
@@ -121,7 +132,7 @@ export class Grouping<T> {
    * @throws {RangeError} for a priority out of range.
    */
   add(wanted: WantedKey, waiter: T, nowMs: number): Grouped {
-    const { symbol, priority } = wanted;
+    const { symbol, priority, lingerMs, isBulk = false } = wanted;
     if (!Number.isInteger(priority) || priority < 0 || priority > PRIORITY_MAX) {
       throw new RangeError(
         `Cannot group ${symbol}: expected a priority of 0 to ${PRIORITY_MAX}: ` +
@@ -129,22 +140,30 @@ export class Grouping<T> {
       );
     }
     const name = laneName(wanted);
-    const dueMs = nowMs + wanted.lingerMs;
+    const dueMs = nowMs + lingerMs;
+    const idleDueMs = isBulk ? Math.min(dueMs, nowMs + BULK_IDLE_LINGER_MS) : dueMs;
     const joined = this.#lanes.get(name)?.keys.get(symbol);
     if (joined === undefined && this.#size >= this.#keysMax) return "full";
     if ((joined?.waiters.length ?? 0) >= WAITERS_PER_KEY_MAX) return "full";
     const lane = this.#lane(name, wanted);
-    lane.dueMs = Math.min(lane.dueMs, dueMs);
-    if (joined === undefined) {
-      const key: Waiting<T> = { symbol, sinceMs: nowMs, waiters: [waiter], priority, dueMs };
-      lane.keys.set(symbol, key);
-      lane.ranks[priority]?.set(symbol, key);
-      this.#size++;
-      return "waiting";
+    if (joined !== undefined) {
+      joined.waiters.push(waiter);
+      this.#lift(lane, joined, { priority, dueMs, idleDueMs });
+      return "joined";
     }
-    joined.waiters.push(waiter);
-    lift(lane, joined, priority, dueMs);
-    return "joined";
+    const key = {
+      symbol,
+      sinceMs: nowMs,
+      waiters: [waiter],
+      priority,
+      dueMs,
+      idleDueMs,
+      call: null,
+    };
+    lane.keys.set(symbol, key);
+    this.#size++;
+    this.#rank(lane, key);
+    return "waiting";
   }
 
   /**
@@ -160,8 +179,8 @@ export class Grouping<T> {
     const lane = this.#lanes.get(laneName(wanted));
     const key = lane?.keys.get(symbol);
     if (lane === undefined || key === undefined) return false;
-    lane.dueMs = Math.min(lane.dueMs, nowMs + lingerMs);
-    lift(lane, key, priority, nowMs + lingerMs);
+    const dueMs = nowMs + lingerMs;
+    this.#lift(lane, key, { priority, dueMs, idleDueMs: dueMs });
     return true;
   }
 
@@ -173,14 +192,21 @@ export class Grouping<T> {
     const at = key?.waiters.indexOf(waiter) ?? -1;
     if (lane === undefined || key === undefined || at < 0) return false;
     key.waiters.splice(at, 1);
-    if (key.waiters.length === 0) this.#drop(name, lane, [key]);
+    if (key.waiters.length > 0) return true;
+    key.call?.keys.splice(key.call.keys.indexOf(key), 1);
+    if (key.call === null) this.#unrank(lane, key);
+    this.#drop(name, lane, [key]);
     return true;
   }
 
-  /** When the next lane is due, on the caller's clock: at once if one fills a call; or Infinity. */
-  nextDueMs(): number {
+  /**
+   * When the next lane is due, on the caller's clock: at once if one fills a call; or Infinity.
+   *
+   * @param isIdle Whether bulk may go that has not lingered enough; default no.
+   */
+  nextDueMs(isIdle: IsIdle = BUSY): number {
     let nextMs = Infinity;
-    for (const lane of this.#lanes.values()) nextMs = Math.min(nextMs, dueMsOf(lane));
+    for (const lane of this.#lanes.values()) nextMs = Math.min(nextMs, dueMsOf(lane, isIdle));
     return nextMs;
   }
 
@@ -189,38 +215,110 @@ export class Grouping<T> {
    * at their head; their keys wait no more.
    */
   take(nowMs: number, callsMax: number, priorityMin = 0): GroupedCall<T>[] {
-    const calls: GroupedCall<T>[] = [];
+    return this.open(nowMs, callsMax, BUSY, priorityMin).map((call) => this.seal(call));
+  }
+
+  /**
+   * The same calls, whose keys wait on: see the head of this file. `isIdle` as in
+   * {@linkcode nextDueMs}.
+   */
+  open(nowMs: number, callsMax: number, isIdle: IsIdle = BUSY, priorityMin = 0): OpenCall<T>[] {
+    const calls: OpenCall<T>[] = [];
     while (calls.length < callsMax) {
       let first:
         | { readonly name: string; readonly lane: Lane<T>; readonly key: Waiting<T> }
         | null = null;
       for (const [name, lane] of this.#lanes) {
-        if (dueMsOf(lane) > nowMs) continue;
+        if (dueMsOf(lane, isIdle) > nowMs) continue;
         const [key] = bestOf(lane, 1);
         if (key === undefined || key.priority < priorityMin) continue;
         if (first === null || byRank(key, first.key) < 0) first = { name, lane, key };
       }
       if (first === null) return calls;
-      calls.push(this.#call(first.name, first.lane));
+      const { name, lane, key } = first;
+      const { roomy } = lane;
+      if (roomy !== null && key.priority > roomy.priority) this.#dissolve(roomy);
+      if (lane.roomy !== null) {
+        this.#fill(lane.roomy, lane.symbolsMax);
+        continue;
+      }
+      const call = new Open(name, lane, bestOf(lane, lane.symbolsMax));
+      this.#enter(call, call.keys);
+      calls.push(call);
     }
     return calls;
+  }
+
+  /** Takes the best keys of its lane into an open call, as far as there is room. */
+  #fill(call: Open<T>, symbolsMax: number): void {
+    const more = bestOf(call.lane, symbolsMax - call.keys.length);
+    call.keys.push(...more);
+    this.#enter(call, more);
+  }
+
+  #enter(call: Open<T>, keys: readonly Waiting<T>[]): void {
+    const { lane } = call;
+    for (const key of keys) {
+      this.#unrank(lane, key);
+      key.call = call;
+    }
+    if (call.keys.length < lane.symbolsMax) lane.roomy = call;
+    else if (lane.roomy === call) lane.roomy = null;
+  }
+
+  /** Takes keys out of their call. */
+  #leave(lane: Lane<T>, keys: readonly Waiting<T>[]): void {
+    for (const key of keys) {
+      key.call = null;
+      this.#rank(lane, key);
+    }
+  }
+
+  /**
+   * Closes an open call, filled up to `symbolsMax` with the best keys that wait in its lane; they
+   * wait no more. What is in it beyond that waits for the next. O(keys).
+   *
+   * @throws {Error} when it is not open.
+   */
+  seal(call: OpenCall<T>, symbolsMax = Infinity): GroupedCall<T> {
+    if (!(call instanceof Open) || call.isOver) {
+      throw new Error(`Cannot seal a call of ${call.kind}: expected one that is open`);
+    }
+    const own = call as Open<T>;
+    const { name, lane, keys } = own;
+    const most = Math.min(symbolsMax, lane.symbolsMax);
+    this.#fill(own, most);
+    const all = keys.splice(0, most);
+    this.#close(own);
+    this.#leave(lane, keys);
+    this.#drop(name, lane, all);
+    return {
+      ...lane.group,
+      symbols: all.map(({ symbol }) => symbol),
+      waiters: all.map(({ waiters }) => waiters),
+      priority: all.reduce((most, { priority }) => Math.max(most, priority), 0),
+      sinceMs: Math.min(...all.map(({ sinceMs }) => sinceMs)),
+    };
   }
 
   /** Throws unless sizes agree and no lane is empty; for tests. O(keys). */
   invariant(): void {
     let size = 0;
-    for (const [name, { keys, group, ranks }] of this.#lanes) {
-      const ranked = ranks.reduce((sum, rank) => sum + rank.size, 0);
-      const isSound = keys.size > 0 && ranked === keys.size && name === laneName(group) &&
-        [...keys.values()].every(({ waiters, symbol, priority }) =>
-          waiters.length > 0 && ranks[priority]?.has(symbol) === true
-        );
+    let bulk = 0;
+    for (const [name, lane] of this.#lanes) {
+      const { keys, group, ranks } = lane;
+      const ranked = ranks.flatMap((rank) => [...rank.values()]);
+      const isSound = keys.size > 0 && name === laneName(group) && ranked.length === lane.waiting &&
+        lane.bulk === ranked.filter(isBulk).length &&
+        [...keys.values()].every((key) => isPlaced(lane, key));
       if (!isSound) throw new Error(`Cannot keep lane ${name}: expected keys that are waited for`);
       size += keys.size;
+      bulk += lane.bulk;
     }
-    if (size !== this.#size) {
+    if (size !== this.#size || bulk !== this.#bulk) {
       throw new Error(
-        `Cannot keep the grouping: expected ${size} keys: current value is ${this.#size}`,
+        `Cannot keep the grouping: expected ${size} keys, ${bulk} of them bulk: ` +
+          `current value is ${this.#size} and ${this.#bulk}`,
       );
     }
   }
@@ -228,75 +326,77 @@ export class Grouping<T> {
   #lane(name: string, wanted: WantedKey): Lane<T> {
     const known = this.#lanes.get(name);
     if (known !== undefined) return known;
-    const { kind, endpoint, group, fromMs, toMs, granularity, symbolsMax } = wanted;
-    const made: Lane<T> = {
-      group: { kind, endpoint, group, fromMs, toMs, granularity },
-      symbolsMax,
-      keys: new Map(),
-      ranks: Array.from({ length: PRIORITY_MAX + 1 }, () => new Map()),
-      dueMs: Infinity,
-    };
+    const made = newLane<T>(wanted, wanted.symbolsMax);
     this.#lanes.set(name, made);
     return made;
   }
 
-  #call(name: string, lane: Lane<T>): GroupedCall<T> {
-    const keys = bestOf(lane, lane.symbolsMax);
-    this.#drop(name, lane, keys);
-    return {
-      ...lane.group,
-      symbols: keys.map(({ symbol }) => symbol),
-      waiters: keys.map(({ waiters }) => waiters),
-      priority: keys[0]?.priority ?? 0,
-      sinceMs: Math.min(...keys.map(({ sinceMs }) => sinceMs)),
-    };
+  /** It waits in no call from now on. */
+  #rank(lane: Lane<T>, key: Waiting<T>): void {
+    lane.ranks[key.priority]?.set(key.symbol, key);
+    lane.waiting++;
+    this.#countBulk(lane, isBulk(key) ? 1 : 0);
+    if (lane.due !== null) sooner(lane.due, key);
+  }
+
+  #unrank(lane: Lane<T>, key: Waiting<T>): void {
+    lane.ranks[key.priority]?.delete(key.symbol);
+    lane.waiting--;
+    this.#countBulk(lane, isBulk(key) ? -1 : 0);
+    lane.due = null;
+  }
+
+  #countBulk(lane: Lane<T>, by: number): void {
+    lane.bulk += by;
+    this.#bulk += by;
+  }
+
+  /** Gives a key a higher priority, or an earlier time, than it has. */
+  #lift(
+    lane: Lane<T>,
+    key: Waiting<T>,
+    to: Pick<Waiting<T>, "priority" | "dueMs" | "idleDueMs">,
+  ): void {
+    const { call } = key;
+    const priority = Math.max(key.priority, to.priority);
+    const dueMs = Math.min(key.dueMs, to.dueMs);
+    const idleDueMs = Math.min(key.idleDueMs, to.idleDueMs);
+    if (call !== null) {
+      Object.assign(key, { priority, dueMs, idleDueMs });
+      if (priority > call.priority) this.#dissolve(call);
+      return;
+    }
+    const { due } = lane;
+    // A key that keeps its priority keeps its place.
+    if (priority === key.priority) {
+      this.#countBulk(lane, isBulk(key) ? -1 : 0);
+      Object.assign(key, { dueMs, idleDueMs });
+      this.#countBulk(lane, isBulk(key) ? 1 : 0);
+    } else {
+      this.#unrank(lane, key);
+      Object.assign(key, { priority, dueMs, idleDueMs });
+      this.#rank(lane, key);
+    }
+    lane.due = due;
+    if (due !== null) sooner(due, key);
+  }
+
+  #dissolve(call: Open<T>): void {
+    this.#close(call);
+    this.#leave(call.lane, call.keys);
+    call.keys.length = 0;
+    this.#onDissolved(call);
+  }
+
+  #close(call: Open<T>): void {
+    call.isOver = true;
+    if (call.lane.roomy === call) call.lane.roomy = null;
   }
 
   #drop(name: string, lane: Lane<T>, keys: readonly Waiting<T>[]): void {
-    for (const { symbol, priority } of keys) {
-      lane.keys.delete(symbol);
-      lane.ranks[priority]?.delete(symbol);
-    }
+    for (const { symbol } of keys) lane.keys.delete(symbol);
     this.#size -= keys.length;
-    if (lane.keys.size === 0) this.#lanes.delete(name);
-    // A lane that still fills a call is due whatever its keys say.
-    if (lane.keys.size >= lane.symbolsMax) return;
-    lane.dueMs = Infinity;
-    for (const { dueMs } of lane.keys.values()) lane.dueMs = Math.min(lane.dueMs, dueMs);
+    // Its last keys may have been taken away before, and a new lane begun.
+    if (lane.keys.size === 0 && this.#lanes.get(name) === lane) this.#lanes.delete(name);
   }
-}
-
-/** Gives a key a higher priority, or an earlier time, than it has. */
-function lift<T>(lane: Lane<T>, key: Waiting<T>, priority: number, dueMs: number): void {
-  key.dueMs = Math.min(key.dueMs, dueMs);
-  if (priority <= key.priority) return;
-  lane.ranks[key.priority]?.delete(key.symbol);
-  lane.ranks[priority]?.set(key.symbol, key);
-  key.priority = priority;
-}
-
-function laneName({ kind, endpoint, group, fromMs, toMs, granularity }: CallGroup): string {
-  return `${kind} ${endpoint} ${fromMs} ${toMs} ${granularity} ${group}`;
-}
-
-/** The higher priority first, then the one that waits longer. */
-function byRank(a: Waiting<unknown>, b: Waiting<unknown>): number {
-  return b.priority - a.priority || a.sinceMs - b.sinceMs;
-}
-
-/** Up to `count` keys of a lane, best first. O(priorities + count). */
-function bestOf<T>({ ranks }: Lane<T>, count: number): Waiting<T>[] {
-  const best: Waiting<T>[] = [];
-  for (let priority = PRIORITY_MAX; priority >= 0 && best.length < count; priority--) {
-    for (const key of ranks[priority]?.values() ?? []) {
-      if (best.length === count) break;
-      best.push(key);
-    }
-  }
-  return best;
-}
-
-/** -Infinity for a lane that fills a call. */
-function dueMsOf<T>(lane: Lane<T>): number {
-  return lane.keys.size >= lane.symbolsMax ? -Infinity : lane.dueMs;
 }

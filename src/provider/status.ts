@@ -5,6 +5,7 @@
  */
 
 import type { LimiterStatus } from "../batch/limit_status.ts";
+import type { BatchStatus } from "./batch_status.ts";
 import type { ProviderDetail } from "./port.ts";
 
 /** Counts of one endpoint since the provider's actor was made. */
@@ -31,6 +32,8 @@ export interface ProviderStatus {
   readonly failures: number;
   /** Keys that wait to be grouped. */
   readonly waitingKeys: number;
+  /** How their calls go. */
+  readonly batch: BatchStatus;
   /** Permits that are out. */
   readonly permits: number;
   /** Counts by endpoint, in the order of their first call. */

@@ -37,6 +37,8 @@ export interface Access {
   readonly answer: AccessAnswer;
   /** Who; accesses of one user follow each other. Null: nobody said. */
   readonly user: string | null;
+  /** Sector of the key's symbol, for one of which none is known. */
+  readonly sector?: string | null;
 }
 
 /** The cache has a new value of a key. */

@@ -389,3 +389,32 @@ Deno.test("the second tier's thread may die: the shards go on, and it comes back
     await Deno.remove(folder, { recursive: true });
   }
 });
+
+Deno.test("the cache shows what came in one call at once, whatever the shard", async () => {
+  await using rig = await rigOf();
+  const { router, upstream } = rig;
+  const keys = Array.from({ length: 40 }, (_, i) => `price:G${i}`);
+  const shards = new Set(keys.map((key) => router.shardOf(key)));
+  assert(shards.size > 1);
+  const views = new Set<number>();
+  const look = () => views.add(keys.filter((key) => router.peek(key) !== undefined).length);
+  look();
+  await Promise.all(keys.map(async (key) => {
+    await router.get(key, ASK);
+    look();
+  }));
+  assertEquals([...views], [0, 40]);
+  assertEquals(upstream.stats().calls, 1);
+});
+
+Deno.test("the cache makes one key of what warming and a user want", async () => {
+  await using rig = await rigOf();
+  const { router, upstream } = rig;
+  const warm = { priority: 1, origin: "warm:popular", timeoutMs: 60_000 } as const;
+  const [warmed, asked] = await Promise.all([
+    router.get("price:AAPL", warm),
+    router.get("price:AAPL", ASK),
+  ]);
+  assertEquals([warmed.state, asked.state], ["loaded", "loaded"]);
+  assertEquals(upstream.stats().keys, 1);
+});

@@ -17,10 +17,12 @@ import { simulatedProvider } from "../../src/provider/simulated.ts";
 import * as common from "../../actors/protocols.ts";
 import * as batch from "../../actors/protocols_batch.ts";
 import * as cache from "../../actors/protocols_cache.ts";
+import { Warmer } from "../../actors/protocols_warm.ts";
 import { PATHS, wickTree } from "../../actors/tree.ts";
 import { CACHE_PATHS, shardName, treeCacheOf } from "../../actors/tree_cache.ts";
 import { InstrumentRegistry } from "../../src/market/instrument.ts";
 import { cacheExplanation } from "../../src/http/cache_schemas.ts";
+import { warmingPatterns, warmingStats } from "../../src/http/warming_schemas.ts";
 import { MemoryService } from "../http/service.ts";
 import { ArraySource, walkOf } from "./support.ts";
 
@@ -30,7 +32,7 @@ const { Backfill, Provider } = batch;
 const { CacheShard, CacheTier } = cache;
 const ALL = [
   ...[Admin, Backfill, CommitSink, Feed, LabelPool, LabelSink, LabelWorker],
-  ...[Letters, Monitor, Provider, Store, Webhook, CacheShard, CacheTier],
+  ...[Letters, Monitor, Provider, Store, Webhook, CacheShard, CacheTier, Warmer],
 ] as unknown as Protocol[];
 
 /** A job of twenty calls, one after the other. */
@@ -85,6 +87,12 @@ const PAYLOADS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   "cache_shard.drop": { keys: ["price:AAPL"] },
   "cache_shard.protect": { pattern: "price:A*" },
   "cache_shard.unprotect": { pattern: "price:A*" },
+  "warmer.run": { strategy: "popular" },
+  "warmer.accesses": { accesses: [{ key: "price:AAPL", at: 0, user: "ann" }] },
+  "warmer.sectors": { sectors: { AAPL: "technology" } },
+  "warmer.calendar": {
+    events: [{ symbol: "AAPL", kind: "earnings", date: "2026-03-03", when: "after_close" }],
+  },
   "backfill.start": { job: JOB, mode: "restart" },
   "backfill.job": { name: JOB.name },
   "backfill.pause": { name: JOB.name },
@@ -99,6 +107,11 @@ const jobReply = z.strictObject({ state: z.literal("ok"), job: jobStatus });
 
 /** What replies look like whose protocol says no more than their type. */
 const REPLIES: Readonly<Record<string, z.ZodType>> = {
+  "warmer.run": z.tuple([z.looseObject({ state: z.enum(["started", "refused"]) })]),
+  "warmer.stats": warmingStats,
+  "warmer.status": z.looseObject({ cycleCount: z.int(), paused: z.null() }),
+  "warmer.patterns": warmingPatterns,
+  "warmer.accesses": z.strictObject({ taken: z.literal(1) }),
   "provider.status": providerStatus,
   "cache_shard.explain": cacheExplanation,
   "cache_shard.status": z.looseObject({ shard: z.literal(0), policy: z.literal("adaptive") }),
@@ -141,7 +154,7 @@ interface JsonSchema {
 }
 
 Deno.test("the test knows every protocol", () => {
-  const exported = Object.values({ ...common, ...batch, ...cache })
+  const exported = Object.values({ ...common, ...batch, ...cache, Warmer })
     .filter((one): one is typeof Store => typeof one === "object" && "definition" in one);
   assertEquals(new Set(exported.map(({ name }) => name)), new Set(ALL.map(({ name }) => name)));
 });
@@ -223,6 +236,7 @@ async function running() {
   const cacheSpec = { provider: JOB.provider, shards: 1, tier: { kind: "memory" } } as const;
   const tree = wickTree({
     treeCache: treeCacheOf(cacheSpec, () => simulator.system, new InstrumentRegistry()),
+    warming: {},
     workers: 1,
     feeds: [{ name: "feed", source: () => new ArraySource("feed", [[walkOf(1, "A:M1", 9)]]) }],
     onLabels: () => {},
@@ -272,6 +286,7 @@ async function running() {
     [Backfill.name]: PATHS.backfill,
     [CacheShard.name]: `${CACHE_PATHS.cache}/${shardName(0)}`,
     [CacheTier.name]: CACHE_PATHS.tier,
+    [Warmer.name]: PATHS.warmer,
   };
   return {
     simulator,

@@ -286,6 +286,61 @@ Deno.test("provider: grouped keys keep to the limit and are refused in an outage
   assertEquals(down.upstream.stats().calls, 5);
 });
 
+Deno.test("provider: a key for bulk, a renewal and a user is asked for once", async () => {
+  await using rig = await Rig.start();
+  const wanted = [
+    { ...key("AAPL", 60_000), isBulk: true, priority: 1 },
+    { ...key("AAPL", 8_000), priority: 4 },
+    key("AAPL", 5),
+  ];
+  const found = await rig.play(Promise.all(wanted.map((one) => rig.provider.ask("fetch", one))));
+  assertEquals(found.map(({ state }) => state), ["ok", "ok", "ok"]);
+  assertEquals(rig.upstream.stats().keys, 1);
+  assertEquals((await status(rig)).batch.coalesced, 2);
+});
+
+Deno.test("provider: users are answered first at the limit, and bulk is not lost", async () => {
+  await using rig = await Rig.start({
+    provider: { limits: [{ max: 2, windowMs: 5_000 }], symbolsMax: { quotes: 1 } },
+  });
+  const fetched = async (symbol: string, more: { isBulk?: boolean; priority: number }) => {
+    const wanted = { ...key(symbol, more.isBulk ? 1_000 : 5), ...more };
+    const { state } = await rig.provider.ask("fetch", wanted, { timeoutMs: DAY_MS });
+    assertEquals(state, "ok");
+  };
+  const bulk = ["B1", "B2", "B3", "B4", "B5"].map((one) =>
+    fetched(one, { isBulk: true, priority: 1 })
+  );
+  await rig.pass(2_000);
+  const users = ["U1", "U2", "U3"].map((one) => fetched(one, { priority: 5 }));
+  await rig.play(Promise.all([...bulk, ...users]));
+  const order = rig.calls.map(({ symbols }) => symbols[0]);
+  assertEquals(order, ["B1", "B2", "U1", "U2", "U3", "B3", "B4", "B5"]);
+  assertEquals(rig.upstream.stats().limited, 0);
+});
+
+Deno.test("provider: a call that one symbol fails is halved, within the limit", async () => {
+  await using rig = await Rig.start({
+    provider: {
+      limits: [{ max: 4, windowMs: 1_000 }],
+      poison: { BAD: "permanent" },
+      poisonFailsCall: true,
+    },
+  });
+  const symbols = [...Array.from({ length: 49 }, (_, i) => `K${i}`), "BAD"];
+  const found = await rig.play(
+    Promise.all(symbols.map((one) => rig.provider.ask("fetch", key(one), { timeoutMs: DAY_MS }))),
+  );
+  assertEquals(
+    found.map(({ state }) => state),
+    symbols.map((one) => one === "BAD" ? "error" : "ok"),
+  );
+  const { batch, breaker } = await status(rig);
+  assertEquals([batch.calls, batch.suspects], [1 + batch.halves, 1]);
+  assertEquals([breaker, rig.upstream.stats().limited], ["closed", 0]);
+  assertLessOrEqual(rig.upstream.stats().windowPeak, 4);
+});
+
 Deno.test("provider: get answers symbol by symbol, candles as rows", async () => {
   await using rig = await Rig.start({
     provider: { poison: { BAD: "permanent" }, unknown: ["NONE"] },

@@ -8,6 +8,7 @@ import type {
   Found,
   LoadAsk,
   Loaded,
+  LoaderAsk,
   SecondTier,
   TierEntry,
   TierSelection,
@@ -20,7 +21,7 @@ export const ASK: LoadAsk = { priority: 5, origin: "demand", timeoutMs: 60_000 }
 /** One load that was begun. */
 export interface Call {
   readonly key: string;
-  readonly ask: LoadAsk;
+  readonly ask: LoaderAsk;
   readonly resolve: (loaded: Loaded<unknown>) => void;
   readonly reject: (error: unknown) => void;
 }

@@ -254,6 +254,7 @@ Deno.test("wick config shows values, origins and what has no effect yet, and hid
       REDIS_URL: "redis://user:pw@localhost",
       CACHE_MEMORY_SIZE: "10",
       WARMING_POPULAR_LIMIT: "7",
+      WICK_REFRESH_CLUSTER_SIZE_MAX: "7",
       WICK_PROT: "1",
     }),
   };
@@ -263,9 +264,10 @@ Deno.test("wick config shows values, origins and what has no effect yet, and hid
   assertMatch(out, /^token +\[hidden\] +environment WICK_TOKEN$/m);
   assertMatch(out, /^redisUrl +\[hidden\] +environment REDIS_URL$/m);
   assertMatch(out, /^cacheEntriesMax +10 +environment CACHE_MEMORY_SIZE$/m);
+  assertMatch(out, /^warmingPopularLimit +7 +environment WARMING_POPULAR_LIMIT$/m);
   assertMatch(
     out,
-    /^warmingPopularLimit +7 +environment WARMING_POPULAR_LIMIT, without effect yet$/m,
+    /^refreshClusterSizeMax +7 +environment WICK_REFRESH_CLUSTER_SIZE_MAX, without effect yet$/m,
   );
   assertMatch(out, /^durability +full +default$/m);
   assertEquals(err, "wick config: environment WICK_PROT is no setting; did you mean WICK_PORT?\n");
@@ -274,7 +276,7 @@ Deno.test("wick config shows values, origins and what has no effect yet, and hid
   assertEquals(Object.keys(shown), [...SETTING_NAMES]);
   assertEquals(shown.port, { value: 9000, origin: "option --port" });
   assertEquals(shown.token, { value: "[hidden]", origin: "environment WICK_TOKEN" });
-  assertEquals(shown.warmingPopularLimit.effect, "none yet");
+  assertEquals(shown.refreshClusterSizeMax.effect, "none yet");
   for (const text of [out, json.out]) {
     assert(!text.includes("token-0123456789abc") && !text.includes("pw@"));
   }

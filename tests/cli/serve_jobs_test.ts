@@ -4,7 +4,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { OptionValues } from "../../src/cli/command.ts";
 import { resolveConfig } from "../../src/cli/config.ts";
 import { UsageError } from "../../src/cli/exit_code.ts";
-import { holeFillerOf, providersOf } from "../../src/cli/serve_jobs.ts";
+import { batchOf, holeFillerOf, providersOf } from "../../src/cli/serve_jobs.ts";
 import { CONFIG_DEFAULTS } from "../../src/cli/settings.ts";
 import { envOf, fakeIo } from "./support.ts";
 
@@ -33,4 +33,33 @@ Deno.test("fillHolesFrom comes from an option or the environment", async () => {
   assertEquals(config.fillHolesFrom, "a");
   const given = new OptionValues(new Map([["fill-holes-from", "b"]]));
   assertEquals((await resolveConfig(given, io)).config.fillHolesFrom, "b");
+});
+
+Deno.test("batchOf() reads how keys are grouped, for every provider", () => {
+  const byDefault = batchOf(CONFIG_DEFAULTS);
+  assertEquals(byDefault, {
+    isEnabled: true,
+    keysMax: 50,
+    bulkLingerMaxMs: 60_000,
+    lowLoadHours: [0, 1, 2, 3, 4, 5, 6],
+  });
+  assertEquals(PROVIDERS.map(({ batch }) => batch), PROVIDERS.map(() => byDefault));
+  const set = batchOf({
+    ...CONFIG_DEFAULTS,
+    cacheBatchEnabled: false,
+    cacheBatchSize: 20,
+    cacheBatchIntervalMs: 5_000,
+    lowLoadHours: "22-1",
+  });
+  assertEquals(set, {
+    isEnabled: false,
+    keysMax: 20,
+    bulkLingerMaxMs: 5_000,
+    lowLoadHours: [22, 23, 0, 1],
+  });
+});
+
+Deno.test("batchOf() refuses hours that are none", () => {
+  const config = { ...CONFIG_DEFAULTS, lowLoadHours: "25" };
+  assertThrows(() => batchOf(config), UsageError, "hours of 0 to 23");
 });

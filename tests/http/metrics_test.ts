@@ -3,9 +3,11 @@ import { seededRandom } from "../../src/actor/clock.ts";
 import { METRICS_CONTENT_TYPE, metricsText } from "../../src/http/metrics.ts";
 import { WICK_METRICS } from "../../src/monitor/catalogue.ts";
 import { CACHE_METRICS } from "../../src/monitor/collect_cache.ts";
+import { WARM_METRICS } from "../../src/monitor/collect_warm.ts";
 import type { MetricSpec } from "../../src/monitor/metric_spec.ts";
 import { Registry } from "../../src/monitor/registry.ts";
 import type { MetricsSnapshot } from "../../src/monitor/snapshot.ts";
+import { STRATEGY_NAMES } from "../../src/warm/types.ts";
 import { seedOf } from "../actor/seed.ts";
 import { keyOf, parseExposition } from "./exposition.ts";
 
@@ -149,9 +151,12 @@ async function textOf(
 
 const bytesOf = (text: string) => new TextEncoder().encode(text).length;
 
-Deno.test("metricsText() of a large tree stays under 64 KB, the cache apart", async () => {
-  const specs = WICK_METRICS.filter((spec) => !CACHE_METRICS.includes(spec));
-  // 32 actors with paths as long as ours are, 8 feeds, every other label with what it may have.
+Deno.test("metricsText() of a large tree stays under 64 KB, cache and warming apart", async () => {
+  const apart = [...CACHE_METRICS, ...WARM_METRICS];
+  const specs = WICK_METRICS.filter((spec) => !apart.includes(spec));
+  // 32 actors with paths as long as ours are, 8 feeds, 3 providers, every other label with what it
+  // may have.
+  const counts: Record<string, number> = { feed: 8, provider: 3 };
   const text = await textOf(
     specs,
     (label) =>
@@ -160,7 +165,7 @@ Deno.test("metricsText() of a large tree stays under 64 KB, the cache apart", as
           { length: label === "actor" ? 32 : 16 },
           (_, i) => `core/work/ingest/part-${i}`,
         )
-        : Array.from({ length: label === "feed" ? 8 : 5 }, (_, i) => `${label}-${i}`),
+        : Array.from({ length: counts[label] ?? 5 }, (_, i) => `${label}-${i}`),
   );
   assertLess(bytesOf(text), 64 * 1024);
   assertGreater(parseExposition(text).values.size, 600);
@@ -179,4 +184,10 @@ Deno.test("metricsText() of a cache with all types of data stays under 24 KB", a
   );
   assertLess(bytesOf(text), 24 * 1024);
   assertGreater(parseExposition(text).values.size, 250);
+});
+
+Deno.test("metricsText() of warming with all strategies stays under 8 KB", async () => {
+  const text = await textOf(WARM_METRICS, () => STRATEGY_NAMES);
+  assertLess(bytesOf(text), 8 * 1024);
+  assertGreater(parseExposition(text).values.size, 60);
 });

@@ -1,7 +1,8 @@
 /** What is asked of a provider for a key of the cache. */
 
 import { assertEquals } from "@std/assert";
-import { keyRequest, PROVIDER_KEY_KINDS } from "../../src/provider/cache_request.ts";
+import type { Origin } from "../../src/cache/types.ts";
+import { cacheLinger, keyRequest, PROVIDER_KEY_KINDS } from "../../src/provider/cache_request.ts";
 
 const NOW_MS = Date.UTC(2026, 2, 3, 15, 30);
 const END_MS = Date.UTC(2026, 2, 4);
@@ -58,4 +59,25 @@ Deno.test("keyRequest() says what was expected of other keys", () => {
       "prices:AAPL:D?x=1",
     ]
   ) assertEquals(typeof keyRequest(key, NOW_MS), "string", key);
+});
+
+const ASKED = { timeoutMs: 90_000, lostInMs: null } as const;
+
+Deno.test("cacheLinger() lets users wait hardly, renewals some seconds, bulk a minute", () => {
+  const lingerOf = (origin: Origin) => cacheLinger({ ...ASKED, origin });
+  assertEquals(lingerOf("demand"), { lingerMs: 5, isBulk: false });
+  assertEquals(lingerOf("refresh"), { lingerMs: 8_000, isBulk: false });
+  assertEquals(lingerOf("warm:renewal"), { lingerMs: 8_000, isBulk: false });
+  assertEquals(lingerOf("warm:popular"), { lingerMs: 60_000, isBulk: true });
+  assertEquals(lingerOf("warm:predictive"), { lingerMs: 2_000, isBulk: true });
+});
+
+Deno.test("cacheLinger() lets nothing wait so long that its entry is lost, or its load given up", () => {
+  const lingerOf = (more: { lostInMs?: number; timeoutMs?: number }) =>
+    cacheLinger({ ...ASKED, origin: "warm:popular", ...more }).lingerMs;
+  assertEquals(lingerOf({ lostInMs: 30_000 }), 20_000);
+  assertEquals(lingerOf({ lostInMs: 8_000 }), 5);
+  assertEquals(lingerOf({ timeoutMs: 25_000 }), 15_000);
+  // It is lost already.
+  assertEquals(lingerOf({ lostInMs: 0 }), 60_000);
 });

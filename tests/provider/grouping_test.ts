@@ -1,4 +1,4 @@
-import { Grouping, type WantedKey } from "../../src/provider/grouping.ts";
+import { Grouping, type OpenCall, type WantedKey } from "../../src/provider/grouping.ts";
 import { seededRandom } from "../../src/actor/clock.ts";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { seedOf } from "../actor/seed.ts";
@@ -171,5 +171,204 @@ Deno.test("Grouping gives every waiter exactly one answer, in time, over random 
       assert([...open.values()].every(({ dueMs }) => dueMs > nowMs));
       if (nowMs % 100 === 0) grouping.invariant();
     }
+  }
+});
+
+// ---- bulk -----------------------------------------------------------------------------------------
+
+const IDLE = () => true;
+
+Deno.test("Grouping lets bulk linger while the provider is busy, and hardly while it is idle", () => {
+  const grouping = new Grouping<string>();
+  grouping.add(want("A", { isBulk: true, lingerMs: 60_000 }), "a", 0);
+  assertEquals([grouping.bulk, grouping.nextDueMs(), grouping.nextDueMs(IDLE)], [1, 60_000, 100]);
+  assertEquals(grouping.open(59_999, 10).length, 0);
+  assertEquals(grouping.open(99, 10, IDLE).length, 0);
+  const [call] = grouping.open(100, 10, IDLE);
+  assert(call !== undefined);
+  assertEquals(grouping.seal(call).symbols, ["A"]);
+  assertEquals([grouping.size, grouping.bulk], [0, 0]);
+  // Nobody said that it is idle: at the end of its linger it goes all the same.
+  grouping.add(want("B", { isBulk: true, lingerMs: 60_000 }), "b", 0);
+  assertEquals(grouping.take(60_000, 10).map(({ symbols }) => symbols.join()), ["B"]);
+});
+
+Deno.test("Grouping is not full by bulk while the provider is busy", () => {
+  const grouping = new Grouping<string>();
+  for (const symbol of ["A", "B", "C", "D"]) {
+    grouping.add(want(symbol, { isBulk: true, lingerMs: 60_000, priority: 1 }), symbol, 0);
+  }
+  assertEquals([grouping.nextDueMs(), grouping.nextDueMs(IDLE)], [60_000, -Infinity]);
+  // A key that somebody waits for takes as much bulk along as fits.
+  grouping.add(want("X"), "x", 50);
+  assertEquals(grouping.take(60, 10).map(({ symbols }) => symbols), [["X", "A", "B"]]);
+  assertEquals([grouping.size, grouping.bulk], [2, 2]);
+  grouping.invariant();
+});
+
+Deno.test("Grouping takes a key for bulk no more once somebody wants it sooner", () => {
+  const grouping = new Grouping<string>();
+  const bulk = { isBulk: true, lingerMs: 60_000, priority: 1 };
+  grouping.add(want("A", bulk), "a", 0);
+  grouping.add(want("B", bulk), "b", 0);
+  grouping.raise(want("A", { priority: 1, lingerMs: 5 }), 10);
+  grouping.add(want("B", { priority: 1, lingerMs: 8_000 }), "c", 10);
+  grouping.invariant();
+  // B's renewal is due at 8,010 at the latest, and as bulk at 100 where there is nothing to do.
+  assertEquals([grouping.nextDueMs(), grouping.bulk], [15, 1]);
+  assertEquals(grouping.take(15, 1)[0]?.symbols, ["A", "B"]);
+  assertEquals(grouping.bulk, 0);
+});
+
+Deno.test("Grouping says for each kind whether bulk may go", () => {
+  const grouping = new Grouping<string>();
+  const bulk = { isBulk: true, lingerMs: 60_000 };
+  grouping.add(want("A", { ...bulk, kind: "quotes" }), "a", 0);
+  grouping.add(want("B", { ...bulk, kind: "profiles" }), "b", 0);
+  const calls = grouping.open(1_000, 10, (kind) => kind === "quotes");
+  assertEquals(calls.map((call) => grouping.seal(call).symbols), [["A"]]);
+  assertEquals(grouping.bulk, 1);
+});
+
+// ---- open calls -----------------------------------------------------------------------------------
+
+Deno.test("Grouping lets keys of an open call be joined, and others travel with it", () => {
+  const grouping = new Grouping<string>();
+  grouping.add(want("A"), "a", 0);
+  const [open] = grouping.open(10, 10);
+  assert(open !== undefined);
+  assertEquals([grouping.size, open.size, open.priority, open.first], [1, 1, 5, "a"]);
+  assertEquals(grouping.open(10, 10).length, 0);
+  assertEquals(grouping.add(want("A"), "b", 20), "joined");
+  assertEquals(grouping.add(want("B", { lingerMs: 500, priority: 1 }), "c", 20), "waiting");
+  const call = grouping.seal(open);
+  assertEquals([call.symbols, call.waiters], [["A", "B"], [["a", "b"], ["c"]]]);
+  assertEquals([call.priority, call.sinceMs, grouping.size], [5, 0, 0]);
+  assertThrows(() => grouping.seal(open), Error, "one that is open");
+});
+
+Deno.test("Grouping.seal() takes no more symbols than it is told to", () => {
+  const grouping = new Grouping<string>();
+  grouping.add(want("A"), "a", 0);
+  const [open] = grouping.open(10, 10);
+  assert(open !== undefined);
+  grouping.add(want("B"), "b", 12);
+  assertEquals(grouping.seal(open, 1).symbols, ["A"]);
+  assertEquals([grouping.size, grouping.nextDueMs()], [1, 22]);
+});
+
+Deno.test("Grouping takes what is due into an open call that has room", () => {
+  const grouping = new Grouping<string>();
+  grouping.add(want("A"), "a", 0);
+  const [open] = grouping.open(10, 10);
+  grouping.add(want("B", { priority: 2 }), "b", 10);
+  assertEquals([grouping.open(20, 10), open?.size, open?.first], [[], 2, "a"]);
+  grouping.add(want("C"), "c", 30);
+  grouping.add(want("D"), "d", 31);
+  // It is full with C: D begins another.
+  const [next] = grouping.open(50, 10);
+  assertEquals([open?.size, next?.size, next?.first], [3, 1, "d"]);
+  grouping.invariant();
+  // No more than was paid for: the last in goes with the next.
+  assert(open !== undefined && next !== undefined);
+  assertEquals(grouping.seal(open, 2).symbols, ["A", "B"]);
+  assertEquals(grouping.seal(next).symbols, ["D", "C"]);
+});
+
+Deno.test("Grouping dissolves an open call with room for a key of higher priority that is due", () => {
+  let dissolved = 0;
+  const grouping = new Grouping<string>({ onDissolved: () => dissolved++ });
+  grouping.add(want("A", { priority: 1 }), "a", 0);
+  grouping.open(10, 10);
+  grouping.add(want("B", { priority: 5 }), "b", 20);
+  assertEquals([grouping.open(25, 10).length, dissolved], [0, 0]);
+  const [call] = grouping.open(30, 10);
+  assert(call !== undefined);
+  assertEquals([dissolved, call.priority, grouping.seal(call).symbols], [1, 5, ["B", "A"]]);
+});
+
+Deno.test("Grouping dissolves an open call when one of its keys is wanted more than it", () => {
+  const dissolved: number[] = [];
+  const grouping = new Grouping<string>({
+    onDissolved: ({ priority }) => dissolved.push(priority),
+  });
+  for (const symbol of ["A", "B", "C"]) grouping.add(want(symbol, { priority: 1 }), symbol, 0);
+  const [open] = grouping.open(10, 10);
+  assert(open !== undefined);
+  assertEquals(grouping.raise(want("B", { priority: 1, lingerMs: 5 }), 20), true);
+  assertEquals(dissolved, []);
+  assertEquals(grouping.raise(want("B", { priority: 7, lingerMs: 5 }), 20), true);
+  assertEquals(dissolved, [1]);
+  grouping.invariant();
+  assertThrows(() => grouping.seal(open), Error, "one that is open");
+  // All are overdue, so that the new call goes at once, with the raised key at its head.
+  const [again] = grouping.open(20, 10);
+  assert(again !== undefined);
+  assertEquals([again.priority, grouping.seal(again).symbols], [7, ["B", "A", "C"]]);
+  assertEquals(grouping.size, 0);
+});
+
+Deno.test("Grouping.remove() takes keys out of open calls", () => {
+  const grouping = new Grouping<string>();
+  grouping.add(want("A"), "a", 0);
+  grouping.add(want("B"), "b", 0);
+  const [open] = grouping.open(10, 10);
+  assert(open !== undefined);
+  assertEquals(grouping.remove(want("A"), "a"), true);
+  grouping.invariant();
+  assertEquals(grouping.remove(want("B"), "b"), true);
+  assertEquals([open.size, open.first, grouping.size], [0, null, 0]);
+  grouping.add(want("C"), "c", 10);
+  assertEquals(grouping.seal(open).symbols, []);
+  assertEquals(grouping.take(20, 1)[0]?.symbols, ["C"]);
+});
+
+Deno.test("Grouping gives every waiter one answer though calls are open, over random work", () => {
+  const random = seededRandom(seedOf("Grouping open"));
+  const below = (n: number) => Math.floor(random.next() * n);
+  for (let round = 0; round < 20; round++) {
+    const open: OpenCall<number>[] = [];
+    const grouping = new Grouping<number>({
+      onDissolved: (call) => open.splice(open.indexOf(call), 1),
+    });
+    const waiting = new Map<number, WantedKey>();
+    for (let nowMs = 0, waiter = 0; nowMs < 1_000; nowMs++) {
+      for (let i = below(4); i > 0; i--, waiter++) {
+        const key = want(`S${below(30)}`, {
+          kind: below(2) === 0 ? "quotes" : "news",
+          priority: below(11),
+          lingerMs: below(60),
+          symbolsMax: 4,
+          isBulk: below(2) === 0,
+        });
+        assert(grouping.add(key, waiter, nowMs) !== "full");
+        waiting.set(waiter, key);
+      }
+      if (below(5) === 0) grouping.raise(want(`S${below(30)}`, { priority: below(11) }), nowMs);
+      if (below(10) === 0 && waiting.size > 0) {
+        const [victim, key] = [...waiting][below(waiting.size)] as [number, WantedKey];
+        assertEquals(grouping.remove(key, victim), true);
+        waiting.delete(victim);
+      }
+      const isIdle = below(3) === 0;
+      open.push(...grouping.open(nowMs, below(4), () => isIdle));
+      while (open.length > 0 && below(2) === 0) {
+        const [call] = open.splice(below(open.length), 1);
+        const sealed = grouping.seal(call as OpenCall<number>);
+        assert(
+          sealed.symbols.length <= 4 && new Set(sealed.symbols).size === sealed.symbols.length,
+        );
+        sealed.waiters.forEach((waiters, i) => {
+          for (const one of waiters) {
+            assertEquals(waiting.get(one)?.symbol, sealed.symbols[i]);
+            assertEquals(waiting.get(one)?.kind, sealed.kind);
+            waiting.delete(one);
+          }
+        });
+      }
+      if (nowMs % 50 === 0) grouping.invariant();
+    }
+    const names = new Set([...waiting.values()].map(({ kind, symbol }) => `${kind} ${symbol}`));
+    assertEquals(grouping.size, names.size);
   }
 });

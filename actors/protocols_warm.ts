@@ -1,0 +1,84 @@
+/**
+ * Messages of the warmer.
+ *
+ * @module
+ */
+
+import { z } from "zod";
+import { protocol } from "../src/actor/mod.ts";
+import { warmingAccesses, warmingCalendar, warmingSectors } from "../src/http/warming_input.ts";
+import { STRATEGY_NAMES } from "../src/warm/types.ts";
+import type {
+  RunResult,
+  WarmingPatterns,
+  WarmingStats,
+  WarmingStatus,
+} from "../src/warm/warming.ts";
+
+const nothing = z.strictObject({});
+
+/** What the warmer itself adds to {@linkcode WarmingStats}. */
+export interface WarmerStats extends WarmingStats {
+  /** Reads of the cache that came so fast that they were not noted; statistics are a sample then. */
+  readonly accessesLost: number;
+  /** Notes of stored entries that were lost in the same way. */
+  readonly storedLost: number;
+  /** When statistics were last saved, epoch ms; null = not since the start. */
+  readonly savedAtMs: number | null;
+  /** Why the last save failed; null when it did not. */
+  readonly saveError: string | null;
+}
+
+/** What came of accesses that were made elsewhere. */
+export interface AccessesTaken {
+  /** How many were counted. */
+  readonly taken: number;
+}
+
+/** Chooses what the cache should have before it is asked for. */
+export const Warmer = protocol("warmer", {
+  run: {
+    about: "Runs strategies once, by hand: one of them, or all",
+    payload: z.strictObject({ strategy: z.enum(["all", ...STRATEGY_NAMES]).default("all") }),
+    reply: z.custom<readonly RunResult[]>(),
+  },
+  stats: {
+    about: "What warming did, by strategy, and what it cost",
+    payload: nothing,
+    reply: z.custom<WarmerStats>(),
+  },
+  status: {
+    about: "What warming is doing, and when each strategy runs next",
+    payload: nothing,
+    reply: z.custom<WarmingStatus>(),
+  },
+  patterns: {
+    about: "What is asked for: most, of late, and by hour",
+    payload: nothing,
+    reply: z.custom<WarmingPatterns>(),
+  },
+  accesses: {
+    about: "Accesses that were made elsewhere, in their order",
+    payload: z.strictObject({ accesses: warmingAccesses }),
+    reply: z.custom<AccessesTaken>(),
+  },
+  sectors: {
+    about: "Sectors of symbols; they replace those put before",
+    payload: z.strictObject({ sectors: warmingSectors }),
+    reply: z.null(),
+  },
+  calendar: {
+    about: "Dates on which symbols are wanted more; they replace those put before",
+    payload: z.strictObject({ events: warmingCalendar }),
+    reply: z.null(),
+  },
+  save: {
+    about: "Saves the statistics now",
+    payload: nothing,
+    reply: z.null(),
+  },
+  // What it tells itself: take what was noted, look at the provider, save, and go through the cycle.
+  drain: { payload: nothing, internal: true },
+  look: { payload: nothing, internal: true },
+  autosave: { payload: nothing, internal: true, priority: "low" },
+});
