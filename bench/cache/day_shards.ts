@@ -25,7 +25,7 @@ export interface ShardsOptions extends
   > {
   readonly clock: VirtualClock;
   readonly random: Random;
-  readonly upstream: DayUpstream;
+  readonly upstream: Pick<DayUpstream, "load" | "raise">;
   /** Entries of all shards together. */
   readonly entriesMax: number;
   readonly shards: number;

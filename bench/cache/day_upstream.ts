@@ -5,17 +5,15 @@
  * @module
  */
 
-import { type Cancel, type Clock, type Random, seededRandom } from "../../src/actor/clock.ts";
+import type { Cancel, Clock } from "../../src/actor/clock.ts";
 import type { LimitRate } from "../../src/batch/limit_rate.ts";
 import { Limiter } from "../../src/batch/limiter.ts";
 import { LimiterGate } from "../../src/batch/limiter_gate.ts";
 import type { LoadAsk, Loaded } from "../../src/cache/types.ts";
-import { Breaker } from "../../src/feed/breaker.ts";
 import { failure } from "../../src/provider/error.ts";
 import { type GroupedCall, Grouping, type WantedKey } from "../../src/provider/grouping.ts";
-import type { ProviderAnswer, SymbolResult } from "../../src/provider/port.ts";
+import type { SymbolResult } from "../../src/provider/port.ts";
 import { type SimulatedProvider, simulatedProvider } from "../../src/provider/simulated.ts";
-import type { Outage } from "../../src/provider/simulated_options.ts";
 import type { UpstreamStats } from "../../src/provider/simulated_upstream.ts";
 import type { ProviderKind } from "../../src/provider/values.ts";
 
@@ -34,18 +32,17 @@ export interface UpstreamOptions {
   readonly limit?: LimitRate;
   /** Share of calls that fail; as at the provider of the workloads unless given. */
   readonly transientRatio?: number;
-  /** When the provider is out, ms since it was made. */
-  readonly outages?: readonly Outage[];
 }
 
 /** What is under way, and what came twice at a time. */
-class UnderWay {
+export class UnderWay {
   readonly #keys = new Map<string, number>();
   /** That came. */
   entered = 0;
   /** Of them, those that were under way already. */
   doubled = 0;
 
+  /** It begins. */
   enter(key: string): void {
     const already = this.#keys.get(key) ?? 0;
     this.entered++;
@@ -53,6 +50,7 @@ class UnderWay {
     this.#keys.set(key, already + 1);
   }
 
+  /** It ends. */
   leave(key: string): void {
     const left = (this.#keys.get(key) ?? 1) - 1;
     if (left === 0) this.#keys.delete(key);
@@ -68,10 +66,6 @@ export interface UpstreamAsked {
   readonly doubledLoads: number;
   /** Keys of calls that were under way in another call already. */
   readonly doubledKeys: number;
-  /** Loads that a strategy of warming asked for. */
-  readonly warmLoads: number;
-  /** Calls all of whose keys were asked for by warming. */
-  readonly warmCalls: number;
 }
 
 /** Kind at the provider of each type of key. */
@@ -94,37 +88,27 @@ const LIMIT = { requests: 750, windowMs: 60_000 };
 const GROUPED_CALLS_MAX = 256;
 const DAY_MS = 86_400_000;
 
-/** Who waits for a key. */
-interface Asker {
-  readonly settle: (result: SymbolResult) => void;
-  readonly isWarm: boolean;
-}
+type Settle = (result: SymbolResult) => void;
 
 /** See the head of this file. */
 export class DayUpstream {
   readonly #options: UpstreamOptions;
   readonly #provider: SimulatedProvider;
-  readonly #limiter: Limiter;
   readonly #gate: LimiterGate;
-  readonly #breaker = new Breaker();
-  readonly #random: Random;
-  readonly #grouping = new Grouping<Asker>();
+  readonly #grouping = new Grouping<Settle>();
   /** Keys in the grouping. */
   readonly #waiting = new Map<string, WantedKey>();
   readonly #loading = new UnderWay();
   readonly #calling = new UnderWay();
   readonly #abort = new AbortController();
   #underWay = 0;
-  #warmLoads = 0;
-  #warmCalls = 0;
   #flushTimer: Cancel | null = null;
   #flushAtMs = Infinity;
 
   /** Nobody has used the limit before. */
   constructor(options: UpstreamOptions) {
-    const { clock, seed, keysMax, limit = LIMIT, transientRatio = 0.005, outages = [] } = options;
+    const { clock, seed, keysMax, limit = LIMIT, transientRatio = 0.005 } = options;
     this.#options = options;
-    this.#random = seededRandom(seed);
     const symbolsMax = Object.fromEntries(Object.values(KINDS).map((kind) => [kind, keysMax]));
     const { requests: max, windowMs } = limit;
     this.#provider = simulatedProvider(clock, {
@@ -132,11 +116,9 @@ export class DayUpstream {
       symbolsMax,
       transientRatio,
       limits: [{ max, windowMs }],
-      outages,
     });
     const limits = [{ name: "limit", rate: limit, begin: "free" as const }];
-    this.#limiter = new Limiter({ limits }, clock.now());
-    this.#gate = new LimiterGate(this.#limiter, clock);
+    this.#gate = new LimiterGate(new Limiter({ limits }, clock.now()), clock);
   }
 
   /** What the provider itself counted. */
@@ -150,20 +132,7 @@ export class DayUpstream {
       loads: this.#loading.entered,
       doubledLoads: this.#loading.doubled,
       doubledKeys: this.#calling.doubled,
-      warmLoads: this.#warmLoads,
-      warmCalls: this.#warmCalls,
     };
-  }
-
-  /** Whether its breaker is open: calls are refused. */
-  get isDown(): boolean {
-    return this.#breaker.state !== "closed";
-  }
-
-  /** Calls that the limit has room for now. */
-  callsLeft(): number {
-    const [limit] = this.#limiter.status(this.#options.clock.now()).limits;
-    return limit === undefined ? Infinity : limit.requests - limit.used;
   }
 
   /** Loads a key, `kind:SYMBOL`. */
@@ -181,8 +150,7 @@ export class DayUpstream {
     const wanted = this.#waiting.get(key);
     if (wanted === undefined) return;
     const lingerMs = priority >= DEMAND_PRIORITY ? this.#options.lingerMs.demand : wanted.lingerMs;
-    const nobody = { settle: () => {}, isWarm: false };
-    this.#grouping.add({ ...wanted, priority, lingerMs }, nobody, this.#options.clock.now());
+    this.#grouping.add({ ...wanted, priority, lingerMs }, () => {}, this.#options.clock.now());
     this.#armFlush();
   };
 
@@ -200,8 +168,6 @@ export class DayUpstream {
     const kind = KINDS[key.slice(0, colon)];
     if (kind === undefined) throw new RangeError(`Cannot load ${key}: expected a known type`);
     const { promise, resolve } = Promise.withResolvers<SymbolResult>();
-    const asker = { settle: resolve, isWarm: origin.startsWith("warm:") };
-    if (asker.isWarm) this.#warmLoads++;
     const symbol = key.slice(colon + 1);
     const nowMs = clock.now();
     const wanted: WantedKey = {
@@ -217,10 +183,10 @@ export class DayUpstream {
       symbolsMax: keysMax,
     };
     if (keysMax === 1) {
-      void this.#send({ ...wanted, symbols: [symbol], waiters: [[asker]], sinceMs: nowMs });
+      void this.#send({ ...wanted, symbols: [symbol], waiters: [[resolve]], sinceMs: nowMs });
       return promise;
     }
-    const added = this.#grouping.add(wanted, asker, nowMs);
+    const added = this.#grouping.add(wanted, resolve, nowMs);
     if (added === "full") return Promise.resolve(failed("rate", "too many keys wait"));
     this.#waiting.set(key, wanted);
     this.#armFlush();
@@ -254,54 +220,31 @@ export class DayUpstream {
   }
 
   /** Waits for the limit, calls once and tells everybody who waits; never rejects. */
-  async #send(call: GroupedCall<Asker>): Promise<void> {
+  async #send(call: GroupedCall<Settle>): Promise<void> {
     const results = await this.#answers(call);
     call.waiters.forEach((waiters, i) => {
-      for (const { settle } of waiters) settle(results[i] ?? { state: "missing" });
+      for (const settle of waiters) settle(results[i] ?? { state: "missing" });
     });
   }
 
-  async #answers(call: GroupedCall<Asker>): Promise<readonly SymbolResult[]> {
+  async #answers(call: GroupedCall<Settle>): Promise<readonly SymbolResult[]> {
     const { kind, endpoint, symbols, fromMs, toMs, granularity, priority } = call;
     const { signal } = this.#abort;
     try {
       using lease = await this.#gate.acquire({ user: "cache", priority, signal });
-      if (!this.#admits()) {
-        lease.unused();
-        return symbols.map(() => failed("open", "the provider fails"));
-      }
-      if (call.waiters.every((askers) => askers.every(({ isWarm }) => isWarm))) this.#warmCalls++;
       const request = { kind, endpoint, symbols, fromMs, toMs, granularity, signal };
       for (const symbol of symbols) this.#calling.enter(`${kind} ${symbol}`);
       const answer = await this.#provider.fetch(request);
       for (const symbol of symbols) this.#calling.leave(`${kind} ${symbol}`);
       if (answer.facts.status !== null) lease.release(undefined, answer.facts.status);
-      this.#judge(answer);
       if (answer.state === "answered") return answer.results;
       return symbols.map(() => ({ state: "error", failure: answer.failure }));
     } catch (error) {
       return symbols.map(() => failed("unavailable", String(error)));
     }
   }
-
-  /** Whether the breaker lets a call through; of those that come while it is open one is the trial. */
-  #admits(): boolean {
-    const { state, nextTryMs } = this.#breaker;
-    if (state === "closed") return true;
-    if (state === "half_open" || this.#options.clock.now() < (nextTryMs ?? 0)) return false;
-    this.#breaker.trying();
-    return true;
-  }
-
-  #judge(answer: ProviderAnswer): void {
-    const isTrial = this.#breaker.state === "half_open";
-    if (answer.state === "answered") this.#breaker.succeeded();
-    else if (answer.failure.class === "transient" && (isTrial || !this.isDown)) {
-      this.#breaker.failed(this.#options.clock.now(), this.#random);
-    }
-  }
 }
 
-function failed(code: "rate" | "unavailable" | "open", message: string): SymbolResult {
+function failed(code: "rate" | "unavailable", message: string): SymbolResult {
   return { state: "error", failure: failure(code, message) };
 }
