@@ -260,6 +260,8 @@ const warmingStrategy = z.strictObject({
   limit: z.int().min(1).max(WARMING_BOUNDS.limitMax).exactOptional(),
   /** Least chance of use at which a key is warmed, and least precision to go on. */
   floor: ratio.exactOptional(),
+  /** For `renewal`: that chance for what is stale and still served. */
+  freshFloor: ratio.exactOptional(),
   /** Time between two runs. */
   everyMs: z.int().min(WARMING_BOUNDS.everyMinMs).max(WARMING_BOUNDS.everyMaxMs).exactOptional(),
   /** When it runs instead. */

@@ -84,7 +84,7 @@ export function warmingOf(
 
 function strategyOf(
   name: StrategyName,
-  { enabled, limit, floor, everyMs, cron, timeZone }: WarmingStrategyConfig,
+  { enabled, limit, floor, freshFloor, everyMs, cron, timeZone }: WarmingStrategyConfig,
   isCron: (pattern: string, timeZone: string) => boolean,
 ): Partial<StrategySettings> {
   const schedule = scheduleOf(name, { everyMs, cron, timeZone }, isCron);
@@ -92,6 +92,7 @@ function strategyOf(
     ...(enabled === undefined ? {} : { isEnabled: enabled }),
     ...(limit === undefined ? {} : { limit }),
     ...(floor === undefined ? {} : { floor }),
+    ...(freshFloor === undefined ? {} : { freshFloor }),
     ...(schedule === null ? {} : { schedule }),
   };
 }

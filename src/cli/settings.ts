@@ -191,7 +191,7 @@ export const SETTINGS: Readonly<Record<SettingName, Setting>> = {
   warmingKeysMax: setting("keys of which accesses are counted; 100 bytes each", "number"),
   warmingUserPatterns: setting("whether habits of single users are learned", "boolean"),
   warmingStrategies: setting(
-    "by strategy: enabled, limit, floor, and everyMs, or cron and timeZone",
+    "by strategy: enabled, limit, floor, freshFloor, and everyMs, or cron and timeZone",
     "json",
   ),
   warmingExperiment: setting(

@@ -145,7 +145,8 @@ export class Renewal {
     const { settings, ports, sources, credit, wishes } = this.#options;
     const { chance } = sources;
     const { freshMs, servedMs } = ports.ttlMs(key, nowMs);
-    const isServedChance = slot >= 0 && !credit.isServed(slot, nowMs);
+    const isServed = slot >= 0 && credit.isServed(slot, nowMs);
+    const isServedChance = slot >= 0 && !isServed;
     const windowMs = isServedChance ? servedMs : freshMs;
     return wishes.wish({
       strategy: "renewal",
@@ -155,6 +156,7 @@ export class Renewal {
         ? chance.chance(slot, nowMs, windowMs)
         : chance.chanceOfKey(key, nowMs, windowMs),
       isServedChance,
+      floor: isServed ? settings.strategies.renewal.freshFloor : null,
       lingerMs: Math.min(settings.lingerRatio * freshMs, settings.lingerMaxMs),
       usefulMs: USEFUL_RATIO * freshMs,
       isOfCycle: false,

@@ -39,6 +39,11 @@ export interface StrategySettings {
    * on: 0 to 1.
    */
   readonly floor: number;
+  /**
+   * For `renewal`: the least chance at which a value is renewed that is stale and still served, 0 to
+   * 1; null = the floor. A higher one buys fewer fresh answers, and no waits, for fewer keys.
+   */
+  readonly freshFloor: number | null;
 }
 
 /** What a variant of an experiment sets otherwise. */
@@ -136,6 +141,7 @@ const strategy = (schedule: WarmingSchedule, limit: number, floor: number): Stra
   schedule,
   limit,
   floor,
+  freshFloor: null,
 });
 
 /** What holds unless told otherwise. */
@@ -198,8 +204,12 @@ export function warmingSettings(overrides: WarmingOverrides = {}): WarmingSettin
 }
 
 function strategySettings(name: StrategyName, settings: StrategySettings): StrategySettings {
-  const { schedule, limit, floor } = settings;
+  const { schedule, limit, floor, freshFloor } = settings;
   within(`${name}.floor`, floor, 0, 1);
+  if (freshFloor !== null) {
+    if (name !== "renewal") throw wrong(`${name}.freshFloor`, "expected null", freshFloor);
+    within(`${name}.freshFloor`, freshFloor, 0, 1);
+  }
   if (!(name === "renewal" && limit === Infinity)) {
     whole(`${name}.limit`, limit, 1, WARMING_BOUNDS.limitMax);
   }

@@ -31,6 +31,8 @@ export interface Wish {
   readonly chance: number;
   /** Whether it is the chance of a use as long as it is served; else as long as it is fresh. */
   readonly isServedChance?: boolean;
+  /** Least chance; default: the floor that is set for the strategy. */
+  readonly floor?: number | null;
   /** How long it may wait for others, ms. */
   readonly lingerMs: number;
   /** It is of no use after this time, ms from now. */
@@ -111,7 +113,7 @@ export class Wishes {
     const base = settings.strategies[strategy];
     const { isEnabled, floor } = experiment?.settingsFor(key, strategy, base) ?? base;
     const chance = this.corrected(strategy, wish.chance);
-    if (chance < floor || !(isEnabled || wish.isByHand)) return "belowFloor";
+    if (chance < (wish.floor ?? floor) || !(isEnabled || wish.isByHand)) return "belowFloor";
     if (this.isPresent(key, slot, nowMs)) return "present";
     const came = planner.want({
       key,

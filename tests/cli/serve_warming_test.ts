@@ -45,6 +45,7 @@ Deno.test("warmingOf() sets strategies one by one, the popular limit by either n
       warmingPopularLimit: 7,
       warmingStrategies: {
         popular: { floor: 0.9, cron: "0 7 * * *", timeZone: "Europe/Berlin" },
+        renewal: { floor: 0.2, freshFloor: 0.9 },
         trending: { enabled: false },
         time_of_day: { limit: 3, everyMs: 60_000 },
       },
@@ -54,8 +55,10 @@ Deno.test("warmingOf() sets strategies one by one, the popular limit by either n
     isEnabled: true,
     limit: 7,
     floor: 0.9,
+    freshFloor: null,
     schedule: { kind: "cron", pattern: "0 7 * * *", timeZone: "Europe/Berlin" },
   });
+  assertEquals([strategies.renewal.floor, strategies.renewal.freshFloor], [0.2, 0.9]);
   assertEquals(strategies.trending.isEnabled, false);
   assertEquals(strategies.time_of_day.limit, 3);
   assertEquals(strategies.time_of_day.schedule, {
@@ -70,6 +73,11 @@ Deno.test("warmingOf() says which settings do not go together", () => {
   assertThrows(() => of({ warmingStrategies: both }), UsageError, "expected everyMs or cron");
   const place = { popular: { cron: "0 7 * * *", timeZone: "Atlantis/Capital" } };
   assertThrows(() => of({ warmingStrategies: place }), UsageError, "Atlantis/Capital");
+  assertThrows(
+    () => of({ warmingStrategies: { popular: { freshFloor: 0.9 } } }),
+    UsageError,
+    "Cannot set popular.freshFloor: expected null: current value is 0.9",
+  );
   assertThrows(
     () => of({ warmingStrategies: { renewal: { everyMs: 60_000 } } }),
     UsageError,
