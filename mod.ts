@@ -436,6 +436,14 @@ export {
   wickTree,
 } from "./actors/tree.ts";
 
+const DEMO_PRICE_MS = 10_000;
+const DEMO_PRICE_TTL = {
+  openMs: DEMO_PRICE_MS,
+  closedMs: DEMO_PRICE_MS,
+  cryptoMs: DEMO_PRICE_MS,
+};
+type WarmerRef = NonNullable<Wick["warmer"]>;
+
 /** The tree as the demo sees it: everything that `wick serve` runs, in a folder of its own. */
 const startDemoTree: StartDemoTree = async (source, log) => {
   const folder = await mkdtemp(join(tmpdir(), "wick-demo-"));
@@ -445,6 +453,8 @@ const startDemoTree: StartDemoTree = async (source, log) => {
     providers: [{ name: "simulated", begin: "free", open: () => simulatedProvider(systemClock) }],
     cache: {
       provider: "simulated",
+      // So short that a minute shows what becomes of what ends.
+      ttl: { rules: { price: DEMO_PRICE_TTL } },
       tier: { kind: "sqlite", path: join(folder, "cache.db") },
     },
     warming: {},
@@ -477,7 +487,8 @@ const startDemoTree: StartDemoTree = async (source, log) => {
     read: () => readers.step(),
     reads: async () => {
       const { endpoints } = await provider.ask("status", {});
-      return readers.figures({ shards: router.status(), tier: null, upstream: endpoints });
+      const figures = { shards: router.status(), tier: null, upstream: endpoints };
+      return readers.figures(figures, await (wick.warmer as WarmerRef).ask("stats", {}));
     },
     labels: async (series, paramHash) => {
       const range = { fromTs: -Infinity, toTs: Infinity, limit: Infinity };

@@ -7,6 +7,7 @@
 import type { Random } from "../actor/clock.ts";
 import { type CacheFigures, cacheReport } from "../cache/report.ts";
 import type { Found, LoadAsk } from "../cache/types.ts";
+import type { WarmingStats } from "../warm/warming_types.ts";
 
 /** What they ask. */
 export interface ReadCache {
@@ -23,12 +24,20 @@ export interface ReadFigures {
   readonly calls: number;
   /** Requests that nobody could answer. */
   readonly failed: number;
+  /** What was loaded before it was asked for, and of that: used since, and ended without. */
+  readonly warmed: number;
+  /** See `warmed`. */
+  readonly used: number;
+  /** See `warmed`. */
+  readonly wasted: number;
 }
 
 /** Symbols there are; the k-th most popular is asked for 1/k as often as the first (G. K. Zipf). */
 const SYMBOLS = 400;
 /** Requests of a step. */
 const STEP_REQUESTS = 40;
+/** Users who ask in turn. */
+const USERS = 20;
 const ASK: LoadAsk = { priority: 5, origin: "demand", timeoutMs: 10_000 };
 
 /** See the module's text. */
@@ -50,7 +59,8 @@ export class DemoReaders {
   step(): void {
     for (let i = 0; i < STEP_REQUESTS; i++) {
       const kind = this.#random.next() < 0.8 ? "price" : "news";
-      this.#cache.get(`${kind}:DEMO${this.#symbol()}`, ASK).then(
+      const user = `user-${i % USERS}`;
+      this.#cache.get(`${kind}:DEMO${this.#symbol()}`, { ...ASK, user }).then(
         ({ state }) => void (state === "failed" && this.#failed++),
         () => this.#failed++,
       );
@@ -58,7 +68,10 @@ export class DemoReaders {
   }
 
   /** What came of all requests so far. */
-  figures(figures: CacheFigures): ReadFigures {
+  figures(
+    figures: CacheFigures,
+    warming: Pick<WarmingStats, "totalWarmed" | "totalUsed" | "totalWasted">,
+  ): ReadFigures {
     const { total } = cacheReport(figures);
     return {
       requests: total.requests,
@@ -67,6 +80,9 @@ export class DemoReaders {
       calls: figures.upstream.filter(({ endpoint }) => READ_ENDPOINTS.includes(endpoint))
         .reduce((sum, { calls }) => sum + calls, 0),
       failed: this.#failed,
+      warmed: warming.totalWarmed,
+      used: warming.totalUsed,
+      wasted: warming.totalWasted,
     };
   }
 

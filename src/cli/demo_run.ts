@@ -265,6 +265,7 @@ function textOf(summary: Summary): string {
     `  failure   ${killed}`,
     ...(summary.job === null ? [] : [`  backfill  ${jobText(summary.job)}`]),
     `  cache     ${cacheText(summary.cache)}`,
+    `  warming   ${warmingText(summary.cache)}`,
     `  check     ${verdict}`,
     "",
   ].join("\n");
@@ -281,6 +282,12 @@ function cacheText({ requests, servedPercent, loads, calls, failed }: ReadFigure
   const lost = failed === 0 ? "" : `, ${countText(failed)} without an answer`;
   return `${countOf(requests, "request")} of users${served}; ${countOf(loads, "key")} loaded in ` +
     `${countOf(calls, "call")}${lost}`;
+}
+
+function warmingText({ warmed, used, wasted }: ReadFigures): string {
+  if (warmed === 0) return "nothing was likely enough to be asked for again";
+  return `${countOf(warmed, "entry", "entries")} loaded before anyone asked: ` +
+    `${countText(used)} used since, ${countText(wasted)} not`;
 }
 
 /** Where lines for people go: above the progress line while there is one. */
