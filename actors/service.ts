@@ -270,7 +270,8 @@ export class Service {
     if (cache === null) return null;
     const { router } = cache;
     return {
-      get: (keys, ask) => router.getMany(keys, { ...ask, origin: "demand" }),
+      get: (keys, { user, ...ask }) =>
+        router.getMany(keys, { ...ask, origin: "demand", ...(user === null ? {} : { user }) }),
       set: (entries) =>
         router.setMany(entries.map(({ ttlMs, ...entry }) => ({
           ...entry,

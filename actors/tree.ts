@@ -386,6 +386,7 @@ function warmerOf({ warming = null, treeCache = null, instruments }: TreeOptions
     throw new TypeError("Cannot warm: expected a cache: current value is none");
   }
   const { router, accesses, ttl, spec: { provider: name } } = treeCache;
+  const calls: number[] = [];
   return [child(warmer, {
     name: "warmer",
     args: (refs) => ({
@@ -396,6 +397,7 @@ function warmerOf({ warming = null, treeCache = null, instruments }: TreeOptions
       instruments: instruments ?? new InstrumentRegistry(),
       store: refs.ask(Store, PATHS.store),
       provider: name === null ? null : refs.ask(Provider, `${PATHS.providers}/${name}`),
+      calls,
     }),
   })];
 }

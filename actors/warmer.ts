@@ -20,14 +20,15 @@
  */
 
 import { Cron } from "croner";
-import { actor, type Context, type Ref, textOf } from "../src/actor/mod.ts";
+import { actor, type Context, pause, type Ref, textOf } from "../src/actor/mod.ts";
 import type { AccessLog } from "../src/cache/access_log.ts";
-import { symbolOfKey } from "../src/cache/key.ts";
+import { kindOfKey, symbolOfKey } from "../src/cache/key.ts";
 import type { CacheRouter } from "../src/cache/router.ts";
 import { SteadyWall } from "../src/cache/shard_tier.ts";
 import type { EntryTtl } from "../src/cache/shard_options.ts";
 import type { Found, Origin } from "../src/cache/types.ts";
 import { warmingCalendar, warmingSectors } from "../src/http/warming_input.ts";
+import { LABEL_KIND } from "../src/label/label_key.ts";
 import type { InstrumentRegistry } from "../src/market/instrument.ts";
 import { isSymbol } from "../src/market/series.ts";
 import { keyRequest, PROVIDER_KEY_KINDS } from "../src/provider/cache_request.ts";
@@ -69,6 +70,11 @@ export interface WarmerArgs {
   readonly store: Ref<typeof Store.definition>;
   /** Who knows the market; null = nobody: then there is nothing to load. */
   readonly provider: Ref<typeof Provider.definition> | null;
+  /**
+   * When calls began, on the monotonic clock: kept by whoever starts it, since the budget of a minute
+   * holds over a crash.
+   */
+  readonly calls: number[];
 }
 
 /** Between two drains of the log. */
@@ -79,10 +85,22 @@ const LOOK_EVERY_MS = 1_000;
 const SAVE_EVERY_MS = 15 * 60_000;
 const LOOK = { timeoutMs: 2_000 } as const;
 const WRITE = { timeoutMs: 10_000 } as const;
+/** Calls of so long ago are in no budget any more. */
+const CALLS_KEPT_MS = 60_000;
+/**
+ * A provider's open breaker lets a call through at the latest after a pause of that, ms. At night there
+ * may be nobody else who makes it.
+ */
+const TRIAL_AFTER_MS = 60_000;
+/** Calls that the provider seems to have left for a trial, of which warming takes half. */
+const TRIAL_CALLS = 2;
 /** As at the provider of most users. */
 const KEYS_PER_CALL = 50;
 /** Cron patterns that are kept compiled: one a strategy, the cycle and the clean-up. */
 const CRONS_MAX = 32;
+
+/** Kinds of keys that this process computes. */
+const OWN_KINDS: readonly string[] = [LABEL_KIND, "levels", "correlation"];
 
 const KIND = "warming";
 const WARM = "warm:";
@@ -98,7 +116,13 @@ export const warmer = actor(Warmer, async (ctx, args: WarmerArgs) => {
   every("drain", DRAIN_EVERY_MS);
   every("look", LOOK_EVERY_MS);
   every("autosave", SAVE_EVERY_MS);
-  ctx.onStop(() => run.stop());
+  ctx.onStop((reason) => run.stop(reason === "crash"));
+  /** Not awaited in the message, and no crash when the store is full: whoever asks is told so. */
+  const written = (writing: Promise<void>) => {
+    const reply = ctx.defer<null>();
+    writing.then(() => reply.resolve(null), (error) => reply.reject(error));
+    return reply;
+  };
   return {
     run: ({ strategy }) => run.run(strategy),
     stats: () => run.stats(),
@@ -112,20 +136,15 @@ export const warmer = actor(Warmer, async (ctx, args: WarmerArgs) => {
       }
       return { taken: accesses.length };
     },
-    sectors: async ({ sectors }) => {
+    sectors: ({ sectors }) => {
       run.warming.setSectors(sectors);
-      await run.put("sectors", sectors);
-      return null;
+      return written(run.put("sectors", sectors));
     },
-    calendar: async ({ events }) => {
+    calendar: ({ events }) => {
       run.events = events;
-      await run.put("calendar", events);
-      return null;
+      return written(run.put("calendar", events));
     },
-    save: async () => {
-      await run.save();
-      return null;
-    },
+    save: () => written(run.save()),
     drain: () => run.drain(),
     // Not awaited in the message: what is read is heard meanwhile.
     look: () => void run.look(),
@@ -143,6 +162,8 @@ class WarmerRun {
   #endListening: () => void = () => {};
   #capabilities: ProviderCapabilities | null = null;
   #status: ProviderStatus | null = null;
+  /** Since when, or since which trial, the provider's breaker is open; null: it is not. */
+  #openSinceMs: number | null = null;
   #isLooking = false;
   #isSaving = false;
   #nextDailyMs: number;
@@ -161,6 +182,7 @@ class WarmerRun {
     this.warming = new Warming({
       random: ctx.random,
       nowMs,
+      callsBeganMs: args.calls.map((atMs) => nowMs - (ctx.clock.now() - atMs)),
       ...(args.spec.settings === undefined ? {} : { settings: args.spec.settings }),
       ports: {
         nowMs: () => this.#wall.now(),
@@ -170,6 +192,7 @@ class WarmerRun {
           const { softTtlMs, hardTtlMs } = ttl(key, atMs);
           return { freshMs: softTtlMs, servedMs: Math.max(softTtlMs, hardTtlMs) };
         },
+        canLoad: (key) => this.#canLoad(key),
         keysPerCall: (kind) => this.#keysPerCall(kind),
         callsLeft: () => this.#callsLeft(),
         isDown: () => this.#isDown(),
@@ -188,6 +211,8 @@ class WarmerRun {
 
   /** Goes on with what a former one has saved. */
   async start(): Promise<void> {
+    // What is read from now on is heard when it is ready.
+    this.#endListening = this.#args.accesses.listen();
     await this.#restored("statistics", (json) => {
       const bytes = Uint8Array.fromBase64(JSON.parse(json) as string);
       this.warming.restore(readWarmingBytes(bytes), this.nowMs());
@@ -199,7 +224,6 @@ class WarmerRun {
       this.events = warmingCalendar.parse(JSON.parse(json));
     });
     await this.look();
-    this.#endListening = this.#args.accesses.listen();
   }
 
   /** What cannot be read costs what was learned, not the service. */
@@ -223,11 +247,20 @@ class WarmerRun {
     if (written.state === "refused") throw new Error(written.message);
   }
 
-  /** @throws {Error} when the store does not take it. */
-  async save(): Promise<void> {
+  /**
+   * In steps of some 5 ms for 20,000 keys, with a turn for others between them, unless `isAtOnce`.
+   *
+   * @throws {Error} when the store does not take it.
+   */
+  async save(isAtOnce = false): Promise<void> {
     const nowMs = this.nowMs();
+    const turn = () => isAtOnce ? Promise.resolve() : pause(this.#ctx.clock, 0);
     try {
-      await this.put("statistics", warmingBytes(this.warming.snapshot(nowMs)).toBase64());
+      const snapshot = this.warming.snapshot(nowMs);
+      await turn();
+      const bytes = warmingBytes(snapshot);
+      await turn();
+      await this.put("statistics", bytes.toBase64());
       this.#savedAtMs = nowMs;
       this.#saveError = null;
     } catch (error) {
@@ -237,11 +270,11 @@ class WarmerRun {
   }
 
   /** Saves; a store that is full or busy is tried again at the next time. */
-  async autosave(): Promise<void> {
+  async autosave(isAtOnce = false): Promise<void> {
     if (this.#isSaving) return;
     this.#isSaving = true;
     try {
-      await this.save();
+      await this.save(isAtOnce);
     } catch (error) {
       this.#ctx.log("warn", "the statistics of warming are not saved", { reason: textOf(error) });
     } finally {
@@ -249,11 +282,12 @@ class WarmerRun {
     }
   }
 
-  async stop(): Promise<void> {
-    this.drain();
-    this.warming.stop();
+  /** After a crash nothing is saved: what is in memory may be what crashed it. */
+  async stop(isCrash: boolean): Promise<void> {
+    if (!isCrash) this.drain();
     this.#endListening();
-    await this.autosave();
+    this.warming.stop();
+    if (!isCrash) await this.autosave(true);
   }
 
   // ---- what happens -------------------------------------------------------------------------------
@@ -322,18 +356,30 @@ class WarmerRun {
     } finally {
       this.#isLooking = false;
     }
+    const isOpen = this.#status !== null && this.#status.breaker !== "closed";
+    this.#openSinceMs = isOpen ? this.#openSinceMs ?? this.nowMs() : null;
   }
 
   #isDown(): boolean {
     if (this.#args.provider === null || this.#status === null) return true;
-    const { breaker, limiter } = this.#status;
-    return breaker !== "closed" || (limiter !== null && limiter.pausedForMs > 0);
+    const { limiter } = this.#status;
+    if (limiter !== null && limiter.pausedForMs > 0) return true;
+    return this.#openSinceMs !== null && this.nowMs() < this.#openSinceMs + TRIAL_AFTER_MS;
   }
 
   #callsLeft(): number | null {
     const limits = this.#status?.limiter?.limits ?? [];
-    if (limits.length === 0) return null;
-    return Math.min(...limits.map(({ requests, used }) => Math.max(0, requests - used)));
+    const left = limits.map(({ requests, used }) => Math.max(0, requests - used));
+    if (this.#openSinceMs !== null) left.push(TRIAL_CALLS);
+    return left.length === 0 ? null : Math.min(...left);
+  }
+
+  /** Keys of other kinds, and those that no call can be made of, are only what somebody puts in. */
+  #canLoad(key: string): boolean {
+    const kind = kindOfKey(key);
+    return PROVIDER_KEY_KINDS.includes(kind)
+      ? typeof keyRequest(key, this.nowMs()) !== "string"
+      : OWN_KINDS.includes(kind);
   }
 
   #keysPerCall(kind: string): number {
@@ -348,13 +394,22 @@ class WarmerRun {
   }
 
   async #load(keys: readonly string[], ask: WarmAsk): Promise<readonly WarmOutcome[]> {
+    this.#noteCall();
     try {
       const found = await this.#args.router.loadAhead(keys, ask);
-      return found.map(outcomeOf);
+      return found.map((one, at) => outcomeOf(one, kindOfKey(keys[at] ?? "")));
     } catch {
       // A shard has stopped; its keys are wanted again soon enough.
       return keys.map(() => "failed");
     }
+  }
+
+  #noteCall(): void {
+    const { calls } = this.#args;
+    const nowMs = this.#ctx.clock.now();
+    while (calls.length > 0 && (calls[0] as number) < nowMs - CALLS_KEPT_MS) calls.shift();
+    calls.push(nowMs);
+    if (this.#openSinceMs !== null) this.#openSinceMs = this.nowMs();
   }
 
   // ---- times --------------------------------------------------------------------------------------
@@ -375,10 +430,15 @@ class WarmerRun {
   }
 }
 
-/** Whether a pattern of cron can be evaluated in a time zone, and is ever due. */
+/** Minute, hour, day, month, weekday: with seconds all strategies could run each second. */
+const CRON_FIELDS = 5;
+
+/** Whether a pattern of cron has five fields, can be evaluated in a time zone, and is ever due. */
 export function isCron(pattern: string, timeZone: string): boolean {
   try {
-    return new Cron(pattern, { timezone: timeZone, paused: true }).nextRun() !== null;
+    const isOfMinutes = pattern.trim().split(/\s+/).length === CRON_FIELDS;
+    return isOfMinutes &&
+      new Cron(pattern, { timezone: timeZone, paused: true }).nextRun() !== null;
   } catch {
     return false;
   }
@@ -390,10 +450,14 @@ function strategyOf(origin: Origin): StrategyName | null {
   return STRATEGY_NAMES.find((known) => known === name) ?? null;
 }
 
-function outcomeOf({ state }: Found<CacheValue>): WarmOutcome {
+function outcomeOf(found: Found<CacheValue>, kind: string): WarmOutcome {
+  const { state } = found;
+  // It says nothing of the provider, whose failures make all of warming pause.
+  if (OWN_KINDS.includes(kind) && (state === "failed" || state === "stale")) return "missing";
   switch (state) {
     case "loaded":
-      return "loaded";
+      // The second tier had it: no call was made.
+      return found.tier === "l2" ? "fresh" : "loaded";
     case "fresh":
       return "fresh";
     case "stale":

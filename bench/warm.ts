@@ -10,11 +10,17 @@ import { benchOptions, Figures, runMeasurements } from "./support/figures.ts";
 import { coldFigures } from "./warm/cold.ts";
 import { dayFigures } from "./warm/day.ts";
 import { downFigures } from "./warm/down.ts";
+import { frontierFigures } from "./warm/frontier.ts";
 import { frontierChecks } from "./warm/frontier_check.ts";
 import { memoryFigures } from "./warm/memory_figures.ts";
+import { recordFigures } from "./warm/record.ts";
+import { warmTraceFigures } from "./warm/traces.ts";
 import { weekFigures } from "./warm/week.ts";
 
 const measurements = {
+  traces: () => warmTraceFigures(figures, { quick }),
+  frontier: () => frontierFigures(figures, { quick }),
+  record: () => recordFigures(figures, { quick }),
   day: () => dayFigures(figures, { quick }),
   "day-lines": () => frontierChecks(figures, "day1", { quick }),
   week: () => weekFigures(figures, { quick }),

@@ -10,7 +10,6 @@ import { CacheShard, type ShardOptions } from "../../src/cache/shard.ts";
 import { type Day, type DayAsset, dayTtlMs } from "./day1.ts";
 import type { DayCache } from "./day_run.ts";
 import { DEMAND } from "./day_table.ts";
-import type { DayUpstream } from "./day_upstream.ts";
 
 /** What may differ between steps of the ladder. */
 export interface ShardsOptions extends
@@ -22,10 +21,11 @@ export interface ShardsOptions extends
     | "refreshAheadReadsMin"
     | "accesses"
     | "keys"
+    | "groups"
   > {
   readonly clock: VirtualClock;
   readonly random: Random;
-  readonly upstream: Pick<DayUpstream, "load" | "raise">;
+  readonly upstream: Required<Pick<ShardOptions<unknown>, "load" | "raise">>;
   /** Entries of all shards together. */
   readonly entriesMax: number;
   readonly shards: number;

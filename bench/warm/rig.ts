@@ -8,9 +8,9 @@
 
 import { type Cancel, seededRandom, VirtualClock } from "../../src/actor/clock.ts";
 import { KeyIndex, slotOf, tableOf } from "../../src/cache/key_index.ts";
+import { LoadGroups } from "../../src/cache/load_groups.ts";
 import { SHARDS_DEFAULT } from "../../src/cache/rendezvous.ts";
 import type { Found, Origin } from "../../src/cache/types.ts";
-import { CACHE_LINGER_MS } from "../../src/provider/cache_request.ts";
 import type { Outage } from "../../src/provider/simulated_options.ts";
 import type { UpstreamStats } from "../../src/provider/simulated_upstream.ts";
 import {
@@ -25,7 +25,7 @@ import type { WarmAsk, WarmingPorts } from "../../src/warm/warming.ts";
 import { type DaySeen, playDay } from "../cache/day_run.ts";
 import { ShardsCache } from "../cache/day_shards.ts";
 import { verify } from "../support/workload.ts";
-import { type RigAsked, type RigLinger, RigUpstream } from "./upstream.ts";
+import { type RigAsked, RigUpstream } from "./upstream.ts";
 import { type CreditCount, WarmCredit } from "./warm_credit.ts";
 import { WarmLog } from "./warm_log.ts";
 import { CALENDAR_OF, kindOf, symbolOf, TtlTable, type Workload } from "./workloads.ts";
@@ -46,8 +46,6 @@ export interface RigOptions {
   readonly isStaleServed?: boolean;
   /** Share of the TTL after which a read renews ahead; null for never; default as deployed. */
   readonly aheadRatio?: number | null;
-  /** How long a key may wait for others, ms; default as deployed. */
-  readonly lingerMs?: RigLinger;
   /** Most calls in any minute; default 750. */
   readonly callsPerMinute?: number;
   /** When the provider is out, ms since the first request. */
@@ -81,11 +79,6 @@ export interface RigResult {
 /** As many as there can be keys: four kinds of 2,000 symbols. */
 const ENTRIES_ALL = 16_384;
 const AHEAD_RATIO = 0.8;
-/**
- * Keys of warming wait like renewals of the cache: most find a call that somebody waits for and travel
- * with it, which takes 7,000 calls off the day.
- */
-const LINGER_MS: RigLinger = { ...CACHE_LINGER_MS, warm: CACHE_LINGER_MS.refresh };
 const KEYS_PER_CALL = 50;
 const TICK_MS = 1_000;
 const CALLS_PER_MINUTE = 750;
@@ -110,6 +103,7 @@ class Rig {
   readonly #upstream: RigUpstream;
   readonly #cache: ShardsCache;
   readonly #keys = new KeyIndex();
+  readonly #groups: LoadGroups;
   readonly #log: WarmLog;
   readonly #ttls = new TtlTable();
   readonly #credit = new WarmCredit();
@@ -121,14 +115,15 @@ class Rig {
 
   constructor(workload: Workload, options: RigOptions) {
     const { entriesMax, seed, isStaleServed = true, aheadRatio = AHEAD_RATIO } = options;
-    const { lingerMs = LINGER_MS, callsPerMinute = CALLS_PER_MINUTE, outages = [] } = options;
+    const { callsPerMinute = CALLS_PER_MINUTE, outages = [] } = options;
     this.#workload = workload;
     this.#options = options;
     const firstMs = options.startMs ?? workload.atMs[0] ?? 0;
     const clock = new VirtualClock(0, firstMs);
     this.#clock = clock;
+    this.#groups = new LoadGroups(clock);
     const limit = { requests: callsPerMinute, windowMs: WINDOW_MS };
-    this.#upstream = new RigUpstream({ clock, seed, lingerMs, limit, outages });
+    this.#upstream = new RigUpstream({ clock, seed, limit, outages });
     this.#log = new WarmLog(clock, {
       accessed: (key, answer, user) => this.#accessed({ key, answer, user, atMs: this.#now() }),
       stored: ({ key, origin, softLeftMs, hardLeftMs, weightBytes }) => {
@@ -152,6 +147,7 @@ class Rig {
       refreshAheadRatio: aheadRatio,
       accesses: this.#log,
       keys: this.#keys,
+      groups: this.#groups,
       userOf: (request) => users[workload.userOf[request] as number] as string,
       assetOf: (key) => workload.universe.get(symbolOf(key))?.asset ?? "equity",
     });
@@ -263,6 +259,7 @@ class Rig {
 
   #verify(seen: DaySeen, stats: UpstreamStats): void {
     verify("calls over the limit", stats.limited, 0);
+    verify("groups of loads that came in parts", this.#groups.broken, 0);
     const types = this.#cache.shards.flatMap((shard) => shard.status().types);
     const sum = (of: (one: (typeof types)[number]) => number) =>
       types.reduce((total, one) => total + of(one), 0);

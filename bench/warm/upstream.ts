@@ -10,10 +10,10 @@ import { type Cancel, type Clock, type Random, seededRandom } from "../../src/ac
 import type { LimitRate } from "../../src/batch/limit_rate.ts";
 import { Limiter } from "../../src/batch/limiter.ts";
 import { type Lease, LimiterGate, LimitRefused } from "../../src/batch/limiter_gate.ts";
-import type { LoadAsk, Loaded } from "../../src/cache/types.ts";
+import type { Loaded, LoaderAsk, Origin } from "../../src/cache/types.ts";
 import { Breaker } from "../../src/feed/breaker.ts";
 import { BATCH_DEFAULTS } from "../../src/provider/batch_status.ts";
-import { keyRequest } from "../../src/provider/cache_request.ts";
+import { cacheLinger, keyRequest } from "../../src/provider/cache_request.ts";
 import { GroupedCalls } from "../../src/provider/grouped_calls.ts";
 import type {
   CallRefusal,
@@ -24,24 +24,13 @@ import type { ProviderAnswer, ProviderRequest } from "../../src/provider/port.ts
 import { type SimulatedProvider, simulatedProvider } from "../../src/provider/simulated.ts";
 import type { Outage } from "../../src/provider/simulated_options.ts";
 import type { UpstreamStats } from "../../src/provider/simulated_upstream.ts";
-import { DEMAND_PRIORITY, UnderWay } from "../cache/day_upstream.ts";
-
-/** How long a key may wait for others, by who asks, ms. */
-export interface RigLinger {
-  /** For somebody who waits. */
-  readonly demand: number;
-  /** For a renewal of the cache. */
-  readonly refresh: number;
-  /** For warming. */
-  readonly warm: number;
-}
+import { UnderWay } from "../cache/day_upstream.ts";
 
 /** How keys become calls. */
 export interface RigUpstreamOptions {
   readonly clock: Clock;
   /** Decides latencies and failures. */
   readonly seed: number;
-  readonly lingerMs: RigLinger;
   /** Most calls of a window, kept to and enforced. */
   readonly limit: LimitRate;
   /** When the provider is out, ms since it was made. */
@@ -67,8 +56,11 @@ interface Right {
   readonly user: string;
 }
 
-/** Who asks, as the limits and the counts know them. */
-const WARM = "warm", CACHE = "cache";
+/** Who waits, as the limits know them; others are known by their origin. */
+const CACHE = "cache";
+const WARM = "warm:";
+/** As in `actors/cache_shard.ts`. */
+const TOGETHER = "cache";
 
 /** See the head of this file. */
 export class RigUpstream {
@@ -148,25 +140,26 @@ export class RigUpstream {
   }
 
   /** Loads a key, `kind:SYMBOL`. */
-  readonly load = async (key: string, ask: LoadAsk): Promise<Loaded<unknown>> => {
-    const isWarm = ask.origin.startsWith("warm:");
-    if (isWarm) this.#warmLoads++;
+  readonly load = async (key: string, ask: LoaderAsk): Promise<Loaded<unknown>> => {
+    const { origin } = ask;
+    if (origin.startsWith(WARM)) this.#warmLoads++;
     this.#loading.enter(key);
     const result = await this.#grouped.want(this.#wanted(key, ask.priority, {
-      user: isWarm ? WARM : CACHE,
-      lingerMs: this.#lingerMs(ask),
+      user: origin === "demand" ? CACHE : origin,
+      together: TOGETHER,
+      ...cacheLinger(ask),
       timeoutMs: ask.timeoutMs,
     }));
     this.#loading.leave(key);
     if (result.state !== "error") return result;
-    const { code, message, retryAfterMs } = result.failure;
-    return { state: "failed", failure: { code, message, retryAfterMs } };
+    const { failure: { code, message, retryAfterMs }, together } = result;
+    const failed = { state: "failed", failure: { code, message, retryAfterMs } } as const;
+    return together === undefined ? failed : { ...failed, together };
   };
 
-  /** Somebody waits now for a key that is asked for ahead of need: it may linger no more. */
-  readonly raise = (key: string, priority: number): void => {
-    const { demand, refresh } = this.#options.lingerMs;
-    const lingerMs = priority >= DEMAND_PRIORITY ? demand : refresh;
+  /** Somebody wants a key that is on its way sooner than who asked for it. */
+  readonly raise = (key: string, priority: number, origin: Origin): void => {
+    const { lingerMs } = cacheLinger({ origin, timeoutMs: Infinity, lostInMs: null });
     this.#grouped.raise(this.#wanted(key, priority, { user: CACHE, lingerMs }));
   };
 
@@ -181,17 +174,11 @@ export class RigUpstream {
   #wanted(
     key: string,
     priority: number,
-    more: Pick<GroupedRequest, "user" | "lingerMs" | "timeoutMs">,
+    more: Pick<GroupedRequest, "user" | "lingerMs" | "isBulk" | "timeoutMs" | "together">,
   ): GroupedRequest {
     const request = keyRequest(key, this.#options.clock.wallNow());
     if (typeof request === "string") throw new RangeError(`Cannot load ${key}: ${request}`);
     return { ...request, priority, ...more };
-  }
-
-  #lingerMs({ origin }: LoadAsk): number {
-    const { demand, refresh, warm } = this.#options.lingerMs;
-    if (origin === "demand") return demand;
-    return origin === "refresh" ? refresh : warm;
   }
 
   /** Why no call is made: the breaker is open, and its one trial is not due. */
@@ -217,7 +204,7 @@ export class RigUpstream {
     }
     const isTrial = this.#breaker.state !== "closed";
     if (isTrial) this.#breaker.trying();
-    if (user === WARM) this.#warmCalls++;
+    if (user.startsWith(WARM)) this.#warmCalls++;
     const names = request.symbols.map((symbol) => `${request.kind} ${symbol}`);
     for (const name of names) this.#calling.enter(name);
     const answer = await this.#provider.fetch({ ...request, signal: this.#abort.signal });

@@ -10,6 +10,7 @@ import { calendarDay } from "../../src/market/calendar.ts";
 import type { Access, StoredEntry, StrategyName } from "../../src/warm/types.ts";
 import { STRATEGY_NAMES } from "../../src/warm/types.ts";
 import {
+  type ReliabilityBucket,
   type StrategySettings,
   Warming,
   WARMING_DEFAULTS,
@@ -19,6 +20,7 @@ import {
   type WarmingStats,
 } from "../../src/warm/warming.ts";
 import { verify } from "../support/workload.ts";
+import { CalibrationLooks } from "./calibration_figures.ts";
 import { playRig, type RigOptions, type RigResult, type Warmer } from "./rig.ts";
 import type { Workload } from "./workloads.ts";
 
@@ -27,6 +29,8 @@ const SNAPSHOT_EVERY_MS = 15 * 60_000;
 /** A play, and what warming says of itself. */
 export interface WarmingResult extends RigResult {
   readonly stats: WarmingStats;
+  /** How chances came true, over all of it. */
+  readonly reliability: readonly ReliabilityBucket[];
   /** As of its end. */
   readonly snapshot: WarmingSnapshot;
 }
@@ -42,6 +46,8 @@ export class WarmingSide implements Warmer {
   readonly warming: Warming;
   /** What it said of itself at the beginning: what another process had done, whose snapshot it has. */
   readonly before: WarmingStats;
+  /** How chances came true. */
+  readonly looks = new CalibrationLooks();
   #day: number;
   #snapshotAtMs: number;
 
@@ -75,6 +81,8 @@ export class WarmingSide implements Warmer {
     if (nowMs >= this.#snapshotAtMs) {
       this.#snapshotAtMs += SNAPSHOT_EVERY_MS;
       this.warming.snapshot(nowMs);
+      const { reliability, totalWarmed } = this.warming.stats(nowMs);
+      this.looks.add(reliability, totalWarmed - this.before.totalWarmed);
     }
     this.warming.tick(nowMs);
   }
@@ -94,14 +102,14 @@ export async function playWarming(
   const warmer = (ports: WarmingPorts) => side = new WarmingSide(ports, options.seed, start);
   const result = await playRig(workload, { ...options, warmer });
   if (side === null) throw new Error("Cannot play: expected a warmer");
-  const { warming, before }: WarmingSide = side;
+  const { warming, before, looks }: WarmingSide = side;
   const nowMs = result.endMs;
   const stats = warming.stats(nowMs);
   const since = (of: (one: WarmingStats) => number) => of(stats) - of(before);
   verify("entries warmed, by warming", since((one) => one.totalWarmed), result.credit.warmed);
   verify("accesses, by warming", since((one) => one.accesses), result.seen.requests);
   verify("hits, by warming", since((one) => one.hits), result.seen.served);
-  return { ...result, stats, snapshot: warming.snapshot(nowMs) };
+  return { ...result, stats, reliability: looks.buckets(), snapshot: warming.snapshot(nowMs) };
 }
 
 /** Settings with one strategy alone. */

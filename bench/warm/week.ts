@@ -41,5 +41,5 @@ export async function weekFigures(
   ], none);
   if (quick) return;
   addSure(figures, "week1", sure);
-  addCalibration(figures, "week1, as by default", defaults.stats.reliability);
+  addCalibration(figures, "week1, as by default", defaults.reliability);
 }

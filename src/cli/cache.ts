@@ -46,6 +46,12 @@ const OWN: Readonly<Record<string, OptionSpec & { readonly verbs: readonly Verb[
     byDefault: "10000",
     verbs: ["get"],
   },
+  user: {
+    value: "text",
+    called: "NAME",
+    about: "get: who reads; what one reads next is learned from it",
+    verbs: ["get"],
+  },
   ttl: {
     value: "number",
     called: "SECONDS",
@@ -230,6 +236,7 @@ async function get(
 ): Promise<ExitCode> {
   const priority = values.number("priority");
   const waitMs = values.number("wait-ms");
+  const user = values.text("user");
   const { found } = await client.ask("/api/cache/get", shape.cacheFound, {
     method: "POST",
     json: {
@@ -237,6 +244,7 @@ async function get(
       explain: values.flag("explain"),
       ...(priority === undefined ? {} : { priority }),
       ...(waitMs === undefined ? {} : { timeoutMs: waitMs }),
+      ...(user === undefined ? {} : { user }),
     },
     timeoutMs: (waitMs ?? shape.CACHE_WAIT_DEFAULT_MS) + WAY_MS,
   });

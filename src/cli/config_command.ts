@@ -102,6 +102,9 @@ function valuesText(resolved: Resolved, io: CliIo): string {
 function valueText(value: unknown): string {
   if (value === null) return "-";
   if (Array.isArray(value)) return value.length === 0 ? "none" : JSON.stringify(value);
+  if (typeof value === "object") {
+    return Object.keys(value).length === 0 ? "none" : JSON.stringify(value);
+  }
   return String(value);
 }
 

@@ -273,12 +273,29 @@ const warmingStrategy = z.strictObject({
 /** What is set of a strategy. */
 export type WarmingStrategyConfig = z.output<typeof warmingStrategy>;
 
+/** Something for each strategy; names may have hyphens, as the command and HTTP write them. */
+function byStrategy<T extends z.ZodType>(one: T) {
+  return z.preprocess(
+    (given, ctx) => {
+      if (typeof given !== "object" || given === null || Array.isArray(given)) return given;
+      const named = Object.entries(given).map(([word, set]) => [word.replaceAll("-", "_"), set]);
+      const names = new Set(named.map(([name]) => name));
+      if (names.size === named.length && names.isSubsetOf(STRATEGIES)) {
+        return Object.fromEntries(named);
+      }
+      ctx.addIssue({ code: "custom", message: `expected each once of ${STRATEGY_WORDS}` });
+      return z.NEVER;
+    },
+    z.partialRecord(z.enum(STRATEGY_NAMES), one),
+  );
+}
+
+const STRATEGIES: ReadonlySet<string> = new Set(STRATEGY_NAMES);
+const STRATEGY_WORDS = STRATEGY_NAMES.join(", ").replaceAll("_", "-");
+
 const warmingVariant = z.strictObject({
   name: z.string().min(1).max(WARMING_BOUNDS.nameCharsMax),
-  strategies: z.partialRecord(
-    z.enum(STRATEGY_NAMES),
-    warmingStrategy.pick({ enabled: true, floor: true }),
-  ).default({}),
+  strategies: byStrategy(warmingStrategy.pick({ enabled: true, floor: true })).default({}),
 });
 
 const warmingExperiment = z.strictObject({
@@ -295,12 +312,12 @@ const warming = {
   warmingSchedule: text.default("0,6,12,18"),
   warmingBatchSize: z.int().min(1).max(100_000).default(50),
   warmingPopularLimit: z.int().min(1).max(WARMING_BOUNDS.limitMax).default(100),
-  warmingRatePerMinute: z.number().positive().max(WARMING_BOUNDS.callsPerMinuteMax).default(100),
+  warmingRatePerMinute: z.number().min(1).max(WARMING_BOUNDS.callsPerMinuteMax).default(100),
   warmingMemoryMb: z.number().positive().max(1e6).default(500),
   warmingKeysMax: z.int().min(WARMING_BOUNDS.keysMin).max(WARMING_BOUNDS.keysMax)
     .default(WARMING_DEFAULTS.keysMax),
   warmingUserPatterns: z.boolean().default(WARMING_DEFAULTS.hasUserPatterns),
-  warmingStrategies: z.partialRecord(z.enum(STRATEGY_NAMES), warmingStrategy).default({}),
+  warmingStrategies: byStrategy(warmingStrategy).default({}),
   warmingExperiment: warmingExperiment.nullable().default(null),
 };
 

@@ -23,7 +23,7 @@ export interface ServedWarming {
   readonly keysPerCallMax: number;
 }
 
-const MIB = 2 ** 20;
+const MB = 1e6;
 /** Time zone of patterns that name none: that of most of what is warmed. */
 const TIME_ZONE_DEFAULT = "America/New_York";
 const HOURS = /^\d{1,2}(?:,\d{1,2})*$/;
@@ -54,7 +54,7 @@ export function warmingOf(
   const settings: WarmingOverrides = {
     strategies,
     callsPerMinute: Math.round(config.warmingRatePerMinute),
-    memoryMaxBytes: config.warmingMemoryMb * MIB,
+    memoryMaxBytes: Math.round(config.warmingMemoryMb * MB),
     keysMax: config.warmingKeysMax,
     hasUserPatterns: config.warmingUserPatterns,
     experiment: experiment === null ? null : {
@@ -103,12 +103,19 @@ function scheduleOf(
   isCron: (pattern: string, timeZone: string) => boolean,
 ): WarmingSchedule | null {
   const { everyMs, cron, timeZone = TIME_ZONE_DEFAULT } = given;
+  if (cron === undefined && given.timeZone !== undefined) {
+    throw new UsageError(
+      `Cannot schedule ${name}: expected cron with timeZone: current value is ${timeZone} alone`,
+    );
+  }
   if (cron !== undefined && everyMs !== undefined) {
     throw new UsageError(`Cannot schedule ${name}: expected everyMs or cron: both are set`);
   }
   if (everyMs !== undefined) return { kind: "interval", everyMs, adapts: true };
   if (cron === undefined) return null;
-  if (!isCron(cron, timeZone)) throw notCron(name, `${cron} in ${timeZone}`);
+  if (!isCron(cron, timeZone)) {
+    throw notCron(name, "a cron pattern and a time zone", `${cron} in ${timeZone}`);
+  }
   return { kind: "cron", pattern: cron, timeZone };
 }
 
@@ -119,13 +126,12 @@ function cycleOf(
 ): string | null {
   if (schedule === "never") return null;
   const pattern = HOURS.test(schedule) ? `0 ${schedule} * * *` : schedule;
-  if (!isCron(pattern, "UTC")) throw notCron("warming", schedule);
+  if (!isCron(pattern, "UTC")) {
+    throw notCron("warming", "hours as 0,6,12,18, cron, or never", schedule);
+  }
   return pattern;
 }
 
-function notCron(what: string, found: string): UsageError {
-  return new UsageError(
-    `Cannot schedule ${what}: expected hours as 0,6,12,18, cron, or never: current value ` +
-      `is ${found}`,
-  );
+function notCron(what: string, expected: string, found: string): UsageError {
+  return new UsageError(`Cannot schedule ${what}: expected ${expected}: current value is ${found}`);
 }

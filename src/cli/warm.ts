@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { z } from "zod";
 import { WARM_RUN_ALL, warmingStrategyOf } from "../http/warming_input.ts";
 import * as shape from "../http/warming_schemas.ts";
 import { nearest } from "../std/suggest.ts";
@@ -95,7 +96,14 @@ async function runWarm(
       const asked = { method: "POST", json: { strategy } } as const;
       const { results } = await client.ask("/api/warming/run", shape.warmingRan, asked);
       tell(results, ranText);
-      return results.some(({ state }) => state === "started") ? Exit.ok : Exit.failed;
+      return ranExit(results);
     }
   }
+}
+
+/** Of all strategies: as of one of them when none could be started. */
+function ranExit(results: z.output<typeof shape.warmingRan>["results"]): ExitCode {
+  if (results.some(({ state }) => state === "started")) return Exit.ok;
+  const mayLater = results.some((one) => one.state === "refused" && one.reason !== "running");
+  return mayLater ? Exit.tryAgain : Exit.failed;
 }

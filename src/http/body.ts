@@ -189,8 +189,14 @@ async function within<T>(promise: Promise<T>, waitMs: number, clock: Clock): Pro
 }
 
 function tooLarge(bytesMax: number): HttpProblem {
-  return new HttpProblem(413, "too_large", `Cannot read the body: expected ${bytesMax} bytes`, {
-    expected: `at most ${bytesMax} bytes`,
-    found: "more",
-  }, { connection: "close" });
+  return new HttpProblem(
+    413,
+    "too_large",
+    `Cannot read the body: expected at most ${bytesMax} bytes`,
+    {
+      expected: `at most ${bytesMax} bytes`,
+      found: "more",
+    },
+    { connection: "close" },
+  );
 }

@@ -12,6 +12,7 @@ import { ADVICE_CODES, type CacheReport } from "../cache/report.ts";
 import { POLICY_NAMES, REMOVAL_CAUSES } from "../cache/types.ts";
 import { weighValue } from "../cache/value_codec.ts";
 import { TS_MS_MAX } from "../market/candle.ts";
+import { USER_CHARS_MAX } from "../warm/users.ts";
 import { series, symbol } from "./schemas.ts";
 
 /** Most keys of one request: what a screen or a batch of a strategy needs at once. */
@@ -56,11 +57,16 @@ const keyToSet = cacheKey
   });
 
 /** As of keys: what is shown and stored must not look or be like another one. */
-const UNFIT = /[\p{Cc}\p{Cs}]/u;
+export const UNFIT = /[\p{Cc}\p{Cs}]/u;
+/** What is expected instead of {@linkcode UNFIT}. */
+export const UNFIT_TEXT = "expected no control characters or halves of characters";
 
-const tag = z.string().min(1).max(CACHE_TAG_CHARS_MAX)
-  .refine((text) => !UNFIT.test(text), "expected no control characters or halves of characters")
-  .meta({ examples: ["earnings"] });
+/** A name of one line, of at most so many characters. */
+export const plainText = (charsMax: number) =>
+  z.string().min(1).max(charsMax)
+    .refine((text) => !UNFIT.test(text), UNFIT_TEXT);
+
+const tag = plainText(CACHE_TAG_CHARS_MAX).meta({ examples: ["earnings"] });
 
 const pattern = z.string().min(1).max(KEY_PATTERN_CHARS_MAX)
   .superRefine((text, ctx) => {
@@ -98,6 +104,8 @@ const priority = z.int().min(0).max(10).default(5)
   .meta({ description: "10 goes first upstream" });
 const timeoutMs = z.int().min(1).max(CACHE_WAIT_MAX_MS).default(CACHE_WAIT_DEFAULT_MS)
   .meta({ description: "Longest wait for what has to be loaded" });
+const user = plainText(USER_CHARS_MAX).meta({ examples: ["desk-7"] }).nullable().default(null)
+  .meta({ description: "Who reads; what one user reads next is learned from it" });
 const ttlMs = z.int().min(1).max(CACHE_TTL_MAX_MS).optional()
   .meta({ description: "Time until it is stale; default: that of its type" });
 const cached = z.unknown()
@@ -113,6 +121,7 @@ export const cacheGet = z.strictObject({
   keys: z.array(cacheKey).min(1).max(CACHE_KEYS_MAX),
   priority,
   timeoutMs,
+  user,
   explain: z.boolean().default(false).meta({
     description: "Say of each key what was known of it before",
   }),
@@ -134,6 +143,7 @@ export const pricesGet = z.strictObject({
   symbols: z.array(symbol).min(1).max(CACHE_KEYS_MAX),
   priority,
   timeoutMs,
+  user,
 }).meta({ id: "PricesGet" });
 
 /** Prices to be put in, by symbol. */

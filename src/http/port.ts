@@ -406,7 +406,12 @@ export interface CachePort {
   /** Values in the order of the keys, loaded where they are not there. */
   get(
     keys: readonly string[],
-    ask: { readonly priority: number; readonly timeoutMs: number },
+    ask: {
+      readonly priority: number;
+      readonly timeoutMs: number;
+      /** Who reads; null when nobody said. */
+      readonly user: string | null;
+    },
   ): Maybe<readonly Found<unknown>[]>;
   /** Puts entries in; how many were kept. */
   set(entries: readonly CacheEntry[]): Maybe<number>;

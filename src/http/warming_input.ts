@@ -9,7 +9,7 @@ import { isSymbol } from "../market/series.ts";
 import { SECTOR_CHARS_MAX, SECTORS_MAX } from "../warm/sectors.ts";
 import { STRATEGY_NAMES, type StrategyName } from "../warm/types.ts";
 import { USER_CHARS_MAX } from "../warm/users.ts";
-import { cacheKey } from "./cache_schemas.ts";
+import { cacheKey, plainText, UNFIT, UNFIT_TEXT } from "./cache_schemas.ts";
 import { symbol, time } from "./schemas.ts";
 
 /** Most accesses of one request: some ten milliseconds of the event loop to check. */
@@ -26,12 +26,6 @@ const STRATEGY_CHARS_MAX = 64;
 const SECTOR_ISSUES_MAX = 20;
 /** Characters of a wrong symbol that an answer shows. */
 const SYMBOL_CHARS_SHOWN = 64;
-
-/** As of keys: what is shown and stored must not look or be like another one. */
-const UNFIT = /[\p{Cc}\p{Cs}]/u;
-const UNFIT_TEXT = "expected no control characters or halves of characters";
-const text = (charsMax: number) =>
-  z.string().min(1).max(charsMax).refine((word) => !UNFIT.test(word), UNFIT_TEXT);
 
 /** Stands for every strategy that is enabled. */
 export const WARM_RUN_ALL = "all" as const;
@@ -54,12 +48,12 @@ export const warmingRun = z.strictObject({
 export const warmingAccess = z.strictObject({
   key: cacheKey,
   at: time.optional().meta({
-    description: "When: epoch ms or an ISO time; default, and at the latest: now",
+    description: "When: epoch ms or an ISO time; default, and at the latest: now; one before the last access counts as that",
   }),
-  user: text(USER_CHARS_MAX).nullable().optional().meta({
+  user: plainText(USER_CHARS_MAX).nullable().optional().meta({
     description: "Who; accesses of one user follow each other",
   }),
-  sector: text(SECTOR_CHARS_MAX).nullable().optional().meta({
+  sector: plainText(SECTOR_CHARS_MAX).nullable().optional().meta({
     description: "Sector of the key's symbol, where no instrument or PUT /warming/sectors says it",
   }),
 }).meta({ id: "WarmingAccess" });
@@ -117,7 +111,7 @@ function sectorProblem(name: string, sector: unknown): string | null {
 /** A date on which keys are wanted more. */
 export const warmingEvent = z.strictObject({
   symbol: symbol.nullable().meta({ description: "Null: every symbol of the calendar" }),
-  kind: text(WARM_EVENT_KIND_CHARS_MAX).meta({ examples: ["earnings"] }),
+  kind: plainText(WARM_EVENT_KIND_CHARS_MAX).meta({ examples: ["earnings"] }),
   date: z.iso.date().refine(isOfMarkets, "expected a year from 1970 to 2199").meta({
     description: "The civil date in New York",
     examples: ["2026-03-03"],

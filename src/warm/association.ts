@@ -31,7 +31,7 @@ import { ClientWindows, WINDOW } from "./association_windows.ts";
 /** Most tracked keys: what 20 bits can say. */
 export const ASSOCIATION_SLOTS_MAX = 1 << 20;
 /** Successors of a row. */
-export const SUCCESSORS_MAX = 5;
+export const SUCCESSORS_MAX = 4;
 
 const ROW_WORDS = 1 + SUCCESSORS_MAX;
 const SLOT_MASK = ASSOCIATION_SLOTS_MAX - 1;

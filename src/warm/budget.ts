@@ -44,6 +44,26 @@ export class Budget {
     this.#beganMs = new Float64Array(Math.max(1, options.callsPerMinute));
   }
 
+  /** When the calls of the minute up to `nowMs` began, oldest first. */
+  began(nowMs: number): number[] {
+    const { length } = this.#beganMs;
+    return Array.from(
+      { length: this.used(nowMs) },
+      (_, at) => this.#beganMs[(this.#oldest + at) % length] as number,
+    );
+  }
+
+  /** Calls of another life count too, unless some began in this one; none is later than `nowMs`. */
+  restore(beganMs: readonly number[], nowMs: number): void {
+    if (this.used(nowMs) > 0) return;
+    const isOfMinute = (ms: number) => ms <= nowMs && ms >= nowMs - MINUTE_MS;
+    const began = beganMs.filter(isOfMinute).sort((a, b) => a - b);
+    const { length } = this.#beganMs;
+    const counted = began.slice(-length);
+    counted.forEach((ms, at) => this.#beganMs[(this.#oldest + at) % length] = ms);
+    this.#used = counted.length;
+  }
+
   /** Calls under way. */
   get running(): number {
     return this.#running;

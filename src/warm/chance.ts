@@ -75,6 +75,14 @@ const PERSISTENCE = 8;
  */
 const SILENCE_OFFSET = 0.2;
 
+/**
+ * Keys of a symbol: its price, news, fundamentals and profile. Where there are fewer, some symbols
+ * share their rate.
+ */
+const KEYS_PER_SYMBOL = 4;
+/** Symbols that have a rate of their own however few keys are tracked: 2 KB. */
+const ROWS_MIN = 64;
+
 /** What {@linkcode ChanceOfUse} is made of. */
 export interface ChanceOptions {
   /** Slots. */
@@ -112,7 +120,8 @@ export class ChanceOfUse {
     this.#generations = new Uint8Array(keysMax);
     this.#lastTicks = new Uint32Array(keysMax);
     this.#counts = new Float32Array(keysMax);
-    this.#rates = new SymbolRates(keysMax);
+    const rowsMax = Math.max(ROWS_MIN, Math.ceil(keysMax / KEYS_PER_SYMBOL));
+    this.#rates = new SymbolRates(rowsMax, keysMax);
     this.#learner = new ChanceLearner(this.#lastTicks, this.#generations);
   }
 

@@ -279,7 +279,10 @@ export class Credit {
   pass(id: number, nowMs: number): void {
     const state = this.#state[id] as number;
     if (!isOurs(state)) {
-      if (state !== 0 && nowMs >= this.hardMs(id)) this.#state[id] = 0;
+      if (state === 0 || nowMs < this.hardMs(id)) return;
+      this.#state[id] = 0;
+      // Somebody else has replaced what warming stored: nothing is owed for it any more.
+      if (id >= this.#slots) this.#free(id);
       return;
     }
     if ((state & WIDE) === 0 && nowMs >= this.softMs(id)) this.#mature(id);
@@ -287,6 +290,12 @@ export class Credit {
       this.#end(id, nowMs, false);
       if (id >= this.#slots) this.#free(id);
     } else if (nowMs >= this.#judgeMs(id)) this.#judge(id, nowMs);
+  }
+
+  /** The cache does not have an entry any more, before its time: evicted, or invalidated. O(1). */
+  gone(id: number, nowMs: number): void {
+    this.#end(id, nowMs, false);
+    if (id >= this.#slots) this.#free(id);
   }
 
   /** When something happens to an entry next, epoch ms; Infinity: nothing will. */

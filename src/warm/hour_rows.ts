@@ -19,7 +19,7 @@ import { DAY_HOURS, hourNumber, hourOfWeek, isWeekendHour, WEEK_HOURS } from "./
 import { type SlotArray, slotArray } from "./slot_array.ts";
 
 /** Slots to a row. */
-const SLOTS_PER_ROW = 40;
+const SLOTS_PER_ROW = 80;
 /** Rows of few slots. */
 const ROWS_MIN = 64;
 /** Accesses before a key may have a row, and its market is asked for. */

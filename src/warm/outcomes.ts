@@ -88,6 +88,7 @@ export class Outcomes implements CreditListener {
   matured(by: StrategyName, chance: number, saidChance: number, isUsed: boolean): void {
     // The one corrects what strategies say, the other tells how well that worked.
     this.by[by].reliability.add(saidChance, isUsed);
+    this.by[by].throttle.matured(isUsed);
     this.reliability.add(chance, isUsed);
   }
 

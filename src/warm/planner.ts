@@ -11,7 +11,8 @@
  * - a key is wanted once at a time: wanted again, it is as likely, and as urgent, as the more so of
  *   both
  * - what became fresh meanwhile is not loaded; what waited beyond its time is dropped
- * - the provider down, no call left, no room for bytes: keys wait, and nothing is loaded
+ * - the provider down, no call left: keys wait, and nothing is loaded
+ * - no room for bytes: only keys whose entries warming has already are loaded anew
  * - the queue holds at most {@linkcode WANTED_MAX} keys, in at most {@linkcode KINDS_MAX} lanes
  *
  * @module
@@ -87,8 +88,11 @@ export interface PlannerOptions {
 
 interface Lane {
   readonly keys: Map<string, Wanted>;
-  /** The earliest of their due times. */
+  /** The earliest of their due times, and of the times after which they are of no use. */
   dueMs: number;
+  untilMs: number;
+  /** Whether keys have gone since: then both may be too early. */
+  isExact: boolean;
   /** Time of a call of this kind, ms. */
   callMs: number;
 }
@@ -144,6 +148,7 @@ export class Planner {
     const known = lane.keys.get(wanted.key);
     if (known === undefined && this.#waiting >= WANTED_MAX) return "full";
     lane.dueMs = Math.min(lane.dueMs, wanted.dueMs);
+    lane.untilMs = Math.min(lane.untilMs, wanted.untilMs);
     if (known === undefined) {
       lane.keys.set(wanted.key, wanted);
       this.#waiting++;
@@ -183,25 +188,47 @@ export class Planner {
     if (nowMs < budget.pausedUntilMs) return "failing";
     // Asked once: calls that begin now are in no limiter's count yet.
     let left = budget.left(nowMs, ports.callsLeft());
+    /** Lanes whose keys there is no room for: others may have keys that need none. */
+    const full = new Set<Lane>();
     for (;;) {
-      const due = this.#nextDue(nowMs);
-      if (due === null) return null;
-      if (left < 1) return "calls";
+      if (left < 1 && this.#isAnyDue(nowMs, full)) return "calls";
+      const due = left < 1 ? null : this.#nextDue(nowMs, full);
+      if (due === null) return full.size > 0 ? "memory" : null;
       const keys = this.#take(due.lane, due.best, nowMs);
-      if (keys === "memory") return "memory";
-      if (keys.length === 0) continue;
-      left--;
-      this.#call(due.kind, keys, nowMs);
+      if (keys === "memory") full.add(due.lane);
+      else if (keys.length > 0) {
+        left--;
+        this.#call(due.kind, keys, nowMs);
+      }
     }
   }
 
+  #isDue(lane: Lane, keysMax: number, nowMs: number): boolean {
+    return lane.keys.size >= keysMax || (lane.keys.size > 0 && lane.dueMs <= nowMs);
+  }
+
+  /** Without ranking any key: this is asked as long as no call is left. O(kinds). */
+  #isAnyDue(nowMs: number, full: ReadonlySet<Lane>): boolean {
+    for (const [kind, lane] of this.#lanes) {
+      if (!full.has(lane) && this.#isDue(lane, this.#keysPerCall(kind), nowMs)) return true;
+    }
+    return false;
+  }
+
+  #keysPerCall(kind: string): number {
+    return Math.max(1, this.#options.ports.keysPerCall(kind));
+  }
+
   /** The lane that is due whose next call is worth most, and the keys it may take, best first. */
-  #nextDue(nowMs: number): { kind: string; lane: Lane; best: readonly Wanted[] } | null {
+  #nextDue(
+    nowMs: number,
+    full: ReadonlySet<Lane>,
+  ): { kind: string; lane: Lane; best: readonly Wanted[] } | null {
     let found: { kind: string; lane: Lane; best: readonly Wanted[] } | null = null;
     let foundValue = -1;
     for (const [kind, lane] of this.#lanes) {
-      const keysMax = Math.max(1, this.#options.ports.keysPerCall(kind));
-      if (lane.keys.size === 0 || (lane.keys.size < keysMax && lane.dueMs > nowMs)) continue;
+      const keysMax = this.#keysPerCall(kind);
+      if (full.has(lane) || !this.#isDue(lane, keysMax, nowMs)) continue;
       const best = bestOf(lane.keys.values(), keysMax);
       const value = lane.callMs * best.reduce((sum, { rank }) => sum + rank, 0);
       if (value > foundValue) [found, foundValue] = [{ kind, lane, best }, value];
@@ -211,6 +238,16 @@ export class Planner {
 
   /** Takes keys out of their lane: those that are not fresh and that there is room for. */
   #take(lane: Lane, best: readonly Wanted[], nowMs: number): Wanted[] | "memory" {
+    const { listener } = this.#options;
+    const taken = this.#takeOf(lane, best, nowMs);
+    if (taken !== "memory") return taken;
+    // Best of those that need no room; O(keys of the lane), as long as memory is full.
+    const roomy = lane.keys.values().filter((wanted) => listener.hasRoom(wanted));
+    const instead = this.#takeOf(lane, bestOf(roomy, best.length), nowMs);
+    return instead.length === 0 ? "memory" : instead;
+  }
+
+  #takeOf(lane: Lane, best: readonly Wanted[], nowMs: number): Wanted[] | "memory" {
     const { ports, budget, listener } = this.#options;
     const fits = (budget.options.memoryMaxBytes - listener.bytes()) / this.#weightBytes;
     let room = Math.floor(fits) - this.#loading.size;
@@ -229,7 +266,7 @@ export class Planner {
       this.#remove(lane, wanted);
       taken.push(wanted);
     }
-    lane.dueMs = earliestDue(lane.keys.values());
+    findEarliest(lane);
     return isFull && taken.length === 0 ? "memory" : taken;
   }
 
@@ -280,12 +317,13 @@ export class Planner {
 
   #dropLate(nowMs: number): void {
     for (const lane of this.#lanes.values()) {
-      // Due times pass before the times of no use, and only then is there anything to drop.
-      if (lane.dueMs > nowMs) continue;
-      for (const wanted of [...lane.keys.values()]) {
-        if (wanted.untilMs < nowMs) this.#drop(lane, wanted, "late", nowMs);
-      }
-      lane.dueMs = earliestDue(lane.keys.values());
+      if (lane.untilMs < nowMs) {
+        for (const wanted of [...lane.keys.values()]) {
+          if (wanted.untilMs < nowMs) this.#drop(lane, wanted, "late", nowMs);
+        }
+        findEarliest(lane);
+      } // A lane that waits for a call is not gone through each time that there is none.
+      else if (!lane.isExact && lane.dueMs <= nowMs) findEarliest(lane);
     }
   }
 
@@ -298,26 +336,57 @@ export class Planner {
     if (!lane.keys.delete(wanted.key)) return;
     this.#waiting--;
     // Too early at worst: `#dropLate` finds it anew when it has come.
-    if (lane.keys.size === 0) lane.dueMs = Infinity;
+    lane.isExact = false;
   }
 
   #lane(kind: string): Lane | null {
     const known = this.#lanes.get(kind);
     if (known !== undefined) return known;
-    if (this.#lanes.size >= KINDS_MAX) return null;
-    const lane: Lane = { keys: new Map(), dueMs: Infinity, callMs: CALL_MS_INITIAL };
+    if (this.#lanes.size >= KINDS_MAX && !this.#dropEmptyLane()) return null;
+    const lane: Lane = {
+      keys: new Map(),
+      dueMs: Infinity,
+      untilMs: Infinity,
+      isExact: true,
+      callMs: CALL_MS_INITIAL,
+    };
     this.#lanes.set(kind, lane);
     return lane;
   }
+
+  /** Whoever makes kinds up must not take the place of those there are. O(kinds). */
+  #dropEmptyLane(): boolean {
+    for (const [kind, { keys }] of this.#lanes) {
+      if (keys.size === 0) return this.#lanes.delete(kind);
+    }
+    return false;
+  }
 }
 
-function earliestDue(keys: Iterable<Wanted>): number {
-  let dueMs = Infinity;
-  for (const wanted of keys) dueMs = Math.min(dueMs, wanted.dueMs);
-  return dueMs;
+/** O(keys of the lane). */
+function findEarliest(lane: Lane): void {
+  lane.dueMs = lane.untilMs = Infinity;
+  for (const { dueMs, untilMs } of lane.keys.values()) {
+    lane.dueMs = Math.min(lane.dueMs, dueMs);
+    lane.untilMs = Math.min(lane.untilMs, untilMs);
+  }
+  lane.isExact = true;
 }
 
-/** The keys with the highest ranks, best first. O(keys · log keys), and O(keys) when all fit. */
+/** The keys with the highest ranks, best first. O(keys), and `count` more for each that is kept. */
 function bestOf(keys: Iterable<Wanted>, count: number): readonly Wanted[] {
-  return [...keys].sort((a, b) => b.rank - a.rank || b.chance - a.chance).slice(0, count);
+  const best: Wanted[] = [];
+  for (const wanted of keys) {
+    const last = best[best.length - 1];
+    const isShort = best.length < count;
+    if (!isShort && last !== undefined && byRank(last, wanted) <= 0) continue;
+    if (!isShort) best.pop();
+    let at = best.length;
+    while (at > 0 && byRank(best[at - 1] as Wanted, wanted) > 0) at--;
+    best.splice(at, 0, wanted);
+  }
+  return best;
 }
+
+/** The likelier to be asked for soon first. */
+const byRank = (a: Wanted, b: Wanted) => b.rank - a.rank || b.chance - a.chance;

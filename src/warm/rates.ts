@@ -87,8 +87,8 @@ export class SymbolRates {
   #free = 1;
   #secondMs = 0;
 
-  /** As many rows as there are keys: each may have a symbol of its own. */
-  constructor(rowsMax: number) {
+  /** Rows for so many symbols of so many keys; symbols beyond them share those that there are. */
+  constructor(rowsMax: number, keysMax = rowsMax) {
     let buckets = 1;
     while (buckets * 2 < rowsMax) buckets *= 2;
     this.#heads = slotArray(buckets, rowsMax);
@@ -96,7 +96,7 @@ export class SymbolRates {
     this.#links = slotArray(rowsMax, rowsMax);
     for (let row = 0; row < rowsMax - 1; row++) this.#links[row] = row + 2;
     this.#hashes = new Uint32Array(rowsMax);
-    this.#users = slotArray(rowsMax, rowsMax);
+    this.#users = slotArray(rowsMax, keysMax);
     this.#places = new Uint8Array(rowsMax);
     this.#lastTicks = new Uint32Array(rowsMax);
     this.#counts = new Float32Array(rowsMax * SPEEDS);
@@ -116,12 +116,15 @@ export class SymbolRates {
     return at - 1;
   }
 
-  /** A key of a symbol begins: its row, made when it has none. There are as many rows as keys. */
+  /**
+   * A key of a symbol begins: its row, made when it has none. When there is no free row it is given
+   * that of another symbol, always the same while there is none.
+   */
   hold(hash: number, group: number, sector: number): number {
     let row = this.find(hash);
     if (row < 0) {
       row = this.#free - 1;
-      if (row < 0) throw new RangeError("Cannot add a symbol: expected no more symbols than keys");
+      if (row < 0) return this.#share(hash);
       this.#free = this.#links[row] as number;
       const bucket = this.#bucket(hash);
       this.#links[row] = this.#heads[bucket] as number;
@@ -132,6 +135,12 @@ export class SymbolRates {
       this.#counts.fill(0, row * SPEEDS, (row + 1) * SPEEDS);
       this.#rowsOfGroup[group] = (this.#rowsOfGroup[group] as number) + 1;
     }
+    this.#users[row] = (this.#users[row] as number) + 1;
+    return row;
+  }
+
+  #share(hash: number): number {
+    const row = (hash >>> 0) % this.#hashes.length;
     this.#users[row] = (this.#users[row] as number) + 1;
     return row;
   }

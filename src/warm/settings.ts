@@ -107,8 +107,8 @@ export const WARMING_BOUNDS = {
   memoryMaxBytesMax: 2 ** 40,
   /** Fewer keys would make rankings of chance finds. */
   keysMin: 16,
-  /** 100 MB of statistics. */
-  keysMax: 1_000_000,
+  /** 10 MB of statistics, and 13 MB when they are saved: a record of the store takes 16 MB. */
+  keysMax: 100_000,
   /** Shortest interval, ms: a cycle reads all statistics, some 5 ms of work. */
   everyMinMs: 1_000,
   /** Longest interval, ms: a week. */
@@ -163,7 +163,7 @@ export const WARMING_DEFAULTS: WarmingSettings = {
   },
   callsPerMinute: 100,
   callsAtOnce: 10,
-  memoryMaxBytes: 500 * 2 ** 20,
+  memoryMaxBytes: 500_000_000,
   keysMax: 20_000,
   hasUserPatterns: false,
   confidenceMin: 0.7,
@@ -207,7 +207,9 @@ function strategySettings(name: StrategyName, settings: StrategySettings): Strat
   const { schedule, limit, floor, freshFloor } = settings;
   within(`${name}.floor`, floor, 0, 1);
   if (freshFloor !== null) {
-    if (name !== "renewal") throw wrong(`${name}.freshFloor`, "expected null", freshFloor);
+    if (name !== "renewal") {
+      throw wrong(`${name}.freshFloor`, "expected null, as only renewal has one", freshFloor);
+    }
     within(`${name}.freshFloor`, freshFloor, 0, 1);
   }
   if (!(name === "renewal" && limit === Infinity)) {

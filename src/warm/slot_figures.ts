@@ -8,9 +8,11 @@
 import type { CalendarName } from "../market/instrument.ts";
 import type { AccessAnswer } from "./types.ts";
 
-const SECOND_MS = 1_000;
-/** A byte: the ratio of two is all that is read of them. */
-const ANSWERS_MAX = 0xff;
+const MINUTE_MS = 60_000;
+const MINUTES_MASK = 0xffff;
+/** Of a byte for both: their ratio is all that is read of them. */
+const ANSWER_BITS = 4;
+const ANSWERS_MAX = 15;
 
 /** Calendars by number, from 1; 0 while nobody has asked. */
 const CALENDARS = ["always", "nyse", "fx"] as const satisfies readonly CalendarName[];
@@ -37,20 +39,19 @@ export interface AnswerCounts {
 
 /** Arrays by slot, as a snapshot has them. */
 export interface SlotFiguresSnapshot {
-  readonly lastSeconds: Uint32Array<ArrayBuffer>;
-  readonly hits: Uint8Array<ArrayBuffer>;
-  readonly waits: Uint8Array<ArrayBuffer>;
+  readonly lastMinutes: Uint16Array<ArrayBuffer>;
+  readonly hitsAndWaits: Uint8Array<ArrayBuffer>;
   /** Below {@linkcode MARKS_END}. */
   readonly marks: Uint8Array<ArrayBuffer>;
   readonly answers: AnswerCounts;
 }
 
-/** See the top of the file. 7 bytes a slot. */
+/** See the top of the file. 4 bytes a slot. */
 export class SlotFigures {
-  /** Seconds since 1970: enough to tell what was asked for lately, in half the bytes. */
-  readonly #lastSeconds: Uint32Array<ArrayBuffer>;
-  readonly #hits: Uint8Array<ArrayBuffer>;
-  readonly #waits: Uint8Array<ArrayBuffer>;
+  /** Minutes since 1970, the low 16 bits: what was asked for within 45 days is told by them. */
+  readonly #lastMinutes: Uint16Array<ArrayBuffer>;
+  /** Hits in the low four bits, waits in the others; halved together when either is full. */
+  readonly #hitsAndWaits: Uint8Array<ArrayBuffer>;
   /** Bits: {@linkcode CALENDAR} and {@linkcode WARMED}. */
   readonly #marks: Uint8Array<ArrayBuffer>;
   #fresh = 0;
@@ -61,15 +62,14 @@ export class SlotFigures {
 
   /** Nothing is known of any slot. */
   constructor(slots: number) {
-    this.#lastSeconds = new Uint32Array(slots);
-    this.#hits = new Uint8Array(slots);
-    this.#waits = new Uint8Array(slots);
+    this.#lastMinutes = new Uint16Array(slots);
+    this.#hitsAndWaits = new Uint8Array(slots);
     this.#marks = new Uint8Array(slots);
   }
 
   /** Bytes of its arrays. */
   get bytes(): number {
-    return this.#lastSeconds.byteLength + this.#hits.byteLength + this.#waits.byteLength +
+    return this.#lastMinutes.byteLength + this.#hitsAndWaits.byteLength +
       this.#marks.byteLength;
   }
 
@@ -87,17 +87,17 @@ export class SlotFigures {
   /** Notes an access to a slot; -1 for a key without one. O(1). */
   record(slot: number, answer: AccessAnswer, nowMs: number): void {
     const isSlot = slot >= 0;
-    if (isSlot) this.#lastSeconds[slot] = nowMs / SECOND_MS;
+    if (isSlot) this.#lastMinutes[slot] = Math.floor(nowMs / MINUTE_MS);
     if (answer === "fresh" || answer === "stale") {
       if (answer === "fresh") this.#fresh++;
       else this.#stale++;
       if (!isSlot) return;
-      this.#raise(this.#hits, slot);
+      this.#raise(slot, 1);
       this.#warmedHits += (this.#marks[slot] as number) >> WARMED_SHIFT;
     } else if (answer === "waited") {
       this.#waited++;
       if (!isSlot) return;
-      this.#raise(this.#waits, slot);
+      this.#raise(slot, 0);
       // Whatever was warmed is no longer there.
       this.stored(slot, false);
     } else this.#elsewhere++;
@@ -111,9 +111,8 @@ export class SlotFigures {
 
   /** Forgets a slot. */
   clear(slot: number): void {
-    this.#lastSeconds[slot] = 0;
-    this.#hits[slot] = 0;
-    this.#waits[slot] = 0;
+    this.#lastMinutes[slot] = 0;
+    this.#hitsAndWaits[slot] = 0;
     this.#marks[slot] = 0;
   }
 
@@ -133,24 +132,26 @@ export class SlotFigures {
     return ((this.#marks[slot] ?? 0) & CALENDAR) !== 0;
   }
 
-  /** When its key was asked for last, epoch ms, to the second; 0 for never. */
-  lastAtMs(slot: number): number {
-    return (this.#lastSeconds[slot] ?? 0) * SECOND_MS;
+  /** When its key was asked for last, epoch ms, to the minute, if within 45 days. */
+  lastAtMs(slot: number, nowMs: number): number {
+    const nowMinutes = Math.floor(nowMs / MINUTE_MS);
+    const agoMinutes = (nowMinutes - (this.#lastMinutes[slot] ?? 0)) & MINUTES_MASK;
+    return (nowMinutes - agoMinutes) * MINUTE_MS;
   }
 
   /** Share of the accesses to its key that did not wait; null when nothing is known. */
   hitRatio(slot: number): number | null {
-    const hits = this.#hits[slot] ?? 0;
-    const all = hits + (this.#waits[slot] ?? 0);
+    const both = this.#hitsAndWaits[slot] ?? 0;
+    const hits = both & ANSWERS_MAX;
+    const all = hits + (both >> ANSWER_BITS);
     return all === 0 ? null : hits / all;
   }
 
   /** A copy of what it is made of. */
   snapshot(): SlotFiguresSnapshot {
     return {
-      lastSeconds: this.#lastSeconds.slice(),
-      hits: this.#hits.slice(),
-      waits: this.#waits.slice(),
+      lastMinutes: this.#lastMinutes.slice(),
+      hitsAndWaits: this.#hitsAndWaits.slice(),
       marks: this.#marks.slice(),
       answers: this.answers,
     };
@@ -161,9 +162,8 @@ export class SlotFigures {
     for (let slot = 0; slot < from.length; slot++) {
       const old = from[slot] as number;
       if (old < 0) continue;
-      this.#lastSeconds[slot] = given.lastSeconds[old] ?? 0;
-      this.#hits[slot] = given.hits[old] ?? 0;
-      this.#waits[slot] = given.waits[old] ?? 0;
+      this.#lastMinutes[slot] = given.lastMinutes[old] ?? 0;
+      this.#hitsAndWaits[slot] = given.hitsAndWaits[old] ?? 0;
       this.#marks[slot] = given.marks[old] ?? 0;
     }
     const { fresh, stale, waited, elsewhere, warmed } = given.answers;
@@ -175,11 +175,15 @@ export class SlotFigures {
   }
 
   /** Only the ratio of the two matters: both are halved where one would not fit. */
-  #raise(which: Uint8Array, slot: number): void {
-    if (which[slot] === ANSWERS_MAX) {
-      this.#hits[slot] = (this.#hits[slot] as number) >>> 1;
-      this.#waits[slot] = (this.#waits[slot] as number) >>> 1;
+  #raise(slot: number, isHit: 0 | 1): void {
+    const both = this.#hitsAndWaits[slot] as number;
+    let hits = both & ANSWERS_MAX, waits = both >> ANSWER_BITS;
+    if (hits === ANSWERS_MAX || waits === ANSWERS_MAX) {
+      hits >>= 1;
+      waits >>= 1;
     }
-    which[slot] = (which[slot] as number) + 1;
+    hits += isHit;
+    waits += 1 - isHit;
+    this.#hitsAndWaits[slot] = waits << ANSWER_BITS | hits;
   }
 }

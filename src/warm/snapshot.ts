@@ -15,6 +15,12 @@ import type { ThrottleSnapshot } from "./throttle.ts";
 import { STRATEGY_NAMES, type StrategyName } from "./types.ts";
 import type { WarmingSnapshot } from "./warming_types.ts";
 
+/**
+ * A clock that is put back makes what is learned stand still until it has caught up: for longer than
+ * this, ms, learning anew is quicker.
+ */
+const AHEAD_MAX_MS = 86_400_000;
+
 /** Of one strategy. */
 interface SavedStrategy {
   readonly warmed: number;
@@ -35,11 +41,13 @@ interface SavedOutcomes {
   readonly reliability: readonly number[];
   readonly byStrategy: Readonly<Partial<Record<StrategyName, SavedStrategy>>>;
   readonly callMs: Readonly<Record<string, number>>;
+  /** When calls of the last minute began. */
+  readonly callsBeganMs: readonly number[];
 }
 
 /** See `Warming.snapshot`. */
 export function snapshotOf(parts: WarmingParts, sinceMs: number, nowMs: number): WarmingSnapshot {
-  const { outcomes, sources, predictive, planner } = parts;
+  const { outcomes, sources, predictive, planner, budget } = parts;
   const { accesses, hits, fresh, reliability } = outcomes;
   const byStrategy = Object.fromEntries(STRATEGY_NAMES.map((name) => {
     const { totals, throttle, reliability } = outcomes.by[name];
@@ -59,6 +67,7 @@ export function snapshotOf(parts: WarmingParts, sinceMs: number, nowMs: number):
     reliability: reliability.snapshot(),
     byStrategy,
     callMs: planner.callMs,
+    callsBeganMs: budget.began(nowMs),
   };
   return {
     version: 1,
@@ -84,20 +93,24 @@ export function restoreParts(
 ): number {
   const { sources, predictive, planner } = parts;
   // Checked from outside: a type says nothing about bytes.
-  const { version, parts: saved } = snapshot as { version: unknown; parts: unknown };
+  const { version, atMs, parts: saved } = snapshot as Record<keyof WarmingSnapshot, unknown>;
   if (version !== 1) throw wrong("expected version 1", version);
+  if (numberOf("atMs", atMs) > nowMs + AHEAD_MAX_MS) {
+    throw wrong(`expected a time up to a day after ${nowMs}`, atMs);
+  }
   const given = objectOf("parts", saved);
   const outcomes = checkedOutcomes(given.outcomes);
   const from = sources.statistics.restore(given.statistics, nowMs);
   sources.chance.restore(given.chance, from, nowMs);
   // Rows point to slots: where slots have moved, what follows what is learned again.
   if (from.every((old, slot) => old < 0 || old === slot)) predictive?.restore(given.successors);
-  restoreOutcomes(parts.outcomes, outcomes);
+  restoreOutcomes(parts.outcomes, outcomes, nowMs);
+  parts.budget.restore(outcomes.callsBeganMs, nowMs);
   planner.restoreCallMs(outcomes.callMs);
   return outcomes.sinceMs;
 }
 
-function restoreOutcomes(outcomes: Outcomes, saved: SavedOutcomes): void {
+function restoreOutcomes(outcomes: Outcomes, saved: SavedOutcomes, nowMs: number): void {
   outcomes.accesses = saved.accesses;
   outcomes.hits = saved.hits;
   outcomes.fresh = saved.fresh;
@@ -113,7 +126,7 @@ function restoreOutcomes(outcomes: Outcomes, saved: SavedOutcomes): void {
       keys: one.keys,
       calls: one.calls,
     });
-    throttle.restore(one.throttle);
+    throttle.restore(one.throttle, nowMs);
     reliability.restore(one.reliability);
   }
 }
@@ -133,6 +146,7 @@ function checkedOutcomes(value: unknown): SavedOutcomes {
         .map((name) => [name, strategyOf(byStrategy[name])]),
     ),
     callMs: Object.fromEntries(callMs.map(([kind, ms]) => [kind, numberOf("callMs", ms)])),
+    callsBeganMs: callsOf(given.callsBeganMs),
   };
 }
 
@@ -154,6 +168,8 @@ function strategyOf(value: unknown): SavedStrategy {
     throttle: {
       used: ofThrottle("used"),
       count: ofThrottle("count"),
+      maturedUsed: ofThrottle("maturedUsed"),
+      maturedCount: ofThrottle("maturedCount"),
       state,
       sinceMs: ofThrottle("sinceMs"),
       probeAtMs: ofThrottle("probeAtMs"),
@@ -161,6 +177,12 @@ function strategyOf(value: unknown): SavedStrategy {
     },
     reliability: reliabilityOf(given.reliability),
   };
+}
+
+/** The budget has its own bound. */
+function callsOf(value: unknown): readonly number[] {
+  if (!Array.isArray(value)) throw wrong("expected times of calls", typeof value);
+  return value.map((one) => numberOf("callsBeganMs", one));
 }
 
 function reliabilityOf(value: unknown): readonly number[] {

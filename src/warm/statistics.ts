@@ -215,7 +215,7 @@ export class AccessStatistics {
 
   /** When the key of a slot was asked for last, epoch ms, to the second; 0 for never. */
   lastAtMs(slot: number): number {
-    return this.#figures.lastAtMs(slot);
+    return this.#figures.lastAtMs(slot, this.#nowMs);
   }
 
   /** Sums over all accesses. */
@@ -277,7 +277,7 @@ export class AccessStatistics {
 
   /**
    * Keys by the accesses to expect in the hour that holds `atMs`, by their own market's clock; see
-   * `HourRows.expected`. O(keysMax / 40).
+   * `HourRows.expected`. O(keysMax / 80).
    */
   inHour(atMs: number, limit: number, nowMs: number): RankedKey[] {
     this.#advance(nowMs);
@@ -517,7 +517,7 @@ export class AccessStatistics {
       score,
       accesses: this.#slow.at(slot),
       recent: this.#fast.at(slot),
-      lastAtMs: this.#figures.lastAtMs(slot),
+      lastAtMs: this.#figures.lastAtMs(slot, this.#nowMs),
       hitRatio: this.#figures.hitRatio(slot),
     };
   }

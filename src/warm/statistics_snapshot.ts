@@ -156,9 +156,8 @@ function checkDecayed(name: string, given: unknown, slots: number): void {
 }
 
 function checkFigures(figures: Parts, slots: number): void {
-  numbers("figures.lastSeconds", figures.lastSeconds, Uint32Array, slots);
-  numbers("figures.hits", figures.hits, Uint8Array, slots);
-  numbers("figures.waits", figures.waits, Uint8Array, slots);
+  numbers("figures.lastMinutes", figures.lastMinutes, Uint16Array, slots);
+  numbers("figures.hitsAndWaits", figures.hitsAndWaits, Uint8Array, slots);
   const marks = numbers("figures.marks", figures.marks, Uint8Array, slots);
   if (!marks.every((mark) => mark < MARKS_END)) throw wrong("figures.marks", "marks", "others");
   const answers = record("figures.answers", figures.answers);

@@ -15,7 +15,7 @@ import { Gate, type GateSnapshot } from "./gate.ts";
 import { Trials } from "./successors_trials.ts";
 
 /** Clients with a window unless said otherwise: 34 bytes each and their names. */
-const CLIENTS_MAX = 4_096;
+const CLIENTS_MAX = 1_024;
 
 /**
  * A guess comes true within so long or not at all, ms: what is asked for hours later was not asked

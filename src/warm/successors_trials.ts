@@ -12,7 +12,7 @@
 import type { Gate } from "./gate.ts";
 
 /** Most places: 15 bytes each. */
-const PLACES_MAX = 4_096;
+const PLACES_MAX = 1_024;
 const PLACES_MIN = 256;
 /** Places that are looked at with each access for guesses whose time is up. */
 const SWEEP_PLACES = 2;

@@ -2,10 +2,16 @@
  * Switches a strategy off whose guesses are not used, and tries it again with a few.
  *
  * ```
- * open ── precision < floor ──▶ closed ── back-off over ──▶ probing ── ≥ floor ──▶ open
+ * open ── precision ≪ floor ──▶ closed ── back-off over ──▶ probing ── ≥ floor ──▶ open
  *                                 ▲                           │
  *                                 └── < floor, back-off × 2 ──┘
  * ```
+ *
+ * A use is known at once and a waste only at the end of an entry, so after a burst of warming the uses
+ * come first and the wastes together. For a strategy to be closed, precision must be below the floor
+ * both ways: over outcomes as they become known, and over entries that have come to the end of their
+ * time, where uses and wastes are of the same age. And it must be so by more than chance: a strategy
+ * whose last keys are worth just the floor, as those of a good one are, would be closed every other day.
  *
  * @module
  */
@@ -15,6 +21,9 @@ const PRECISION_WINDOW = 500;
 
 /** Outcomes before a strategy is judged: its standard error is 7 points at 0.5 by then. */
 export const PRECISION_COUNT_MIN = 50;
+
+/** Standard errors below the floor that are no chance: 1 time in 40, were precision at the floor. */
+const SURE_ERRORS = 2;
 
 /** Outcomes of a probe before it is judged. */
 export const PROBE_COUNT = 20;
@@ -59,10 +68,17 @@ class DecayedShare {
   }
 }
 
+/** Whether a precision is below the floor by more than what chance makes of so few outcomes. */
+function isBelow({ share, count }: Pick<DecayedShare, "share" | "count">, floor: number): boolean {
+  return share + SURE_ERRORS * Math.sqrt(share * (1 - share) / count) < floor;
+}
+
 /** What outlives the process of a {@linkcode Throttle}: plain numbers. */
 export interface ThrottleSnapshot {
   readonly used: number;
   readonly count: number;
+  readonly maturedUsed: number;
+  readonly maturedCount: number;
   readonly state: ThrottleState;
   readonly sinceMs: number;
   readonly probeAtMs: number;
@@ -81,6 +97,7 @@ export type ThrottleState = "open" | "closed" | "probing";
  */
 export class Throttle {
   readonly #precision = new DecayedShare();
+  readonly #matured = new DecayedShare();
   #state: ThrottleState = "open";
   #sinceMs = 0;
   #probeAtMs = 0;
@@ -125,9 +142,10 @@ export class Throttle {
   outcome(isUsed: boolean, floor: number, nowMs: number): void {
     this.#precision.add(isUsed);
     if (this.#state === "open") {
-      const isBelow = this.#precision.count >= PRECISION_COUNT_MIN &&
-        this.#precision.share < floor;
-      if (isBelow) this.#close(nowMs, BACK_OFF_MIN_MS);
+      const isWaste = this.#precision.count >= PRECISION_COUNT_MIN &&
+        isBelow(this.#precision, floor) &&
+        (this.#matured.count < PRECISION_COUNT_MIN || isBelow(this.#matured, floor));
+      if (isWaste) this.#close(nowMs, BACK_OFF_MIN_MS);
       return;
     }
     if (this.#state !== "probing") return;
@@ -141,7 +159,13 @@ export class Throttle {
       this.#backOffMs = BACK_OFF_MIN_MS;
       // What was measured before it was closed says nothing of now.
       this.#precision.set(this.#probeUsed, this.#probeCount);
+      this.#matured.set(0, 0);
     }
+  }
+
+  /** An entry has come to the end of its time, used in it or not. */
+  matured(isUsed: boolean): void {
+    this.#matured.add(isUsed);
   }
 
   /** An entry that was counted as unused was used after all. */
@@ -168,9 +192,12 @@ export class Throttle {
   /** What outlives the process. */
   snapshot(): ThrottleSnapshot {
     const [used, count] = this.#precision.saved();
+    const [maturedUsed, maturedCount] = this.#matured.saved();
     return {
       used,
       count,
+      maturedUsed,
+      maturedCount,
       state: this.#state,
       sinceMs: this.#sinceMs,
       probeAtMs: this.#probeAtMs,
@@ -178,12 +205,13 @@ export class Throttle {
     };
   }
 
-  /** Goes on from a snapshot that was checked; a probe begins anew. */
-  restore(saved: ThrottleSnapshot): void {
+  /** Goes on from a snapshot that was checked; a probe begins anew, within a back-off from now. */
+  restore(saved: ThrottleSnapshot, nowMs: number): void {
     this.#precision.set(saved.used, saved.count);
+    this.#matured.set(saved.maturedUsed, saved.maturedCount);
     this.#state = saved.state === "probing" ? "closed" : saved.state;
     this.#sinceMs = saved.sinceMs;
-    this.#probeAtMs = saved.probeAtMs;
     this.#backOffMs = Math.min(Math.max(saved.backOffMs, BACK_OFF_MIN_MS), BACK_OFF_MAX_MS);
+    this.#probeAtMs = Math.min(saved.probeAtMs, nowMs + this.#backOffMs);
   }
 }

@@ -38,6 +38,8 @@ import { type SlotArray, slotArray } from "./slot_array.ts";
 export const TRACKED_KEYS_MAX = 1_000_000;
 
 const COUNT_LIMIT = 0xffff_ffff;
+/** Accesses to a key since it has its slot: more than that is as sure. */
+const SEEN_LIMIT = 0xffff;
 const WORDS = 2 ** 32;
 
 /** Of what the secret of the hash is made: two words. */
@@ -85,7 +87,8 @@ export class TrackedKeys {
   /** Count by slot; 0 without a key. */
   readonly #counts: Uint32Array<ArrayBuffer>;
   /** By how much it may be too large. */
-  readonly #errors: Uint32Array<ArrayBuffer>;
+  /** Of the count, what is sure; more than {@linkcode SEEN_LIMIT} are not told apart. */
+  readonly #seen: Uint16Array<ArrayBuffer>;
   /** Slot + 1 of the first key of a bucket, and of the key after one in its chain. */
   readonly #heads: SlotArray;
   readonly #links: SlotArray;
@@ -117,7 +120,7 @@ export class TrackedKeys {
     this.#onReplaced = onReplaced ?? (() => {});
     this.#onTracked = onTracked ?? (() => {});
     this.#counts = new Uint32Array(keysMax);
-    this.#errors = new Uint32Array(keysMax);
+    this.#seen = new Uint16Array(keysMax);
     const bits = bucketBits(keysMax);
     this.#bucketShift = 32 - bits;
     this.#heads = slotArray(2 ** bits, keysMax);
@@ -146,7 +149,7 @@ export class TrackedKeys {
 
   /** Bytes that it takes. */
   get bytes(): number {
-    return this.#arena.bytes + this.#counts.byteLength + this.#errors.byteLength +
+    return this.#arena.bytes + this.#counts.byteLength + this.#seen.byteLength +
       this.#heads.byteLength + this.#links.byteLength;
   }
 
@@ -165,6 +168,8 @@ export class TrackedKeys {
     if (slot < 0) return this.#track(key);
     const count = this.#counts[slot] as number;
     if (count < COUNT_LIMIT) this.#counts[slot] = count + 1;
+    const seen = this.#seen[slot] as number;
+    if (seen < SEEN_LIMIT) this.#seen[slot] = seen + 1;
     return slot;
   }
 
@@ -185,7 +190,7 @@ export class TrackedKeys {
 
   /** By how much `countAt` may be too large. */
   errorAt(slot: number): number {
-    return this.#errors[slot] ?? 0;
+    return this.countAt(slot) - (this.#seen[slot] ?? 0);
   }
 
   /** Takes its slot from a key; `onReplaced` is told. Nothing for a slot without one. O(1). */
@@ -193,7 +198,7 @@ export class TrackedKeys {
     if (!this.has(slot)) return;
     this.#evict(slot);
     this.#counts[slot] = 0;
-    this.#errors[slot] = 0;
+    this.#seen[slot] = 0;
     this.#cursor = this.#least === 0 ? Math.min(this.#cursor, slot) : slot;
     this.#least = 0;
   }
@@ -201,10 +206,8 @@ export class TrackedKeys {
   /** Halves all counts, and what is sure of them; see the top of the file. O(keysMax). */
   halve(): void {
     for (let slot = 0; slot < this.keysMax; slot++) {
-      const count = this.#counts[slot] as number;
-      const half = Math.ceil(count / 2);
-      this.#counts[slot] = half;
-      this.#errors[slot] = half - Math.floor((count - (this.#errors[slot] as number)) / 2);
+      this.#counts[slot] = Math.ceil((this.#counts[slot] as number) / 2);
+      this.#seen[slot] = (this.#seen[slot] as number) >> 1;
     }
     this.#untrackedMax = Math.ceil(this.#untrackedMax / 2);
     this.#least = this.#cursor = 0;
@@ -215,7 +218,7 @@ export class TrackedKeys {
     return {
       seeds: this.#seeds,
       counts: this.#counts.slice(),
-      errors: this.#errors.slice(),
+      errors: this.#counts.map((count, slot) => count - (this.#seen[slot] as number)),
       untrackedMax: this.#untrackedMax,
       keys: this.#arena.snapshot(),
     };
@@ -289,7 +292,7 @@ export class TrackedKeys {
     this.#links[slot] = this.#heads[bucket] as number;
     this.#heads[bucket] = slot + 1;
     this.#counts[slot] = Math.min(count, COUNT_LIMIT);
-    this.#errors[slot] = Math.min(error, COUNT_LIMIT);
+    this.#seen[slot] = Math.min(count - error, SEEN_LIMIT);
     this.#size++;
     this.#onTracked(slot, key);
   }

@@ -57,6 +57,11 @@ export * from "./settings.ts";
 /** A key that does not exist upstream is not asked for again so soon, ms. */
 const MISSING_PAUSE_MS = 3_600_000;
 
+/** Entries that are looked for in the cache at a tick, as long as there is no room: some 0.3 ms. */
+const RECOUNTED_PER_TICK = 1_024;
+/** Of what ends so soon nobody can say whether it has ended or was evicted, ms. */
+const RECOUNT_LEFT_MIN_MS = 1_000;
+
 /** See the head of this file. */
 export class Warming {
   readonly #ports: WarmingPorts;
@@ -72,6 +77,8 @@ export class Warming {
   readonly #parts: WarmingParts;
   /** Null: no variant guesses what is read next. */
   readonly #predictive: Predictive | null;
+  /** The id that is recounted next. */
+  #recountAt = 0;
   /** The latest time that was heard of. */
   #nowMs: number;
   /** Since when outcomes are counted. */
@@ -109,12 +116,13 @@ export class Warming {
     this.#outcomes = new Outcomes({
       experiment: this.#experiment,
       floorOf: (by) => settings.strategies[by].floor,
-      keyOf: (id) => keyOfId(this.#credit, (slot) => statistics.keyAt(slot), id, keysMax),
+      keyOf: (id) => this.#keyOf(id),
     });
     const outcomes = this.#outcomes;
     this.#credit = new Credit({ slots: keysMax, startMs: nowMs, listener: outcomes });
     const credit = this.#credit;
     const budget = new Budget(settings);
+    budget.restore(options.callsBeganMs ?? [], nowMs);
     this.#planner = new Planner({
       ports,
       budget,
@@ -174,8 +182,10 @@ export class Warming {
 
   /** Hears of an access. O(1). */
   accessed(access: Access): void {
-    const { atMs, answer } = access;
-    if (atMs > this.#nowMs) this.#nowMs = atMs;
+    const { answer } = access;
+    if (access.atMs > this.#nowMs) this.#nowMs = access.atMs;
+    // Of accesses made elsewhere it is told late: decayed sums that went back in time would swell.
+    const atMs = this.#nowMs;
     const slot = this.#sources.statistics.record(access);
     const isHit = answer === "fresh" || answer === "stale";
     if (answer !== "elsewhere") {
@@ -211,6 +221,23 @@ export class Warming {
     if (this.#isStopped || !this.#settings.isEnabled) return;
     this.#cycles.runDue(nowMs);
     this.#paused = this.#planner.pump(nowMs);
+    if (this.#paused === "memory") this.#recount(nowMs);
+  }
+
+  /** Nobody tells of what was evicted: before its time is over, its room is found only by looking. */
+  #recount(nowMs: number): void {
+    const credit = this.#credit;
+    for (let left = Math.min(RECOUNTED_PER_TICK, credit.ids); left > 0; left--) {
+      const id = this.#recountAt;
+      this.#recountAt = (id + 1) % credit.ids;
+      if (!credit.isWarmed(id) || credit.softMs(id) < nowMs + RECOUNT_LEFT_MIN_MS) continue;
+      if (this.#ports.freshLeftMs(this.#keyOf(id)) <= 0) credit.gone(id, nowMs);
+    }
+  }
+
+  #keyOf(id: number): string {
+    const { statistics } = this.#sources;
+    return keyOfId(this.#credit, (slot) => statistics.keyAt(slot), id, this.#settings.keysMax);
   }
 
   /** Runs a strategy by hand, also one that is disabled or throttled. */
@@ -326,7 +353,10 @@ export class Warming {
     return {
       bytes: () => this.#credit.bytes,
       // The new value takes the room of the old one.
-      hasRoom: ({ slot }) => slot >= 0 && this.#credit.isWarmed(slot),
+      hasRoom: (wanted) => {
+        const slot = this.#slotOf(wanted);
+        return slot >= 0 && this.#credit.isWarmed(slot);
+      },
       asked: (wanted) => this.#credit.asked(this.#slotOf(wanted), wanted.key, wanted),
       called: (keys) => {
         const [first] = keys;
@@ -356,8 +386,8 @@ export class Warming {
     }
   }
 
-  /** The slot of a key that was wanted, unless it has another key by now. */
-  #slotOf({ slot, key }: Wanted): number {
-    return slot >= 0 && this.#sources.statistics.slotOf(key) === slot ? slot : -1;
+  /** The slot of a key that was wanted: it may have got one, or another one, since. */
+  #slotOf({ key }: Wanted): number {
+    return this.#sources.statistics.slotOf(key);
   }
 }

@@ -55,6 +55,8 @@ export interface WarmingPorts {
   freshLeftMs(key: string): number;
   /** How long a value loaded at `nowMs` holds. */
   ttlMs(key: string, nowMs: number): KeyTtl;
+  /** Whether there is anybody who loads a key; default yes. What nobody loads is never wanted. */
+  canLoad?(key: string): boolean;
   /** Most keys of one upstream call for a kind of data, at least 1. */
   keysPerCall(kind: string): number;
   /** Upstream calls that the provider's limiter still allows in this minute; null: no limit. */
@@ -79,6 +81,8 @@ export interface WarmingOptions {
   /** When it begins, epoch ms: what was due before is not made up for. */
   readonly nowMs: number;
   readonly settings?: WarmingOverrides;
+  /** When calls of a former one began, epoch ms: those of the last minute count for the budget. */
+  readonly callsBeganMs?: readonly number[];
   /** What knows of accesses; the real ones unless given. */
   readonly sources?: MakeSources;
 }
@@ -106,7 +110,7 @@ export interface RunReport {
   readonly belowFloor: number;
   /** Of them: fresh, or being loaded, or waiting for a call already. */
   readonly present: number;
-  /** Of them: no room in the queue. */
+  /** Of them: no room in the queue, or nobody can load them. */
   readonly refused: number;
   /** Of them: wait for a call. */
   readonly wanted: number;

@@ -108,13 +108,14 @@ export class Wishes {
 
   /** O(1). */
   wish(wish: Wish, nowMs: number): WishResult {
-    const { settings, planner, outcomes, experiment, chance: source } = this.#options;
+    const { settings, ports, planner, outcomes, experiment, chance: source } = this.#options;
     const { strategy, key, slot } = wish;
     const base = settings.strategies[strategy];
     const { isEnabled, floor } = experiment?.settingsFor(key, strategy, base) ?? base;
     const chance = this.corrected(strategy, wish.chance);
     if (chance < (wish.floor ?? floor) || !(isEnabled || wish.isByHand)) return "belowFloor";
     if (this.isPresent(key, slot, nowMs)) return "present";
+    if (ports.canLoad?.(key) === false) return "refused";
     const came = planner.want({
       key,
       slot,

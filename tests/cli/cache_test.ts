@@ -89,8 +89,24 @@ test("get --json, --priority and --wait-ms reach the service", async (cache, mem
   const words = ["get", "price:A", "--json", "--priority", "9", "--wait-ms", "250"];
   const [found] = JSON.parse((await cache(...words)).out);
   assertEquals([found.key, found.state, found.value], ["price:A", "loaded", [1]]);
-  assertEquals(memory.asks, [{ keys: ["price:A"], priority: 9, timeoutMs: 250 }]);
+  assertEquals(memory.asks, [{ keys: ["price:A"], priority: 9, timeoutMs: 250, user: null }]);
 });
+
+test(
+  "get --user says who reads; other actions and impossible names refuse it",
+  async (cache, memory) => {
+    memory.upstream.set("price:A", { state: "ok", value: 1 });
+    assertEquals((await cache("get", "price:A", "--user", "desk 7")).code, 0);
+    assertEquals(memory.asks.map(({ user }) => user), ["desk 7"]);
+    const elsewhere = await cache("explain", "price:A", "--user", "desk 7");
+    assertEquals([elsewhere.code, elsewhere.out], [2, ""]);
+    assertMatch(elsewhere.err, /Cannot use --user with explain: it is for get/);
+    const long = await cache("get", "price:A", "--user", "x".repeat(129));
+    assertEquals([long.code, long.out], [1, ""]);
+    assertMatch(long.err, /json\.user/);
+    assertEquals(memory.asks.length, 1);
+  },
+);
 
 test("set keeps a value with its TTL and tags; explain shows them", async (cache) => {
   const set = await cache("set", "price:A", '{"last":2}', "--ttl", "90", "--tags", "desk, night");

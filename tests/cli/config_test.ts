@@ -314,3 +314,12 @@ Deno.test("wick config as a process reads wick.json of its folder", async () => 
     assertMatch(large.err, /Cannot read wick\.json: expected at most 1000000 bytes/);
   });
 });
+
+Deno.test("wick config shows settings that are objects as JSON, and empty ones as none", async () => {
+  const given = envOf({ WICK_WARMING_STRATEGIES: '{"time-of-day":{"limit":3}}' });
+  const { code, out } = await run(["config"], {}, given);
+  assertEquals(code, 0);
+  assertMatch(out, /^warmingStrategies +\{"time_of_day":\{"limit":3\}\} +environment/m);
+  assertMatch(out, /^cacheTtl +none +default$/m);
+  assert(!out.includes("[object"));
+});

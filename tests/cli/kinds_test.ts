@@ -99,7 +99,7 @@ Deno.test("label --sides gives meta:side=given the sides of a first model, for e
         bets += expected === "" ? 0 : 1;
       }
     }
-    assert(bets > 8_000);
+    assert(bets > 6_000);
   }));
 
 Deno.test("label --sides refuses a file that holds none, naming the line", () =>

@@ -69,18 +69,14 @@ test("stats print a line for each strategy, and what it all cost", async (warm, 
   const lines = linesOf(out);
   assertEquals(
     lines[0],
-    "1,209 entries warmed since 2026-03-03 14:00: 1,000 used, 108 not; 1,250 keys in 40 calls",
+    "1,209 entries warmed since 2026-03-03 14:00: 1,000 used, 108 not",
   );
-  assertEquals(
-    lines[1],
-    "2,000 accesses: 90.0 % answered without a wait, 75.0 % fresh; 12 came too fast to be noted",
-  );
-  assertEquals(
-    lines[2],
-    "Budget: 12 of 100 calls in the last minute, 2 of 10 under way; 12.3 MB of 524 MB in " +
-      "3,010 entries",
-  );
-  assertMatch(lines[3] ?? "", /^strategy +warmed +used +wasted +precision +keys +calls +lift$/);
+  assertEquals(lines[1], "1,250 keys fetched for them in 40 calls");
+  assertEquals(lines[2], "2,000 accesses: 90.0 % answered without a wait, 75.0 % fresh");
+  assertEquals(lines[3], "12 accesses more came too fast to be noted");
+  assertEquals(lines[4], "Budget: 12 of 100 calls in the last minute, 2 of 10 under way,");
+  assertEquals(lines[5], "        12.3 MB of 524 MB in 3,010 entries");
+  assertMatch(lines[6] ?? "", /^strategy +warmed +used +wasted +precision +keys +calls +lift$/);
   assertMatch(out, /^popular +1,200 +1,000 +100 +91\.2 % +1,250 +40 +3\.5 %$/m);
   assertMatch(out, /^predictive +9 +0 +8 +12\.0 % +0 +0 +0\.0 % +throttled$/m);
   assertMatch(out, /^event +0 .* – .* off$/m);
@@ -156,21 +152,16 @@ test(
     const { code, out, err } = await warm("status");
     assertEquals([code, err], [0, ""]);
     const lines = linesOf(out);
-    assertEquals(
-      lines[0],
-      "7 runs, 1 key waiting, 50 being loaded; accesses of 812 of 20,000 keys counted",
-    );
-    assertEquals(lines[1], "Nothing is loaded now: the provider fails or is limiting");
-    assertMatch(
-      lines[2] ?? "",
-      /^strategy +state +next +last +proposed +to load +there +unlikely$/,
-    );
-    assertMatch(out, /^popular +on +in 20 min 00 s +10 min 00 s ago +100 +50 +20 +30$/m);
+    assertEquals(lines[0], "7 runs; 1 key waiting, 50 being loaded");
+    assertEquals(lines[1], "Accesses are counted of 812 of at most 20,000 keys");
+    assertEquals(lines[2], "Nothing is loaded now: the provider fails or is limiting");
+    assertMatch(lines[3] ?? "", /^strategy +state +next +last +to load +there +unlikely$/);
+    assertMatch(out, /^popular +on +in 20 min 00 s +10 min ago +50 +20 +30$/m);
     assertMatch(out, /^time-of-day +on +now$/m);
     assertMatch(out, /^trending +running +never$/m);
     assertMatch(out, /^predictive +throttled +with each read$/m);
     assertMatch(out, /^event +off$/m);
-    assertMatch(out, /^renewal +on +at the end of an entry$/m);
+    assertMatch(out, /^renewal +on +as entries end$/m);
     assertMatch(
       out,
       /^predictive is throttled since 2026-03-03 14:00: 12\.0 % used, expected 55\.0 %; tried again in 5\.0 s$/m,
@@ -179,6 +170,56 @@ test(
     assertEquals([json.strategies.renewal.limit, json.cycleCount], [null, 7]);
   },
 );
+
+test("status and run fit into 80 columns, whatever there is to say", async (_, warming, to) => {
+  const lastResults = Object.fromEntries(
+    STRATEGY_NAMES.map((name) => [
+      name,
+      reportOf({ strategy: name, atMs: NOW_MS - 59 * 60_000, proposed: 900, wanted: 200 }),
+    ]),
+  );
+  warming.doing = statusOf({
+    lastResults,
+    nextRuns: Object.fromEntries(STRATEGY_NAMES.map((name) => [name, NOW_MS + 99 * 3_600_000])),
+    throttled: STRATEGY_NAMES.map((strategy) => ({
+      strategy,
+      precision: 0.12,
+      floor: 0.55,
+      sinceMs: NOW_MS - 1_234,
+      probeAtMs: NOW_MS + 5_000,
+    })),
+  });
+  for (const name of STRATEGY_NAMES) warming.refusals.set(name, "down");
+  const narrow = { isTerminal: { stdout: true, stderr: true }, columns: () => 80 };
+  for (const words of [["status"], ["stats"], ["run", "all"]]) {
+    const { out } = await run(["warm", ...words, "--url", to.url], {}, narrow);
+    assert(!out.includes("…"), out);
+  }
+  const { out } = await run(["warm", "status", "--url", to.url]);
+  const wide = linesOf(out).filter((line) => line.length > 80);
+  assertEquals(wide.filter((line) => !line.includes("is throttled since")), []);
+  assertMatch(out, /^renewal is throttled since 2026-03-03 14:59: /m);
+});
+
+test("status says when runs were in one unit, and that no date is known", async (warm, warming) => {
+  const at = (ms: number) => reportOf({ atMs: NOW_MS - ms });
+  warming.doing = statusOf({
+    nextRuns: { event: null, popular: null },
+    lastResults: {
+      popular: at(-5),
+      time_of_day: at(59_999),
+      trending: at(60_000),
+      predictive: at(23 * 3_600_000),
+      event: at(49 * 3_600_000),
+    },
+  });
+  const { out } = await warm("status");
+  assertMatch(out, /^popular +on +never +0 s ago /m);
+  assertMatch(out, /^time-of-day .* 59 s ago /m);
+  assertMatch(out, /^trending .* 1 min ago /m);
+  assertMatch(out, /^predictive .* 23 h ago /m);
+  assertMatch(out, /^event +on +no date known +2 d ago /m);
+});
 
 test(
   "patterns print keys, trends and hours, and no control character of a key",
@@ -225,7 +266,7 @@ test("run runs a strategy by either spelling, or all", async (warm, warming) => 
   warming.refusals.set("popular", "running");
   const all = await warm("run", "all");
   assertEquals([all.code, linesOf(all.out).length], [0, 1 + STRATEGY_NAMES.length]);
-  assertMatch(all.out, /^popular +refused: its last cycle is still under way$/m);
+  assertMatch(all.out, /^popular +refused: still running$/m);
   assertEquals(warming.runs, ["time_of_day", "pre_market", "all"]);
   const [first] = JSON.parse((await warm("run", "trending", "--json")).out);
   assertEquals([first.state, first.report.wanted], ["started", 50]);
@@ -236,8 +277,8 @@ test(
   async (warm, warming) => {
     for (const name of STRATEGY_NAMES) warming.refusals.set(name, "down");
     const all = await warm("run", "all");
-    assertEquals(all.code, 1);
-    assertMatch(all.out, /^renewal +refused: the provider fails or is limiting$/m);
+    assertEquals(all.code, 75);
+    assertMatch(all.out, /^renewal +provider fails or limits$/m);
     const down = await warm("run", "popular");
     assertEquals([down.code, down.out], [75, ""]);
     assertMatch(
@@ -248,6 +289,8 @@ test(
     const running = await warm("run", "popular");
     assertEquals(running.code, 1);
     assertMatch(running.err, /its last cycle is still under way \(409\)/);
+    for (const name of STRATEGY_NAMES) warming.refusals.set(name, "running");
+    assertEquals((await warm("run", "all")).code, 1);
   },
 );
 

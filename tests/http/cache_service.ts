@@ -19,6 +19,8 @@ import { tierOf } from "../cache/report_support.ts";
 const SHARDS = 2;
 const TTL = { softTtlMs: 60_000, hardTtlMs: 120_000, staleIfErrorMs: 0 };
 
+type Ask = Pick<LoadAsk, "priority" | "timeoutMs"> & { readonly user: string | null };
+
 /** See the module's text. */
 export class MemoryCache implements CachePort {
   readonly clock = new VirtualClock();
@@ -27,7 +29,7 @@ export class MemoryCache implements CachePort {
   /** Keys that were loaded, in order. */
   readonly loads: string[] = [];
   /** Calls of `get`, as they came. */
-  readonly asks: { keys: readonly string[]; priority: number; timeoutMs: number }[] = [];
+  readonly asks: ({ keys: readonly string[] } & Ask)[] = [];
   /** Selections as they came. */
   readonly selections: Selection[] = [];
   readonly #keys = new KeyIndex();
@@ -85,11 +87,12 @@ export class MemoryCache implements CachePort {
 
   async get(
     keys: readonly string[],
-    ask: Pick<LoadAsk, "priority" | "timeoutMs">,
+    ask: Ask,
   ): Promise<Found<unknown>[]> {
     this.asks.push({ keys, ...ask });
     for (const key of keys) this.#known.add(key);
-    return await this.#router.getMany(keys, { ...ask, origin: "demand" });
+    const { priority, timeoutMs } = ask;
+    return await this.#router.getMany(keys, { priority, timeoutMs, origin: "demand" });
   }
 
   set(entries: readonly CacheEntry[]): number {

@@ -11,6 +11,7 @@ import * as cacheShape from "../../src/http/cache_schemas.ts";
 import { CACHE_ANSWER_CHARS_MAX, CACHE_BYTES_MAX } from "../../src/http/limits.ts";
 import type { AdminOptions } from "../../src/http/options.ts";
 import { problem } from "../../src/http/schemas.ts";
+import { USER_CHARS_MAX } from "../../src/warm/users.ts";
 import type { MemoryCache } from "./cache_service.ts";
 import { MemoryService } from "./service.ts";
 import { ACT, raw, READ, served } from "./support.ts";
@@ -106,7 +107,7 @@ test("get answers in the order of the keys, whatever became of each", async (app
     found[1],
   ]);
   assertEquals(cache.loads, ["price:C", "price:A", "price:B"]);
-  assertEquals(cache.asks, [{ keys, priority: 5, timeoutMs: 10_000 }]);
+  assertEquals(cache.asks, [{ keys, priority: 5, timeoutMs: 10_000, user: null }]);
 });
 
 test("get passes priority and wait on", async (app, cache) => {
@@ -114,8 +115,38 @@ test("get passes priority and wait on", async (app, cache) => {
     await post(app, "get", { keys: ["price:A"], priority: 9, timeoutMs: 250 }),
     cacheShape.cacheFound,
   );
-  assertEquals(cache.asks, [{ keys: ["price:A"], priority: 9, timeoutMs: 250 }]);
+  assertEquals(cache.asks, [{ keys: ["price:A"], priority: 9, timeoutMs: 250, user: null }]);
 });
+
+test("get and prices pass on who reads; null is as if nothing were said", async (app, cache) => {
+  const longest = "é".repeat(USER_CHARS_MAX);
+  for (const user of ["desk 7", longest, "__proto__", null]) {
+    await read(await post(app, "get", { keys: ["price:A"], user }), cacheShape.cacheFound);
+    await read(await post(app, "prices", { symbols: ["A"], user }), cacheShape.pricesFound);
+    const asked = cache.asks.splice(0).map((ask) => [ask.keys, ask.user]);
+    assertEquals(asked, [[["price:A"], user], [["price:A"], user]]);
+  }
+});
+
+test(
+  "get and prices refuse names of readers as POST /warming/accesses does",
+  async (app, cache) => {
+    const long = "x".repeat(USER_CHARS_MAX + 1);
+    for (const user of ["", long, "a\u0000b", "a\u001b[31m", "a\u0085", "\ud800", 7, ["u"], {}]) {
+      for (const [path, body] of [["get", { keys: ["a:b"] }], ["prices", { symbols: ["A"] }]]) {
+        const found = await issuesOf(await post(app, path as string, { ...body as object, user }));
+        assertEquals([...new Set(found)], ["json.user"], JSON.stringify([path, user]));
+      }
+      const told = await app.request("/api/warming/accesses", {
+        method: "POST",
+        headers: JSON_TYPE,
+        body: JSON.stringify([{ key: "price:A", user }]),
+      });
+      assertEquals([...new Set(await issuesOf(told))], ["json.0.user"]);
+    }
+    assertEquals(cache.asks, []);
+  },
+);
 
 test("get explains what was known before, not what the get made of it", async (app, cache) => {
   cache.upstream.set("price:A", { state: "ok", value: 1 });

@@ -138,7 +138,7 @@ export function statsOf(
       callsLeft: 100,
       callsAtOnce: 10,
       callsRunning: 0,
-      memoryMaxBytes: 500 * 2 ** 20,
+      memoryMaxBytes: 500_000_000,
       memoryBytes: 0,
       entries: 0,
     },

@@ -120,6 +120,21 @@ test("status says what runs, when next, and the floors; no limit is null", async
   }
 });
 
+test("times are whole milliseconds, whatever the clock has", async (app, warming) => {
+  const atMs = NOW_MS + 0.4321;
+  warming.figures = { ...statsOf(), atMs, savedAtMs: atMs };
+  warming.doing = statusOf({ atMs, lastResults: { popular: reportOf({ atMs }) } });
+  warming.asked = { ...patternsOf(), atMs };
+  for (const base of BASES) {
+    const stats = await read(await app.request(`${base}/stats`), shape.warmingStats);
+    assertEquals([stats.atMs, stats.savedAtMs], [NOW_MS, NOW_MS]);
+    const status = await read(await app.request(`${base}/status`), shape.warmingStatus);
+    assertEquals([status.atMs, status.lastResults.popular?.atMs], [NOW_MS, NOW_MS]);
+    const patterns = await read(await app.request(`${base}/patterns`), shape.warmingPatterns);
+    assertEquals(patterns.atMs, NOW_MS);
+  }
+});
+
 test("patterns say what is asked for most and more than before", async (app, warming) => {
   warming.asked = patternsOf({
     totalAccesses: 1_000,

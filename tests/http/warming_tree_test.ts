@@ -5,6 +5,7 @@ import type { z } from "zod";
 import { startWick } from "../../actors/tree.ts";
 import { systemClock } from "../../src/actor/clock.ts";
 import { CacheError } from "../../src/cache/error.ts";
+import { wickClient } from "../../src/http/client.ts";
 import * as cacheShape from "../../src/http/cache_schemas.ts";
 import { healthReply } from "../../src/http/schemas.ts";
 import * as shape from "../../src/http/warming_schemas.ts";
@@ -53,6 +54,7 @@ async function rig({ isWarmed = true } = {}) {
   };
   return {
     wick,
+    url: url as string,
     read,
     ask,
     metrics: async () => parseExposition(await (await fetch(`${url}/metrics`)).text()).values,
@@ -95,6 +97,26 @@ Deno.test("accesses from everywhere come to the patterns and metrics of the tree
   assertEquals(values.get(keyOf("wick_warming_lost_accesses_total", {})), 0);
   const health = await one.read("/api/health", healthReply);
   assertEquals(health.parts.find(({ name }) => name === "core/work/warmer")?.state, "ok");
+});
+
+Deno.test("who reads over HTTP and by the typed client is told to the cache", async () => {
+  await using one = await rig();
+  const { cache } = one.wick;
+  assert(cache !== null);
+  const told: unknown[] = [];
+  const getMany = cache.getMany.bind(cache);
+  cache.getMany = (keys, ask) => {
+    told.push([keys, ask?.user]);
+    return getMany(keys, ask);
+  };
+  const keys = ["price:A"];
+  await one.read("/api/cache/get", cacheShape.cacheFound, { keys, user: "ann" });
+  await one.read("/api/cache/prices", cacheShape.pricesFound, { symbols: ["A"], user: "bob" });
+  await one.read("/api/cache/get", cacheShape.cacheFound, { keys });
+  const client = wickClient(one.url);
+  const answer = await client.api.cache.get.$post({ json: { keys, user: "cid" } });
+  assertEquals((await answer.json()).found.length, 1);
+  assertEquals(told, ["ann", "bob", undefined, "cid"].map((user) => [keys, user]));
 });
 
 Deno.test("what is warmed by hand is there when it is asked for, and credited", async () => {

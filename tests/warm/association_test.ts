@@ -188,11 +188,11 @@ Deno.test("Association forgets what has changed", () => {
       passBy(association);
     }
   };
-  repeat([1, 2, 3, 4, 5, 6]);
-  repeat([1, 12, 13, 14, 15, 16]);
+  repeat([1, 2, 3, 4, 5]);
+  repeat([1, 12, 13, 14, 15]);
   association.accessed("ann", 1, true);
   const found = new Map(successorsOf(association, 1));
-  assertEquals([...found.keys()].sort(), [12, 13, 14, 15, 16]);
+  assertEquals([...found.keys()].sort(), [12, 13, 14, 15]);
   for (const confidence of found.values()) assert(confidence > 0.8, `${confidence}`);
 });
 
@@ -225,8 +225,8 @@ Deno.test("Association.restore() takes no snapshot of another size, nor unknown 
   for (let slot = 0; slot < 10; slot++) assertEquals(successorsOf(association, slot), []);
 });
 
-Deno.test("Association takes 24 bytes a key", () => {
-  assertEquals(new Association(2_000, 5).bytes - new Association(1_000, 5).bytes, 24_000);
+Deno.test("Association takes 20 bytes a key", () => {
+  assertEquals(new Association(2_000, 5).bytes - new Association(1_000, 5).bytes, 20_000);
 });
 
 Deno.test("Association refuses numbers of slots that it cannot tell apart", () => {

@@ -74,3 +74,21 @@ Deno.test("Budget counts calls that fail together as one failure", () => {
   for (let call = 0; call < 3; call++) budget.end(10, "failed");
   assertEquals(budget.pausedUntilMs, 1_010);
 });
+
+Deno.test("Budget counts the calls of another life, those of the last minute", () => {
+  const before = new Budget({ callsPerMinute: 5, callsAtOnce: 5, memoryMaxBytes: 1 });
+  const startMs = 1_000_000;
+  for (const afterMs of [0, 30_000, 50_000]) {
+    before.begin(startMs + afterMs);
+    before.end(startMs + afterMs, "answered");
+  }
+  const nowMs = startMs + 61_000;
+  assertEquals(before.began(nowMs), [startMs + 30_000, startMs + 50_000]);
+  const after = new Budget({ callsPerMinute: 5, callsAtOnce: 5, memoryMaxBytes: 1 });
+  after.restore([...before.began(nowMs), 0, nowMs + 1, NaN], nowMs);
+  assertEquals([after.used(nowMs), after.left(nowMs, null), after.running], [2, 3, 0]);
+  assertEquals(after.left(startMs + 90_001, null), 4);
+  // What began in this life is not counted twice.
+  after.restore([nowMs], nowMs);
+  assertEquals(after.used(nowMs), 1);
+});

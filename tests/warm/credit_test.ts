@@ -255,3 +255,27 @@ Deno.test("Credit counts the bytes of what is there as a map of entries does", (
     assertEquals([credit.bytes, credit.entries], [bytes, twin.size], `seed ${seed}, ${step}`);
   }
 });
+
+Deno.test("Credit forgets keys without a slot whose entries others have replaced", () => {
+  const { credit, notes } = creditOf(4);
+  for (let key = 0; key < 20_000; key++) {
+    const of = (strategy: StrategyName | null) => ({ ...entry(0, strategy), key: `price:${key}` });
+    const id = credit.stored(-1, of("popular"));
+    assert(id >= 4, `key ${key}`);
+    assertEquals(credit.stored(-1, of(null)), id);
+    credit.pass(id, START_MS + 2 * TTL_MS + 100);
+    assertEquals(credit.extraOf(`price:${key}`), -1);
+    notes.take();
+  }
+  assertEquals([credit.unwatched, credit.entries, credit.bytes], [0, 0, 0]);
+});
+
+Deno.test("Credit.gone() ends what the cache has lost, as wasted unless it was used", () => {
+  const { credit, notes } = creditOf();
+  credit.stored(1, entry(0, "popular"));
+  credit.gone(1, START_MS + 1_000);
+  assertEquals(notes.take(), ["warmed popular", "judged popular false", "wasted popular"]);
+  const id = credit.stored(-1, { ...entry(0, "popular"), key: "price:B" });
+  credit.gone(id, START_MS + 1_000);
+  assertEquals([credit.extraOf("price:B"), credit.bytes, credit.entries], [-1, 0, 0]);
+});

@@ -123,13 +123,17 @@ Deno.test("stretchOf() is from ≤ t < to", () => {
   assertEquals([...firstHours(workload, 1).userOf], [1, 2, 3]);
 });
 
-Deno.test("servedFromMs() is when the first minute begins that is served to 85 %", () => {
+Deno.test("servedFromMs() is when of the last ten seconds, or more, 85 % are served", () => {
   // A request a second: nobody is served in the first minute, everybody afterwards.
   const atMs = Float64Array.from({ length: 200 }, (_, i) => START_MS + 1_000 * i);
   const workload = { ...randomWorkload(1, 1), atMs };
   const answers = Uint8Array.from(atMs, (_, i) => i < 60 ? 0 : 1);
-  // Of the 60 from second 51 on 51 are served.
-  assertEquals(servedFromMs(workload, { answers }, START_MS), 51_000);
+  // Of the ten up to second 68 nine are served, of the 60 up to second 110 51.
+  assertEquals(servedFromMs(workload, { answers }, START_MS), 68_000);
+  assertEquals(servedFromMs(workload, { answers }, START_MS, 60_000), 110_000);
+  // Nothing is known before so much time has passed.
+  const all = answers.map(() => 1);
+  assertEquals(servedFromMs(workload, { answers: all }, START_MS), 10_000);
   assertEquals(servedFromMs(workload, { answers: answers.fill(0) }, START_MS), Infinity);
 });
 

@@ -88,7 +88,7 @@ Deno.test("HourRows.advance() ends each hour once, those without accesses too", 
 });
 
 Deno.test("HourRows.rebalance() moves rows to the slots with the highest values", () => {
-  const slots = 4_000;
+  const slots = 8_000;
   const rows = rowsOf(slots);
   const count = rowsFor(slots);
   assertEquals(count, 100);

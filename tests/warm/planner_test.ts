@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { seededRandom, VirtualClock } from "../../src/actor/clock.ts";
 import { Budget, type BudgetOptions } from "../../src/warm/budget.ts";
-import { Planner, type Wanted, WANTED_MAX } from "../../src/warm/planner.ts";
+import { KINDS_MAX, Planner, type Wanted, WANTED_MAX } from "../../src/warm/planner.ts";
 import type { WarmOutcome } from "../../src/warm/types.ts";
 import type { WarmAsk, WarmingPorts } from "../../src/warm/warming_types.ts";
 import { seedOf } from "../actor/seed.ts";
@@ -37,6 +37,7 @@ function planned(budgetOptions: Partial<BudgetOptions> = {}, loadMs = () => 200)
     callsLeft: null as number | null,
     bytes: 0,
     fresh: new Set<string>(),
+    held: new Set<string>(),
     running: 0,
     outcome: "loaded" as WarmOutcome,
     onLoad: (_: readonly string[]) => {},
@@ -78,7 +79,7 @@ function planned(budgetOptions: Partial<BudgetOptions> = {}, loadMs = () => 200)
       settled: ({ key }, outcome) => void settled.push(`${key} ${outcome}`),
       asked: () => {},
       called: () => {},
-      hasRoom: () => false,
+      hasRoom: ({ key }) => world.held.has(key),
       bytes: () => world.bytes,
     },
   });
@@ -277,4 +278,42 @@ Deno.test("Planner keeps to its budget whatever is wanted: calls, concurrency, b
     const [first, after] = [calls[at], calls[at + limits.callsPerMinute]] as [Call, Call];
     assert(after.atMs - first.atMs > 60_000, `seed ${seed}: call ${at}`);
   }
+});
+
+Deno.test("Planner renews what is there while there is no room for anything new", async () => {
+  const { planner, calls, clock, world } = planned({ memoryMaxBytes: 1_000 });
+  world.bytes = 1_000;
+  world.held.add("news:Z").add("price:Z");
+  for (let key = 0; key < 5; key++) planner.want(wanted(`price:${key}`, { rank: 0.9 }));
+  for (const key of ["price:Z", "news:Z"]) planner.want(wanted(key, { rank: 0.1 }));
+  assertEquals(planner.pump(START_MS), "memory");
+  await pass(clock, 1_000);
+  assertEquals(calls.map(({ keys }) => keys), [["price:Z"], ["news:Z"]]);
+  assertEquals(planner.waiting, 5);
+});
+
+Deno.test("Planner has room for kinds of data however many were made up before", async () => {
+  const { planner, calls, clock } = planned({ callsPerMinute: 1_000, callsAtOnce: 100 });
+  for (let kind = 0; kind < KINDS_MAX; kind++) planner.want(wanted(`made_up_${kind}:A`));
+  assertEquals(planner.want(wanted("price:A")), "full");
+  planner.pump(START_MS);
+  await pass(clock, 1_000);
+  assertEquals(planner.want(wanted("price:A")), "wanted");
+  planner.pump(clock.wallNow());
+  assertEquals(calls.at(-1)?.keys, ["price:A"]);
+});
+
+Deno.test("Planner takes the best of a full queue, the first of equals first", () => {
+  const seed = seedOf("planner_test");
+  const random = seededRandom(seed);
+  const { planner, calls } = planned({ callsAtOnce: 1 });
+  const all = Array.from({ length: 1_000 }, (_, at) =>
+    wanted(`price:${at}`, {
+      rank: Math.floor(random.next() * 50) / 50,
+      chance: Math.floor(random.next() * 5) / 5,
+    }));
+  for (const one of all) planner.want(one);
+  planner.pump(START_MS);
+  const sorted = all.toSorted((a, b) => b.rank - a.rank || b.chance - a.chance);
+  assertEquals(calls[0]?.keys, sorted.slice(0, 3).map(({ key }) => key), `seed ${seed}`);
 });

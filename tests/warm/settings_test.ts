@@ -24,7 +24,7 @@ Deno.test("warmingSettings() are those of the specification unless told otherwis
   });
   assertEquals(
     [settings.callsPerMinute, settings.callsAtOnce, settings.memoryMaxBytes],
-    [100, 10, 524_288_000],
+    [100, 10, 500_000_000],
   );
 });
 

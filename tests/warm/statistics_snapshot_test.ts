@@ -181,7 +181,7 @@ Deno.test("AccessStatistics.restore() says which part of a snapshot is wrong, an
     [inside("keys", { seeds: [1] }), "expected two words for keys.seeds"],
     [inside("keys", { errors: new Uint32Array(300).fill(4e9) }), "for keys, slot"],
     [{ ...good, keys: twice.keys }, "for keys"],
-    [inside("figures", { hits: [] }), "in a Uint8Array for figures.hits"],
+    [inside("figures", { hitsAndWaits: [] }), "in a Uint8Array for figures.hitsAndWaits"],
     [inside("hours", { slots: new Int32Array(64).fill(300) }), "for hours.slots"],
     [inside("hours", { slots: new Int32Array(64).fill(1) }), "expected each slot once"],
     [inside("hours", { hour: 0.5 }), "for hours.hour"],

@@ -84,7 +84,29 @@ Deno.test("Throttle goes on from a snapshot", () => {
   const throttle = new Throttle();
   outcomes(throttle, 80, 0.3, 5);
   const again = new Throttle();
-  again.restore(throttle.snapshot());
+  again.restore(throttle.snapshot(), 5);
   assertEquals(again.snapshot(), throttle.snapshot());
   assertEquals(again.precision, throttle.precision);
+});
+
+Deno.test("Throttle probes within a back-off after a restart, though the clock was put back", () => {
+  const throttle = new Throttle();
+  for (let n = 0; n < 80; n++) throttle.outcome(false, FLOOR, 1e12);
+  const again = new Throttle();
+  again.restore(throttle.snapshot(), 0);
+  assertEquals(again.allows(0), 0);
+  assertEquals(again.allows(8 * 60 * MINUTE_MS), PROBE_COUNT);
+});
+
+Deno.test("Throttle stays open through a burst of wastes while entries at their end were used often enough", () => {
+  const throttle = new Throttle();
+  // Of a hundred entries 70 are used: the uses are known first, the wastes come together.
+  outcomes(throttle, 350, 350, 0);
+  for (let i = 0; i < 400; i++) throttle.matured(i % 10 < 7);
+  outcomes(throttle, 450, 0, 1);
+  assertEquals([throttle.state, (throttle.precision ?? 1) < 0.5], ["open", true]);
+  // Entries that come to their end unused say the same in the end.
+  for (let i = 0; i < 400; i++) throttle.matured(false);
+  outcomes(throttle, 1, 0, 2);
+  assertEquals(throttle.state, "closed");
 });

@@ -6,7 +6,7 @@ import type { MakeSources } from "../../src/warm/sources.ts";
 import { accessSources } from "../../src/warm/sources_real.ts";
 import { readWarmingBytes, warmingBytes } from "../../src/warm/snapshot_bytes.ts";
 import { STRATEGY_NAMES, type StrategyName } from "../../src/warm/types.ts";
-import type { StrategySettings, WarmingOverrides } from "../../src/warm/warming.ts";
+import { type StrategySettings, Warming, type WarmingOverrides } from "../../src/warm/warming.ts";
 import { seedOf } from "../actor/seed.ts";
 import { START_MS, World } from "./world.ts";
 
@@ -317,4 +317,149 @@ Deno.test("Warming does not stumble over keys of all sorts", async () => {
   world.warming.daily(world.nowMs);
   world.warming.patterns(world.nowMs);
   assertEquals(world.warming.stats(world.nowMs).accesses, 35);
+});
+
+Deno.test("Warming wants a key again whose slot has changed while it waited for a call", async () => {
+  const off = { isEnabled: false, floor: 0 };
+  const strategies = Object.fromEntries(STRATEGY_NAMES.map((name) => [name, off]));
+  const world = new World({ keysMax: 16, strategies });
+  world.ttl = () => ({ freshMs: 5_000, servedMs: 5_000 });
+  const readOften = (key: string, times: number) => {
+    const { nowMs: atMs } = world;
+    for (let n = 0; n < times; n++) {
+      world.warming.accessed({ key, atMs, answer: "elsewhere", user: null });
+    }
+  };
+  readOften("price:A", 50);
+  for (let key = 0; key < 15; key++) readOften(`price:B${key}`, 200);
+  await world.pass(1_000);
+  world.callsLeft = 0;
+  assertEquals(world.warming.run("popular", world.nowMs).state, "started");
+  // It loses its slot to another key, and takes that of a third one.
+  readOften("price:C", 200);
+  readOften("price:A", 1);
+  await world.pass(1_000);
+  world.warming.run("renewal", world.nowMs);
+  world.callsLeft = null;
+  await world.pass(20_000);
+  const calls = world.calls.length;
+  assert(world.calls.some(({ keys }) => keys.includes("price:A")));
+  world.warming.run("renewal", world.nowMs);
+  await world.pass(5_000);
+  assert(world.calls.slice(calls).some(({ keys }) => keys.includes("price:A")));
+});
+
+Deno.test("Warming takes accesses of long ago as those of now", () => {
+  const chances = [0, START_MS - HOUR_MS, START_MS, NaN].map((atMs) => {
+    const world = new World({ keysMax: 100 });
+    for (let n = 0; n < 40; n++) {
+      world.clock.advance(1_000);
+      world.warming.tick(world.nowMs);
+      for (const key of ["price:A", "price:B"]) {
+        const isTold = n % 4 === 0 && key === "price:A";
+        world.warming.accessed({
+          key,
+          atMs: isTold ? atMs : world.nowMs,
+          answer: "elsewhere",
+          user: null,
+        });
+      }
+    }
+    return world.warming.patterns(world.nowMs).top10.map(({ chance }) => chance);
+  });
+  for (const found of chances) assertEquals(found, chances[2]);
+  assert((chances[2]?.[0] ?? 0) > 0);
+});
+
+Deno.test("Warming finds the room of what the cache has evicted, once there is none left", async () => {
+  const over = { isEnabled: false, floor: 0, limit: 50 };
+  const world = new World({
+    keysMax: 100,
+    memoryMaxBytes: 2 ** 20,
+    ...only("popular", over),
+  });
+  world.ttl = () => ({ freshMs: 24 * HOUR_MS, servedMs: 48 * HOUR_MS });
+  world.weightBytes = 100_000;
+  for (let key = 0; key < 50; key++) world.access(`price:K${key}`);
+  const load = async () => {
+    world.entries.clear();
+    const { length } = world.calls;
+    world.warming.run("popular", world.nowMs);
+    await world.pass(2 * MINUTE_MS);
+    return world.calls.slice(length).flatMap(({ keys }) => keys).length;
+  };
+  await load();
+  await world.pass(HOUR_MS);
+  const { budget } = world.warming.stats(world.nowMs);
+  assert(budget.memoryBytes > 2 ** 19);
+  // Nobody has told of it: all that was there is gone.
+  await load();
+  await world.pass(10 * MINUTE_MS);
+  const held = [...world.entries.keys()].length;
+  const after = world.warming.stats(world.nowMs);
+  assert(held > 0);
+  assertEquals(after.budget.entries, held);
+  assertEquals(after.budget.memoryBytes, held * world.weightBytes);
+  assertEquals(after.totalWarmed, after.totalUsed + after.totalWasted + after.budget.entries);
+});
+
+Deno.test("Warming never wants what nobody can load", async () => {
+  const world = new World({ keysMax: 100, ...only("popular", { floor: 0 }) });
+  world.started({ keysMax: 100, ...only("popular", { floor: 0 }) });
+  Object.assign(world.ports, { canLoad: (key: string) => key !== "mine:A" });
+  for (const key of ["mine:A", "price:A"]) for (let n = 0; n < 20; n++) world.access(key);
+  await world.pass(5 * MINUTE_MS);
+  const result = world.warming.run("popular", world.nowMs);
+  assert(result.state === "started");
+  assertEquals([result.report.wanted, result.report.refused], [1, 1]);
+  await world.pass(MINUTE_MS);
+  assertEquals(world.calls.flatMap(({ keys }) => keys), ["price:A"]);
+});
+
+Deno.test("Warming that starts again keeps the budget of the minute", async () => {
+  const settings = {
+    keysMax: 500,
+    callsPerMinute: 5,
+    ...only("popular", { floor: 0, limit: 500 }),
+  };
+  const world = new World(settings);
+  world.keysPerCall = 1;
+  for (let key = 0; key < 100; key++) world.access(`price:K${key}`);
+  world.entries.clear();
+  await world.pass(3 * MINUTE_MS);
+  world.warming.run("popular", world.nowMs);
+  await world.pass(10_000);
+  assertEquals(world.calls.length, 5);
+  const snapshot = readWarmingBytes(warmingBytes(world.warming.snapshot(world.nowMs)));
+  const began = world.calls.map(({ atMs }) => atMs);
+  world.entries.clear();
+  // With a snapshot, and after a crash without one.
+  for (const isCrash of [false, true]) {
+    const { ports, nowMs } = world;
+    const random = seededRandom(1);
+    world.warming = new Warming({
+      ports,
+      random,
+      nowMs,
+      settings,
+      ...(isCrash ? { callsBeganMs: began } : {}),
+    });
+    if (!isCrash) world.warming.restore(snapshot, nowMs);
+    else for (let key = 0; key < 100; key++) world.access(`price:K${key}`);
+    world.entries.clear();
+    world.warming.run("popular", nowMs);
+    await world.pass(10_000);
+    assertEquals(world.calls.length, 5);
+  }
+  await world.pass(MINUTE_MS);
+  assert(world.calls.length > 5);
+});
+
+Deno.test("Warming.restore() refuses a snapshot of a clock that was a day ahead", () => {
+  const world = new World({ keysMax: 100 });
+  const snapshot = world.warming.snapshot(world.nowMs);
+  const restart = (ms: number) =>
+    world.started({ keysMax: 100 }).restore(snapshot, world.nowMs - ms);
+  restart(HOUR_MS);
+  assertThrows(() => restart(25 * HOUR_MS), WarmError, "expected a time up to a day after");
 });

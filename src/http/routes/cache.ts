@@ -122,6 +122,7 @@ async function foundKeys(
     readonly explain: boolean;
     readonly priority: number;
     readonly timeoutMs: number;
+    readonly user: string | null;
   },
 ): Promise<Response> {
   const before = explain ? await Promise.all(keys.map((key) => cache.explain(key))) : null;

@@ -5,7 +5,7 @@
  */
 
 import type { z } from "zod";
-import type { RunRefusal, RunResult, WarmingStatus } from "../../warm/warming_types.ts";
+import type { RunRefusal, RunReport, RunResult, WarmingStatus } from "../../warm/warming_types.ts";
 import { STRATEGY_NAMES, type StrategyName } from "../../warm/types.ts";
 import type { Handlers, Surroundings } from "../handler.ts";
 import type { WarmingPort } from "../port.ts";
@@ -29,9 +29,23 @@ export function warmingRoutes({ port, clock }: Surroundings): UnderBases<Own> {
     throw new HttpProblem(404, "no_warming", detail);
   };
   return underBases<Own>({
-    stats: { get: async () => await warming().stats() },
+    stats: {
+      get: async () => {
+        const { atMs, savedAtMs, ...stats } = await warming().stats();
+        return {
+          ...stats,
+          atMs: Math.round(atMs),
+          savedAtMs: savedAtMs === null ? null : Math.round(savedAtMs),
+        };
+      },
+    },
     status: { get: async () => plainStatus(await warming().status()) },
-    patterns: { get: async () => await warming().patterns() },
+    patterns: {
+      get: async () => {
+        const { atMs, ...patterns } = await warming().patterns();
+        return { ...patterns, atMs: Math.round(atMs) };
+      },
+    },
     run: { post: async ({ json }) => await ran(warming(), json.strategy) },
     accesses: {
       post: async ({ json }) => {
@@ -92,8 +106,13 @@ function refusal(name: StrategyName, reason: RunRefusal): HttpProblem {
 
 function plainResult(result: RunResult): z.input<typeof warmingResult> {
   return result.state === "started"
-    ? { state: "started", strategy: result.report.strategy, report: result.report }
+    ? { state: "started", strategy: result.report.strategy, report: plainReport(result.report) }
     : result;
+}
+
+/** The clock's fractions of a millisecond say nothing outside. */
+function plainReport(report: RunReport): RunReport {
+  return { ...report, atMs: Math.round(report.atMs) };
 }
 
 /** Without the settings that are no strategy's; JSON has no infinity. */
@@ -104,6 +123,10 @@ function plainStatus({ settings, ...status }: WarmingStatus): z.input<typeof war
   })) as z.input<typeof warmingStatus>["strategies"];
   return {
     ...status,
+    atMs: Math.round(status.atMs),
+    lastResults: Object.fromEntries(
+      Object.entries(status.lastResults).map(([name, report]) => [name, plainReport(report)]),
+    ),
     running: [...status.running],
     throttled: [...status.throttled],
     strategies,
