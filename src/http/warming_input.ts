@@ -48,7 +48,8 @@ export const warmingRun = z.strictObject({
 export const warmingAccess = z.strictObject({
   key: cacheKey,
   at: time.optional().meta({
-    description: "When: epoch ms or an ISO time; default, and at the latest: now; one before the last access counts as that",
+    description: "When: epoch ms or an ISO time; default, and at the latest, now. One before the " +
+      "last access counts as that",
   }),
   user: plainText(USER_CHARS_MAX).nullable().optional().meta({
     description: "Who; accesses of one user follow each other",
