@@ -363,6 +363,34 @@ export {
 } from "./src/cache/ttl_rules.ts";
 export * from "./src/cache/types.ts";
 
+export * from "./src/refresh/aggregator.ts";
+export * from "./src/refresh/evaluate.ts";
+export * from "./src/refresh/resilience.ts";
+export * from "./src/refresh/run.ts";
+export * from "./src/refresh/scorer_built_in.ts";
+export type * from "./src/refresh/aggregator_pending.ts";
+export type * from "./src/refresh/audit.ts";
+export type * from "./src/refresh/block_schedule.ts";
+export type * from "./src/refresh/block_schedule_snapshot.ts";
+export type * from "./src/refresh/clusters.ts";
+export type { EdgeNames } from "./src/refresh/edges.ts";
+export type { Linkage } from "./src/refresh/linkage.ts";
+export type * from "./src/refresh/fallback.ts";
+export type * from "./src/refresh/published.ts";
+export type * from "./src/refresh/published_ever.ts";
+export type * from "./src/refresh/staleness.ts";
+export type * from "./src/refresh/correlation.ts";
+export type * from "./src/refresh/correlation_stream.ts";
+export type * from "./src/refresh/correlation_stream_snapshot.ts";
+export type * from "./src/refresh/cost_model.ts";
+export type * from "./src/refresh/impact.ts";
+export type * from "./src/refresh/magnitude.ts";
+export type * from "./src/refresh/modes.ts";
+export type * from "./src/refresh/run_engine.ts";
+export type * from "./src/refresh/run_types.ts";
+export type * from "./src/refresh/run_changes.ts";
+export type * from "./src/refresh/scorer.ts";
+
 export * from "./src/warm/settings.ts";
 export { type MarketEvent, STRATEGY_NAMES, type StrategyName } from "./src/warm/types.ts";
 // The report of a job is a `RunReport` too.
