@@ -109,7 +109,8 @@ export function dayTtlMs(key: string, asset: DayAsset, nowMs: number): number {
   }
 }
 
-function packedLines(name: string): readonly string[] | null {
+/** Lines of a file of the workloads without their head; null when it is not there. */
+export function packedLines(name: string): readonly string[] | null {
   try {
     const packed = Deno.readFileSync(new URL(name, FOLDER));
     return new TextDecoder().decode(gunzipSync(packed)).trim().split("\n").slice(1);

@@ -5,12 +5,10 @@
  * @module
  */
 
-import { gunzipSync } from "node:zlib";
 import { isOpen, nextClose, nextOpen } from "../../src/market/calendar.ts";
 import type { CalendarName } from "../../src/market/instrument.ts";
-import { type Day, type DayAsset, parseDay } from "../cache/day1.ts";
+import { type Day, type DayAsset, packedLines, parseDay } from "../cache/day1.ts";
 
-const FOLDER = new URL("../../../shared/data/workloads/", import.meta.url);
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
 
@@ -106,15 +104,5 @@ export class TtlTable {
       this.#hours.set(calendar, hours);
     }
     return hours.isOpen;
-  }
-}
-
-function packedLines(name: string): readonly string[] | null {
-  try {
-    const packed = Deno.readFileSync(new URL(name, FOLDER));
-    return new TextDecoder().decode(gunzipSync(packed)).trim().split("\n").slice(1);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return null;
-    throw error;
   }
 }
