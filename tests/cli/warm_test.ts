@@ -75,7 +75,7 @@ test("stats print a line for each strategy, and what it all cost", async (warm, 
   assertEquals(lines[2], "2,000 accesses: 90.0 % answered without a wait, 75.0 % fresh");
   assertEquals(lines[3], "12 accesses more came too fast to be noted");
   assertEquals(lines[4], "Budget: 12 of 100 calls in the last minute, 2 of 10 under way,");
-  assertEquals(lines[5], "        12.3 MB of 524 MB in 3,010 entries");
+  assertEquals(lines[5], "        12.3 MB of 500 MB in 3,010 entries");
   assertMatch(lines[6] ?? "", /^strategy +warmed +used +wasted +precision +keys +calls +lift$/);
   assertMatch(out, /^popular +1,200 +1,000 +100 +91\.2 % +1,250 +40 +3\.5 %$/m);
   assertMatch(out, /^predictive +9 +0 +8 +12\.0 % +0 +0 +0\.0 % +throttled$/m);
