@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
 import { StoreError } from "../../src/store/error.ts";
+import type { SqliteBounds } from "../../src/store/sqlite/bounds.ts";
 import { openDatabase } from "../../src/store/sqlite/open.ts";
 import { SqliteStore } from "../../src/store/sqlite_store.ts";
 import { Chance, SEED } from "../label/support.ts";
@@ -13,9 +14,9 @@ const SERIES = ["A:M1", "B:M5", "C:D"];
 const HASHES = ["0123456789abcdef", "fedcba9876543210"];
 const FEEDS = ["feed", "other"];
 
-function setup(path: string) {
+function setup(path: string, bounds: Partial<SqliteBounds> = TINY_BOUNDS) {
   const db = openDatabase(path, "normal", 0);
-  const store = new SqliteStore({ path, bounds: TINY_BOUNDS }, db);
+  const store = new SqliteStore({ path, bounds }, db);
   const twin = new SlowStore();
   const operator = new Operator(new Chance(SEED), twin);
   const same = async (at: string) =>
@@ -99,7 +100,8 @@ Deno.test("SqliteStore: a changed byte in a chunk is found when it is read", () 
 
 Deno.test("SqliteStore: a changed byte in a commit that is needed is found at opening", () =>
   inFolder((path) => {
-    const { store, step } = setup(path);
+    // Bounds of a service: with tiny ones the last commits may be in chunks already, and not needed.
+    const { store, step } = setup(path, {});
     for (let i = 0; i < 20; i++) step();
     store.close();
     for (const column of ["head", "candles", "labels"]) {
