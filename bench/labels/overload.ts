@@ -32,8 +32,11 @@ const URGENT_SHARE = 0.1;
 export const LIMIT_MS = 100;
 /** Candles under way while the closed loop is measured: from few to as many as 60 ms hold. */
 const IN_FLIGHT = [512, 1_024, 2_048, 4_096];
-/** Rates at which candles arrive while the capacity is searched, as shares of the closed loop's. */
-const OFFERED = [0.6, 0.7, 0.8, 0.9, 1, 1.1, 1.2];
+/**
+ * Rates at which candles arrive while the capacity is searched, as shares of the closed loop's. The
+ * last ones are beyond it; what waits then must find room, or there is a hole in its series.
+ */
+const OFFERED = [0.6, 0.7, 0.8, 0.9, 1];
 const RSS_EVERY_MS = 50;
 
 /** What came of one run. */
