@@ -449,7 +449,7 @@ export {
   CacheTier,
   type CacheValue,
 } from "./actors/protocols_cache.ts";
-export { type AccessesTaken, Warmer, type WarmerStats } from "./actors/protocols_warm.ts";
+export { type AccessesTaken, Warmer } from "./actors/protocols_warm.ts";
 export type { WarmingSpec } from "./actors/warmer.ts";
 export * from "./src/cache/spec.ts";
 export {

@@ -6,28 +6,12 @@
 
 import { z } from "zod";
 import { protocol } from "../src/actor/mod.ts";
+import type { ServedWarmingStats } from "../src/http/port.ts";
 import { warmingAccesses, warmingCalendar, warmingSectors } from "../src/http/warming_input.ts";
 import { STRATEGY_NAMES } from "../src/warm/types.ts";
-import type {
-  RunResult,
-  WarmingPatterns,
-  WarmingStats,
-  WarmingStatus,
-} from "../src/warm/warming.ts";
+import type { RunResult, WarmingPatterns, WarmingStatus } from "../src/warm/warming.ts";
 
 const nothing = z.strictObject({});
-
-/** What the warmer itself adds to {@linkcode WarmingStats}. */
-export interface WarmerStats extends WarmingStats {
-  /** Reads of the cache that came so fast that they were not noted; statistics are a sample then. */
-  readonly accessesLost: number;
-  /** Notes of stored entries that were lost in the same way. */
-  readonly storedLost: number;
-  /** When statistics were last saved, epoch ms; null = not since the start. */
-  readonly savedAtMs: number | null;
-  /** Why the last save failed; null when it did not. */
-  readonly saveError: string | null;
-}
 
 /** What came of accesses that were made elsewhere. */
 export interface AccessesTaken {
@@ -45,7 +29,7 @@ export const Warmer = protocol("warmer", {
   stats: {
     about: "What warming did, by strategy, and what it cost",
     payload: nothing,
-    reply: z.custom<WarmerStats>(),
+    reply: z.custom<ServedWarmingStats>(),
   },
   status: {
     about: "What warming is doing, and when each strategy runs next",

@@ -158,7 +158,7 @@ export class CacheRouter<V> {
     ask: Partial<LoadAsk> = LOAD_ASK,
   ): Promise<Found<V>[]> {
     const found = new Array<Found<V>>(keys.length);
-    const missing = new Map<number, { keys: string[]; at: number[] }>();
+    const missing = new Map<number, number[]>();
     keys.forEach((key, at) => {
       const shard = this.#rendezvous.shardOf(key);
       const here = this.#cells[shard]?.find(key, ask.user) ?? null;
@@ -166,17 +166,26 @@ export class CacheRouter<V> {
         found[at] = here;
         return;
       }
-      const group = missing.get(shard) ?? { keys: [], at: [] };
-      missing.set(shard, group);
-      group.keys.push(key);
-      group.at.push(at);
+      const places = missing.get(shard) ?? [];
+      missing.set(shard, places);
+      places.push(at);
     });
-    await Promise.all([...missing].map(async ([shard, group]) => {
-      const asked = { ...LOAD_ASK, ...ask };
-      const loaded = await this.#options.actor(shard).loadMany(group.keys, asked);
-      group.at.forEach((at, i) => found[at] = loaded[i] as Found<V>);
-    }));
+    await this.#loadInto(found, keys, missing, { ...LOAD_ASK, ...ask });
     return found;
+  }
+
+  /** Loads the keys at some places, by shard, into the same places of `found`. */
+  async #loadInto(
+    found: Found<V>[],
+    keys: readonly string[],
+    places: ReadonlyMap<number, readonly number[]>,
+    ask: LoadAsk,
+  ): Promise<void> {
+    await Promise.all([...places].map(async ([shard, group]) => {
+      const wanted = group.map((at) => keys[at] as string);
+      const loaded = await this.#options.actor(shard).loadMany(wanted, ask);
+      group.forEach((at, i) => found[at] = loaded[i] as Found<V>);
+    }));
   }
 
   /**
@@ -186,11 +195,7 @@ export class CacheRouter<V> {
   async loadAhead(keys: readonly string[], ask: LoadAsk): Promise<Found<V>[]> {
     const found = new Array<Found<V>>(keys.length);
     const places = Map.groupBy(keys.keys(), (at) => this.#rendezvous.shardOf(keys[at] as string));
-    await Promise.all([...places].map(async ([shard, group]) => {
-      const wanted = group.map((at) => keys[at] as string);
-      const loaded = await this.#options.actor(shard).loadMany(wanted, ask);
-      group.forEach((at, i) => found[at] = loaded[i] as Found<V>);
-    }));
+    await this.#loadInto(found, keys, places, ask);
     return found;
   }
 

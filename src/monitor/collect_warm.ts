@@ -20,7 +20,7 @@ export interface WarmStrategyFigures {
   readonly isThrottled: boolean;
 }
 
-/** Answer of the warmer to `stats`, as far as it is looked at; `WarmerStats` is one. */
+/** Answer of the warmer to `stats`, as far as it is looked at; `ServedWarmingStats` is one. */
 export interface WarmStatsFigures {
   readonly byStrategy: Readonly<Record<string, WarmStrategyFigures>>;
   readonly accesses: number;

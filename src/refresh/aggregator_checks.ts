@@ -6,13 +6,7 @@
 
 import { RefreshError, shown } from "./error.ts";
 
-/** Longest id of an edge, in characters: ids travel in URLs and keys of the cache. */
-export const EDGE_ID_CHARS_MAX = 256;
-
-/** Whether a value can name an edge. */
-export function isEdgeId(value: unknown): value is string {
-  return typeof value === "string" && value.length >= 1 && value.length <= EDGE_ID_CHARS_MAX;
-}
+export { isId as isEdgeId } from "./error.ts";
 
 /** By code units, so that no locale decides which member is the lowest. */
 export function byCodeUnits(a: string, b: string): number {

@@ -58,18 +58,26 @@ export function assertInvariant(holds: boolean, thing: string, expected: string)
 }
 
 /**
+ * Most characters of an id: hundreds of thousands of ids are kept, and they travel in URLs and keys of
+ * the cache.
+ */
+const ID_CHARS_MAX = 256;
+
+/** Whether a value can name an edge or a set. */
+export function isId(value: unknown): value is string {
+  return typeof value === "string" && value.length > 0 && value.length <= ID_CHARS_MAX;
+}
+
+/**
  * An id as it came.
  *
  * @throws {RefreshError} code `edge` or `set`, when it is no text of 1 to 256 characters.
  */
 export function checkedId(kind: "edge" | "set", id: string): string {
-  if (typeof id === "string" && id.length > 0 && id.length <= ID_CHARS_MAX) return id;
+  if (isId(id)) return id;
   throw new RefreshError(
     kind,
     `Cannot take the id of ${kind === "edge" ? "an edge" : "a set"}: ` +
       `expected text of 1 to ${ID_CHARS_MAX} characters: current value is ${shown(id)}`,
   );
 }
-
-/** Most characters of an id: hundreds of thousands of ids are kept. */
-const ID_CHARS_MAX = 256;

@@ -5,15 +5,14 @@
  * @module
  */
 
+export { shown } from "../cache/error.ts";
+
 /** What kind of promise was broken; stable, so that callers may branch on it. */
 export type WarmErrorCode =
   | "settings"
   | "snapshot"
   | "event"
   | "sector";
-
-/** Most characters of a value that a message shows. */
-const SHOWN_CHARS_MAX = 80;
 
 /** A broken promise: `Cannot <verb> <thing>: <expected>: current value is <x>`. */
 export class WarmError extends Error {
@@ -27,10 +26,4 @@ export class WarmError extends Error {
     super(message);
     this.code = code;
   }
-}
-
-/** A value from outside as a message shows it: as JSON, cut short. */
-export function shown(value: unknown): string {
-  const text = typeof value === "string" ? value.slice(0, SHOWN_CHARS_MAX) : value;
-  return typeof text === "number" ? String(text) : JSON.stringify(text) ?? String(text);
 }
