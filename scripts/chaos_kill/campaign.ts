@@ -81,6 +81,8 @@ class Campaign {
   #isUp = false;
   /** The life that counts. */
   #service: Service | null = null;
+  /** What runs beside the lives of the service. */
+  #clients: readonly Promise<void>[] = [];
 
   constructor(options: CampaignOptions, folder: string) {
     const { seed, storeArgs } = options;
@@ -105,7 +107,8 @@ class Campaign {
     ];
     const reading = this.#subscriber.run();
     // What a client fails with while the service is killed is told when it is waited for.
-    for (const client of [...clients, reading]) client.catch(() => {});
+    this.#clients = [...clients, reading];
+    for (const client of this.#clients) client.catch(() => {});
     for (let kill = 0; kill < this.#options.kills; kill++) {
       const where = await this.#kill(kill);
       this.#killedIn[where]++;
@@ -127,9 +130,11 @@ class Campaign {
   async end(): Promise<void> {
     this.#isOver = true;
     this.#subscriber.stop();
-    this.#writer.close();
     this.#service?.kill();
     await this.#service?.over;
+    this.#endpoint.close();
+    await Promise.allSettled(this.#clients);
+    this.#writer.close();
   }
 
   async #outcome(front: string): Promise<{ dump: string; log: readonly SeenRow[] }> {
@@ -273,6 +278,7 @@ class Campaign {
       const again = new Pusher(seed, i, endpoint);
       await again.run(() => again.acknowledged === acknowledged, 0);
     });
+    this.#clients = [...this.#clients, ...pushing];
     await within(Promise.all(pushing), "the same pushes without kills");
     await this.#settled(front);
     const dump = await textOf(`${front}/dump`);
