@@ -522,7 +522,8 @@ export const LabelSink = protocol("label_sink", {
   },
 });
 
-const commitNews = z.strictObject({ seq: z.number(), atMs: wallMs, rows: z.number() });
+/** See {@linkcode CommitNews}. */
+export const commitNews = z.strictObject({ seq: z.number(), atMs: wallMs, rows: z.number() });
 
 /** What can be read from the store by now: `rows` label rows were logged under `seq` at `atMs`. */
 export type CommitNews = z.output<typeof commitNews>;

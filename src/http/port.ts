@@ -25,6 +25,20 @@ import type { LabelParams } from "../label/params.ts";
 import type { CandleBlock, LabelBlock, SeriesKey } from "../market/block.ts";
 import type { Instrument, InstrumentSpec } from "../market/instrument.ts";
 import type { ProviderStatus } from "../provider/status.ts";
+import type { ClusterStatus, EdgeExplanation } from "../refresh/aggregator_types.ts";
+import type { CorrelationInput } from "../refresh/correlation.ts";
+import type { RunMetadata } from "../refresh/run_types.ts";
+import type {
+  ChangeAnswer,
+  ChangesTaken,
+  CreateAnswer,
+  OptimizationChangeTaken,
+  OptimizedRefreshAnswer,
+  RefreshAnswer,
+  RefreshStats,
+  RunExplanation,
+  ServedBlock,
+} from "../refresh/service_types.ts";
 import type { BatchOutcome, LoggedCommit, Maybe } from "../store/port.ts";
 import type { MarketEvent, StrategyName } from "../warm/types.ts";
 import type {
@@ -33,6 +47,13 @@ import type {
   WarmingStats,
   WarmingStatus,
 } from "../warm/warming_types.ts";
+import type {
+  CheckedEdgeChange,
+  OptimizationEdgeChange,
+  OptimizedRefresh,
+  RunChange,
+  RunSpec,
+} from "./refresh_input.ts";
 import type { WebhookStatus } from "./webhook/status.ts";
 
 /** The tree and its messages, by absolute path (`/wick/core/store`). */
@@ -469,6 +490,50 @@ export interface WarmingPort {
   calendar(events: readonly MarketEvent[]): Maybe<void>;
 }
 
+/** Clusters of edges, and optimisation runs over them. */
+export interface RefreshPort {
+  /** Takes changes; answers once they are folded, at most a tick later. */
+  recordEdgeChanges(changes: readonly CheckedEdgeChange[]): Maybe<ChangesTaken>;
+  /** Takes correlations in place of those handed in before; null takes them back. */
+  setCorrelations(
+    correlations: CorrelationInput | null,
+  ): Maybe<{ readonly edges: number; readonly clusters: number }>;
+  /** Clusters of at least so many members, the largest first. */
+  clusters(sizeMin: number, limit: number): Maybe<readonly ClusterStatus[]>;
+  /** Why an edge is in its cluster; null when there is no such edge. */
+  edge(edgeId: string): Maybe<EdgeExplanation | null>;
+  /** Adds edges. */
+  addEdges(edges: readonly string[]): Maybe<{ readonly edges: number }>;
+  /** Removes edges. */
+  removeEdges(edges: readonly string[]): Maybe<{ readonly edges: number }>;
+  /** Correlations within a cluster; null when there is no such cluster. */
+  block(clusterId: string): Maybe<ServedBlock | null>;
+  /** Makes a run. */
+  createRun(spec: RunSpec): Maybe<CreateAnswer>;
+  /** Removes one; false when there is none. */
+  removeRun(runId: string): Maybe<boolean>;
+  /** Changes edges, sets and values of one. */
+  changeRun(runId: string, change: RunChange): Maybe<ChangeAnswer>;
+  /** Refreshes one. */
+  refresh(runId: string, how: "refresh" | "with_fallback" | "rebuild"): Maybe<RefreshAnswer>;
+  /** One of them; null when there is none. */
+  run(runId: string): Maybe<RunMetadata | null>;
+  /** All of them. */
+  runs(): Maybe<readonly RunMetadata[]>;
+  /** Why one is where it is, and how a set of it stands. */
+  explain(runId: string, setId: string | null): Maybe<RunExplanation | null>;
+  /** Scorers by name. */
+  scorers(): Maybe<readonly { readonly name: string; readonly description: string }[]>;
+  /** Figures over all. */
+  stats(): Maybe<RefreshStats>;
+  /** One change by the one call that does all; null when there is no such run. */
+  recordOptimizationEdgeChange(
+    change: OptimizationEdgeChange,
+  ): Maybe<OptimizationChangeTaken | null>;
+  /** One refresh by the one call that does all. */
+  executeOptimizedRefresh(refresh: OptimizedRefresh): Maybe<OptimizedRefreshAnswer>;
+}
+
 /** Everything that the admin HTTP asks of the service. */
 export interface ServicePort {
   /** Name and version of the program. */
@@ -491,6 +556,8 @@ export interface ServicePort {
   readonly cache: CachePort | null;
   /** What warms the cache; null where nothing does. */
   readonly warming: WarmingPort | null;
+  /** Clusters and runs; null where there are none. */
+  readonly refresh: RefreshPort | null;
   /** The upstream providers. */
   providers(): Maybe<readonly ProviderView[]>;
   /** Parts that are not up yet; none = ready. Answers at once. */
