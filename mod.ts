@@ -105,6 +105,7 @@ import { pause, systemClock, systemRandom } from "./src/actor/clock.ts";
 import { threadEntry } from "./src/actor/thread_url.ts";
 import { ThreadNode } from "./src/actor/thread_node.ts";
 import type { CacheRouter } from "./src/cache/router.ts";
+import { basketFigures } from "./src/cli/demo_baskets.ts";
 import { DemoReaders } from "./src/cli/demo_readers.ts";
 import { type DemoTree, runDemoTree, type StartDemoTree } from "./src/cli/demo_run.ts";
 import { processIo } from "./src/cli/io.ts";
@@ -121,6 +122,8 @@ import {
 } from "./src/cli/parts.ts";
 import { admissionOf, labelParamsOf, sourceOf } from "./src/cli/serve_feeds.ts";
 import { cacheOf } from "./src/cli/serve_cache.ts";
+import { scorersOf } from "./src/cli/scorer_module.ts";
+import { refreshOf } from "./src/cli/serve_refresh.ts";
 import { warmingOf } from "./src/cli/serve_warming.ts";
 import { isCron } from "./actors/warmer.ts";
 import { holeFillerOf, providersOf, scheduledJobs } from "./src/cli/serve_jobs.ts";
@@ -389,7 +392,24 @@ export type * from "./src/refresh/modes.ts";
 export type * from "./src/refresh/run_engine.ts";
 export type * from "./src/refresh/run_types.ts";
 export type * from "./src/refresh/run_changes.ts";
-export type * from "./src/refresh/scorer.ts";
+export * from "./src/refresh/scorer.ts";
+export * from "./src/refresh/scorer_mean_variance.ts";
+export { type PairCorrelations, PairTable } from "./src/refresh/scorer_pairs.ts";
+export * from "./src/refresh/scorer_product.ts";
+export * from "./src/refresh/scorer_returns.ts";
+export * from "./src/refresh/refresh_spec.ts";
+export type * from "./src/refresh/service_types.ts";
+export type {
+  CheckedEdgeChange,
+  GivenCorrelations,
+  GivenRunSpec,
+  OptimizationEdgeChange,
+  OptimizedRefresh,
+  RunChange,
+  RunSettings,
+  RunSpec,
+  SetGenerator,
+} from "./src/http/refresh_input.ts";
 
 export * from "./src/warm/settings.ts";
 export { type MarketEvent, STRATEGY_NAMES, type StrategyName } from "./src/warm/types.ts";
@@ -449,6 +469,12 @@ export {
   CacheTier,
   type CacheValue,
 } from "./actors/protocols_cache.ts";
+export {
+  Aggregator as AggregatorProtocol,
+  type EdgesMoved,
+  RefreshCoordinator,
+  type RefreshNews,
+} from "./actors/protocols_refresh.ts";
 export { type AccessesTaken, Warmer } from "./actors/protocols_warm.ts";
 export type { WarmingSpec } from "./actors/warmer.ts";
 export * from "./src/cache/spec.ts";
@@ -471,6 +497,10 @@ const DEMO_PRICE_TTL = {
   cryptoMs: DEMO_PRICE_MS,
 };
 type WarmerRef = NonNullable<Wick["warmer"]>;
+type RefreshRef = NonNullable<Wick["refresh"]>;
+/** Of four pairs. */
+const DEMO_BASKETS = { runId: "baskets", size: 2 };
+const DEMO_RUN = { runId: DEMO_BASKETS.runId };
 
 /** The tree as the demo sees it: everything that `wick serve` runs, in a folder of its own. */
 const startDemoTree: StartDemoTree = async (source, log) => {
@@ -486,6 +516,7 @@ const startDemoTree: StartDemoTree = async (source, log) => {
       tier: { kind: "sqlite", path: join(folder, "cache.db") },
     },
     warming: {},
+    refresh: { baskets: DEMO_BASKETS },
     admin: { about: { name: "wick", version: config.version }, options: { port: 0 } },
     system: { log },
   });
@@ -517,6 +548,14 @@ const startDemoTree: StartDemoTree = async (source, log) => {
       const { endpoints } = await provider.ask("status", {});
       const figures = { shards: router.status(), tier: null, upstream: endpoints };
       return readers.figures(figures, await (wick.warmer as WarmerRef).ask("stats", {}));
+    },
+    baskets: () => {
+      const refresh = wick.refresh as RefreshRef;
+      return basketFigures({
+        get: () => refresh.ask("get", DEMO_RUN),
+        refresh: () => refresh.ask("refreshWithFallback", DEMO_RUN),
+        rebuild: () => refresh.ask("rebuild", DEMO_RUN),
+      });
     },
     labels: async (series, paramHash) => {
       const range = { fromTs: -Infinity, toTs: Infinity, limit: Infinity };
@@ -590,6 +629,7 @@ const runServe: RunServe = async (config, log, io) => {
   const onReport = metricsWriter(config, log);
   const cache = cacheOf(config, providers);
   const warming = warmingOf(config, cache, isCron);
+  const refresh = refreshOf(config, await scorersOf(config.refreshScorers, io.clock));
   const wick = await startWick({
     store: storeOf(config),
     params: labelParamsOf(config),
@@ -600,6 +640,7 @@ const runServe: RunServe = async (config, log, io) => {
     ...holeFillerOf(config, providers),
     cache,
     warming,
+    refresh,
     ...(onReport === undefined ? {} : { onReport }),
     feeds: config.feeds.map((feed) => ({
       name: feed.name,

@@ -6,7 +6,7 @@
  * - `price`, `news`, `fundamentals`, `profile`, `dividends`, `prices`: the provider, which groups keys
  *   that are wanted at the same time into calls
  * - `label`: computed by the label pool, which starts later and so answers by message
- * - `levels`, `correlation`: the store
+ * - `levels`, `correlation`: the store; blocks of correlations are put in by the aggregator
  * - any other kind: nowhere; it is there when somebody puts it in
  *
  * ## Restart
@@ -38,6 +38,7 @@ import {
 } from "../src/market/correlation.ts";
 import { isSeries, parseSeries } from "../src/market/series.ts";
 import { cacheLinger, keyRequest, PROVIDER_KEY_KINDS } from "../src/provider/cache_request.ts";
+import { isBlockKey } from "../src/refresh/block_values.ts";
 import type { GroupedResult } from "../src/provider/grouped_ports.ts";
 import type { QuoteValue } from "../src/provider/values.ts";
 import { levels } from "../src/store/records.ts";
@@ -161,6 +162,7 @@ class Source {
     try {
       if (kind === LABEL_KIND) return await this.#labels(key, ask);
       if (kind === "levels") return await this.#levels(key);
+      if (isBlockKey(key)) return missingBlock(key, ask);
       if (kind === "correlation") return await this.#correlation(key);
       if (PROVIDER_KEY_KINDS.includes(kind)) return await this.#fetched(key, ask);
       return { state: "missing" };
@@ -279,6 +281,12 @@ class Source {
     }));
     return { state: "ok", value: correlationOf(a.candles, b.candles, bars), seq, dependsOn };
   }
+}
+
+/** One that is there stays until its end: whoever puts blocks in renews them, and no load can. */
+function missingBlock(key: string, { lostInMs }: LoaderAsk): Loaded<CacheValue> {
+  if (lostInMs === null) return { state: "missing" };
+  return failed("no_source", `Cannot renew ${key}: it is put in when its cluster is impacted`);
 }
 
 function loadedOf(result: GroupedResult): Loaded<CacheValue> {

@@ -22,7 +22,7 @@ import {
   selectRows,
 } from "../src/label/rows.ts";
 import { CANDLE_COLUMNS, type CandleBlock, encodeLabels } from "../src/market/block.ts";
-import { LabelWorker } from "./protocols.ts";
+import { LabelWorker } from "./protocols_label.ts";
 
 /** How a worker labels. */
 export interface LabelWorkerArgs {
@@ -34,10 +34,8 @@ export interface LabelWorkerArgs {
 /** 256 partitions of a large universe on a few threads; about 10 KB each at H = 6. */
 const SERIES_MAX = 20_000;
 
-/** Rows of a block that parts of the same isolate are labelled into: 70 KB. */
+/** Rows of a block that parts of the same isolate are labelled into, unless one needs more: 64 KB. */
 const PARTS_BLOCK_ROWS = 512;
-/** Rows that must be left in it for a request to begin there. */
-const PARTS_BLOCK_ROOM = 64;
 
 /** Room for the rows of a request: one a candle, and often another where a barrier is touched first. */
 const ROWS_PER_CANDLE = 1.4;
@@ -99,22 +97,26 @@ export const labelWorker = actor(LabelWorker, (ctx, args: LabelWorkerArgs) => {
     },
 
     labelParts: ({ blocks, bases, tails }) => {
-      if (shared === null || shared.length + PARTS_BLOCK_ROOM > shared.columns.length) {
-        shared = new LabelBuilder(PARTS_BLOCK_ROWS, hash);
+      const room = roomFor(blocks.reduce((rows, { length }) => rows + length, 0));
+      if (shared === null || shared.length + room > shared.columns.length) {
+        shared = new LabelBuilder(Math.max(PARTS_BLOCK_ROWS, room), hash);
       }
-      const from = shared.length;
+      const out = shared;
+      const from = out.length, capacity = out.columns.length;
       const ends: number[] = [];
       const cold: number[] = [];
       for (let part = 0; part < blocks.length; part++) {
         const block = blocks[part] as CandleBlock;
         const labeler = labelerAt(block.series, bases[part] as number, tails[part] ?? null);
         if (labeler === null) cold.push(part);
-        else labeler.push(block, 0, block.length, shared);
-        ends.push(shared.length);
+        else labeler.push(block, 0, block.length, out);
+        ends.push(out.length);
         candles += block.length;
       }
-      labels += shared.length - from;
-      return { block: shared.columns, from, ends, cold };
+      labels += out.length - from;
+      // One that grew has room for many more, which would make it grow again, without end.
+      if (out.columns.length > capacity) shared = null;
+      return { block: out.columns, from, ends, cold };
     },
 
     rewrite: ({ window, changed }) => {
@@ -154,9 +156,14 @@ export const labelWorker = actor(LabelWorker, (ctx, args: LabelWorkerArgs) => {
   };
 });
 
+/** Rows that so many candles most often make. */
+function roomFor(candles: number): number {
+  return Math.max(1, Math.ceil(candles * ROWS_PER_CANDLE));
+}
+
 /** A builder for the rows of so many candles, in `memory` or, if there is too little, its own. */
 function builderIn(memory: Uint8Array | null, candles: number, paramHash: string): LabelBuilder {
-  const rows = Math.max(1, Math.ceil(candles * ROWS_PER_CANDLE));
+  const rows = roomFor(candles);
   const given = memory === null ? null : labelsIn(memory, "", paramHash);
   const isLarge = rows > ROOM_STEP_ROWS;
   const room = isLarge ? Math.ceil(rows / ROOM_STEP_ROWS) * ROOM_STEP_ROWS : rows;

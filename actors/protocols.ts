@@ -19,7 +19,12 @@ import { webhookStatus } from "../src/http/webhook/status.ts";
 import type { Refusal } from "../src/label/admission.ts";
 import type { TsRange } from "../src/label/correction.ts";
 import type { KindColumns } from "../src/label/kinds/columns.ts";
-import type { Level } from "../src/label/levels.ts";
+import type {
+  LabelPage,
+  LabelPageQuery,
+  LabelPieceQuery,
+  TextMemory,
+} from "../src/store/label_text.ts";
 import {
   type BatchOutcome,
   type BatchRecord,
@@ -35,13 +40,28 @@ import {
   type Tail,
   type Window,
 } from "../src/store/port.ts";
+import {
+  type LabelParamsInput,
+  labelParamsInput,
+  type LabelPartsReply,
+  type LabelReply,
+  PART_BYTES,
+} from "./protocols_label.ts";
+
+export {
+  type LabelParamsInput,
+  type LabelParts,
+  type LabelPartsReply,
+  type LabelReply,
+  type LabelRequest,
+  LabelWorker,
+} from "./protocols_label.ts";
 
 const nothing = z.strictObject({});
 
 // What messages between parts of the ingest path are accounted with: their columns were accounted
 // for when they came in, and walking all of a commit would cost more than making it.
 const BATCH_BYTES = 512;
-const PART_BYTES = 256;
 const seriesKey = z.string().min(1).max(64);
 const recordKey = z.string().min(1).max(256);
 const time = z.number().min(-8.64e15).max(8.64e15);
@@ -134,6 +154,19 @@ export const Store = protocol("store", {
     internal: true,
     columns: true,
   },
+  // Their text; the memory that it is written into goes there and back.
+  labelPage: {
+    payload: z.custom<LabelPageQuery>(),
+    reply: z.custom<LabelPage>(),
+    internal: true,
+    columns: true,
+  },
+  labelPiece: {
+    payload: z.custom<LabelPieceQuery>(),
+    reply: z.custom<TextMemory>(),
+    internal: true,
+    columns: true,
+  },
   labelsAfter: {
     payload: z.custom<{ readonly seq: number; readonly limit: number }>(),
     reply: z.custom<LoggedCommit[]>(),
@@ -215,117 +248,6 @@ export const Store = protocol("store", {
     about: "Makes a consistent copy in a new file; its size in bytes",
     payload: z.strictObject({ path: z.string().min(1).max(4_096) }),
     reply: z.number(),
-  },
-});
-
-// ---- label workers --------------------------------------------------------------------------------
-
-/**
- * Rows of many series in one buffer: column by column `ts, open, high, low, close, volume`, each
- * `rows` long. Run i covers the rows up to `ends[i]` and belongs to `series[i]`.
- */
-export interface LabelRequest {
-  readonly data: Float64Array;
-  readonly series: string[];
-  /** Candles of each series before its run. */
-  readonly bases: Float64Array;
-  readonly ends: Int32Array;
-  /** Last committed candles of series whose state has to be built anew; null for the others. */
-  readonly tails: (CandleBlock | null)[];
-  /** Memory of an earlier reply, to be used again; null when none is at hand. */
-  readonly memory: Uint8Array | null;
-}
-
-/** Rows of all runs; run i covers the rows up to `ends[i]`. */
-export interface LabelReply {
-  /** Label columns as `labelsIn` reads them, most often with room for more rows than there are. */
-  readonly labels: Uint8Array;
-  readonly ends: Int32Array;
-  /** Runs that were left out: the worker's state is not at their base. */
-  readonly cold: number[];
-  /** Time the labelling took, ms. */
-  readonly tookMs: number;
-  /** The memory of the request's columns, given back for the next one. */
-  readonly data: Float64Array;
-}
-
-/** The same for a worker in the same isolate: blocks as they are, nothing is packed. */
-export interface LabelParts {
-  /** One block a series, each in ascending time. */
-  readonly blocks: readonly CandleBlock[];
-  /** Candles of each series before its block. */
-  readonly bases: readonly number[];
-  readonly tails: readonly (CandleBlock | null)[];
-}
-
-/** Rows of part i are those of `block` from `ends[i - 1]`, or `from`, to `ends[i]`. */
-export interface LabelPartsReply {
-  readonly block: LabelBlock;
-  readonly from: number;
-  readonly ends: readonly number[];
-  /** Parts that were left out: the worker's state is not at their base. */
-  readonly cold: readonly number[];
-}
-
-const labelParams = z.strictObject({
-  horizon: z.int().min(1).max(10_000).optional(),
-  up: z.number().positive().optional(),
-  down: z.number().positive().optional(),
-  tie: z.enum(["lower", "upper"]).optional(),
-  vertical: z.enum(["zero", "sign"]).optional(),
-  maxGapMs: z.int().positive().optional(),
-  volatility: z.enum(["atr", "parkinson", "garman-klass", "yang-zhang", "ewma"]).optional(),
-});
-
-/** Parameters of a request for labels; what is left out has the default. */
-export type LabelParamsInput = z.output<typeof labelParams>;
-
-/** Holds the labelers of the series that are routed to it. */
-export const LabelWorker = protocol("label_worker", {
-  label: {
-    payload: z.custom<LabelRequest>(),
-    reply: z.custom<LabelReply>(),
-    internal: true,
-    columns: true,
-  },
-  labelParts: {
-    payload: z.custom<LabelParts>(),
-    reply: z.custom<LabelPartsReply>(),
-    internal: true,
-    bytesOf: ({ blocks }: LabelParts) => PART_BYTES * blocks.length,
-  },
-  rewrite: {
-    payload: z.custom<
-      { readonly window: Window; readonly changed: TsRange }
-    >(),
-    reply: z.custom<{ readonly labels: Uint8Array; readonly range: TsRange }>(),
-    internal: true,
-    columns: true,
-  },
-  compute: {
-    payload: z.custom<{
-      readonly candles: CandleBlock;
-      readonly params: LabelParamsInput;
-      /** Further kinds, and the levels that they are about. */
-      readonly kinds?: string;
-      readonly levels?: readonly Level[];
-      /** Rows wanted; the candles reach further on both sides. */
-      readonly range: TsRange;
-    }>(),
-    reply: z.custom<{
-      readonly labels: Uint8Array;
-      /** Columns of the kinds, as `packKinds`; null without any. */
-      readonly kinds: Float64Array | null;
-      readonly tookMs: number;
-    }>(),
-    internal: true,
-    columns: true,
-  },
-  reset: { payload: z.custom<{ readonly series: readonly string[] }>(), internal: true },
-  status: {
-    about: "Series held and candles labelled since the thread started",
-    payload: nothing,
-    reply: z.strictObject({ series: z.number(), candles: z.number(), labels: z.number() }),
   },
 });
 
@@ -431,7 +353,7 @@ export const LabelPool = protocol("label_pool", {
       series: seriesKey,
       fromTs: time,
       toTs: time,
-      params: labelParams.default({}),
+      params: labelParamsInput.default({}),
       kinds: kinds.optional(),
       priority: z.int().min(0).max(10).default(5),
       limit: z.int().min(1).max(10_000).default(1_000),

@@ -120,11 +120,6 @@ export const RefreshCoordinator = protocol("refresh_coordinator", {
     payload: runSpec,
     reply: z.custom<CreateAnswer>(),
   },
-  removeRun: {
-    about: "Removes a run; false when there is none",
-    payload: oneRun,
-    reply: z.boolean(),
-  },
   changeRun: {
     about: "Adds and removes edges and sets, and sets values, of a run; all or nothing",
     payload: z.strictObject({ runId, change: runChange }),
@@ -186,6 +181,11 @@ export const RefreshCoordinator = protocol("refresh_coordinator", {
       "Refreshes a run with all that was held back, by the cheapest way, falling back if need be",
     payload: optimizedRefresh,
     reply: z.custom<OptimizedRefreshAnswer>(),
+  },
+  removeRun: {
+    about: "Removes a run; false when there is none",
+    payload: oneRun,
+    reply: z.boolean(),
   },
   save: { about: "Saves all runs now", payload: nothing, reply: z.null() },
   // From the aggregator.

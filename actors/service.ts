@@ -16,12 +16,14 @@ import type {
   LettersPort,
   NotNow,
   ProviderView,
+  RefreshPort,
   ServicePort,
   WarmingPort,
   WebhookView,
 } from "../src/http/port.ts";
 import { LabelLog, logReader } from "../src/http/label_log.ts";
 import { metricsText } from "../src/http/metrics.ts";
+import { REFRESH_TIMEOUT_MAX_MS } from "../src/http/refresh_input.ts";
 import { systemLetters, systemTree } from "../src/http/system_port.ts";
 import { shownUrl, type WebhookSpec } from "../src/http/webhook/options.ts";
 import type { Door } from "../src/label/admission.ts";
@@ -53,6 +55,7 @@ import type { TierStatus } from "../src/cache/types.ts";
 import { LABEL_KEY_ROWS_MAX, labelKeyOf } from "../src/label/label_key.ts";
 import { Backfill, Provider } from "./protocols_batch.ts";
 import { type CachedLabels, CacheShard, CacheTier, type CacheValue } from "./protocols_cache.ts";
+import { Aggregator, RefreshCoordinator, type RefreshNews } from "./protocols_refresh.ts";
 import { Warmer } from "./protocols_warm.ts";
 
 /** What a service is made of. */
@@ -77,6 +80,9 @@ export interface ServiceOptions {
     readonly backfill: string;
     /** Left out where nothing warms the cache. */
     readonly warmer?: string;
+    /** Left out, both, where nothing is refreshed. */
+    readonly aggregator?: string;
+    readonly coordinator?: string;
   };
   /** What labels are delivered to. */
   readonly webhooks?: readonly WebhookSpec[];
@@ -114,11 +120,15 @@ const PROTOCOLS = [
   CacheShard,
   CacheTier,
   Warmer,
+  Aggregator,
+  RefreshCoordinator,
 ];
 /** Writes that lose or take long are asked no longer than this. */
 const ANSWER = { timeoutMs: 60_000 } as const;
 /** A look at many parts does not wait for one of them. */
 const LOOK = { timeoutMs: 1_000 } as const;
+/** A partial refresh that falls back to a rebuild takes as long as both may. */
+const REFRESH = { timeoutMs: 2 * REFRESH_TIMEOUT_MAX_MS } as const;
 /** A push moves nobody's cursor. */
 const NOBODY = { feed: null, after: null, cursor: null } as const;
 /** Copies take as long as the disk. */
@@ -186,6 +196,15 @@ export class Service {
     this.events.publish(type, status, atMs);
   }
 
+  /** A run was refreshed, or what it publishes moved. */
+  refreshEvent({ type, ...news }: RefreshNews): void {
+    this.events.publish(
+      type === "best" ? "best_set" : "refresh",
+      news,
+      this.#running.clock.wallNow(),
+    );
+  }
+
   /** The view of the admin HTTP. */
   port(): ServicePort {
     const system = () => this.#running;
@@ -200,6 +219,7 @@ export class Service {
       jobs: this.#jobs(),
       cache: this.#cachePort(),
       warming: this.#warmingPort(),
+      refresh: this.#refreshPort(),
       providers: () => this.#providers(),
       waitingFor: () => this.#waitingFor(),
       health: () => this.#monitor.ask("health", {}),
@@ -307,6 +327,41 @@ export class Service {
     };
   }
 
+  #refreshPort(): RefreshPort | null {
+    const { aggregator, coordinator } = this.#options.paths;
+    if (aggregator === undefined || coordinator === undefined) return null;
+    const edges = () => this.#running.ref(Aggregator, aggregator);
+    const runs = () => this.#running.ref(RefreshCoordinator, coordinator);
+    const ways = {
+      refresh: "refresh",
+      with_fallback: "refreshWithFallback",
+      rebuild: "rebuild",
+    } as const;
+    return {
+      recordEdgeChanges: (changes) =>
+        edges().ask("recordEdgeChanges", { changes: [...changes] }, ANSWER),
+      setCorrelations: (correlations) => edges().ask("correlations", { correlations }, ANSWER),
+      clusters: (sizeMin, limit) => edges().ask("clusters", { sizeMin, limit }, ANSWER),
+      edge: (edgeId) => edges().ask("edge", { edgeId }, ANSWER),
+      addEdges: (added) => edges().ask("addEdges", { edges: [...added] }, ANSWER),
+      removeEdges: (removed) => edges().ask("removeEdges", { edges: [...removed] }, ANSWER),
+      block: (clusterId) => edges().ask("block", { clusterId }, ANSWER),
+      createRun: (spec) => runs().ask("createRun", spec, ANSWER),
+      removeRun: (runId) => runs().ask("removeRun", { runId }, ANSWER),
+      changeRun: (runId, change) => runs().ask("changeRun", { runId, change }, ANSWER),
+      refresh: (runId, how) => runs().ask(ways[how], { runId }, REFRESH),
+      run: (runId) => runs().ask("get", { runId }, ANSWER),
+      runs: () => runs().ask("list", {}, ANSWER),
+      explain: (runId, setId) =>
+        runs().ask("explain", { runId, ...(setId === null ? {} : { setId }) }, ANSWER),
+      scorers: () => runs().ask("scorers", {}, ANSWER),
+      stats: () => runs().ask("stats", {}, ANSWER),
+      recordOptimizationEdgeChange: (change) =>
+        runs().ask("recordOptimizationEdgeChange", change, ANSWER),
+      executeOptimizedRefresh: (refresh) => runs().ask("executeOptimizedRefresh", refresh, REFRESH),
+    };
+  }
+
   /** What the cache's provider was called for, by the cache and by everyone else. */
   async #upstreamCounts(name: string | null): Promise<readonly EndpointLoad[]> {
     if (name === null) return [];
@@ -371,6 +426,26 @@ export class Service {
           const wanted = { ...rangeOf(query), ...range, paramHash: hash };
           const { labels, revisions, seqs } = await this.#store.ask("labelBlock", wanted, ANSWER);
           return { state: "ok" as const, seq, block: labels, revisions, seqs };
+        }),
+      labelText: (query, format, memory) =>
+        this.#read(query.asOf, async (range) => {
+          const seq = query.asOf ?? this.log.seq();
+          const wanted = { series: query.series, paramHash: hash, format };
+          const asked = { ...rangeOf(query), ...range, ...wanted, memory };
+          const page = await this.#store.ask("labelPage", asked, ANSWER);
+          const { asOf } = page;
+          return {
+            state: "ok" as const,
+            seq,
+            paramHash: hash,
+            page,
+            piece: (piece) => this.#store.ask("labelPiece", { ...wanted, ...piece, asOf }, ANSWER),
+            rows: ({ fromTs, toTs }) => {
+              const { series, paramHash } = wanted;
+              const range = { series, paramHash, fromTs, toTs, limit: Infinity, asOf };
+              return this.#store.ask("labelBlock", range, ANSWER);
+            },
+          };
         }),
       compute: (query) => this.#computed(query),
       ingest: ({ blocks, priority, bulk }) => {

@@ -7,6 +7,7 @@
 
 import { actor, type Clock, type Context } from "../src/actor/mod.ts";
 import { packLogged, packResult, packTails, unpackCommit } from "../src/store/commit_codec.ts";
+import { LabelTexts } from "../src/store/label_text.ts";
 import { MemoryStore, type MemoryStoreOptions } from "../src/store/memory.ts";
 import type { Store as StorePort } from "../src/store/port.ts";
 import { SqliteStore, type SqliteStoreOptions } from "../src/store/sqlite_store.ts";
@@ -28,6 +29,7 @@ function backendOf(args: StoreArgs, clock: Clock): StorePort {
 /** See {@linkcode Store}. */
 export const store = actor(Store, (ctx, args: StoreArgs) => {
   const backend = backendOf(args, ctx.clock);
+  const texts = new LabelTexts(backend);
   if (args.kind !== "open") ctx.onStop(() => backend.close());
   return {
     commit: ({ batches }) => backend.commit(batches),
@@ -41,6 +43,8 @@ export const store = actor(Store, (ctx, args: StoreArgs) => {
       failing(ctx, () => backend.candles(series, fromTs, toTs, limit, asOf)),
     labelBlock: ({ series, paramHash, fromTs, toTs, limit, asOf }) =>
       failing(ctx, () => backend.labels(series, paramHash, fromTs, toTs, limit, asOf)),
+    labelPage: (query) => failing(ctx, () => texts.page(query)),
+    labelPiece: (query) => failing(ctx, () => texts.piece(query)),
     labelsAfter: ({ seq, limit }) => failing(ctx, () => backend.labelsAfter(seq, limit)),
     labelsAfterPacked: ({ seq, limit }) =>
       failing(ctx, async () => packLogged(await backend.labelsAfter(seq, limit))),

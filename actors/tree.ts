@@ -59,6 +59,23 @@ import { type AccessLog, Answer } from "../src/cache/access_log.ts";
 import { assertCacheKey, KEY_KINDS } from "../src/cache/key.ts";
 import type { CacheSpec } from "../src/cache/spec.ts";
 import type { CacheRouter } from "../src/cache/router.ts";
+import { aggregator } from "./aggregator.ts";
+import { refreshCoordinator } from "./refresh_coordinator.ts";
+import { Aggregator, RefreshCoordinator, type RefreshNews } from "./protocols_refresh.ts";
+import {
+  checkedRunSpec,
+  type GivenRunSpec,
+  type OptimizationEdgeChange,
+  type OptimizedRefresh,
+  REFRESH_TIMEOUT_MAX_MS,
+} from "../src/http/refresh_input.ts";
+import type {
+  CreateAnswer,
+  OptimizationChangeTaken,
+  OptimizedRefreshAnswer,
+} from "../src/refresh/service_types.ts";
+import type { RefreshSpec } from "../src/refresh/refresh_spec.ts";
+import { refreshFinding } from "../src/monitor/collect_refresh.ts";
 import { commitSink } from "./commit_sink.ts";
 import { labelSink } from "./label_sink.ts";
 import {
@@ -151,6 +168,13 @@ export interface WickOptions {
   readonly cache?: CacheSpec | null;
   /** What loads into the cache ahead of need; default: nothing does. It needs a cache. */
   readonly warming?: WarmingSpec | null;
+  /**
+   * Clusters of edges and optimisation runs, which follow the prices of instruments; default: none;
+   * `{}` = as by default.
+   */
+  readonly refresh?: RefreshSpec | null;
+  /** Told of refreshes of runs, and of what they publish. */
+  readonly onRefresh?: (news: RefreshNews) => void;
   /** Name of the provider that is asked for what feeds leave out; default: none is. */
   readonly fillHolesFrom?: string;
   /** Told when a job changes its state (`job`), and at most once a second how it goes. */
@@ -215,6 +239,31 @@ export interface Wick {
   readonly cache: CacheRouter<CacheValue> | null;
   /** What loads into the cache ahead of need; null without it. */
   readonly warmer: Ref<typeof Warmer.definition> | null;
+  /** Folds changes of edges into impact per cluster; null in a tree without refreshing. */
+  readonly aggregator: Ref<typeof Aggregator.definition> | null;
+  /** Keeps the best set of each optimisation run; null in a tree without refreshing. */
+  readonly refresh: Ref<typeof RefreshCoordinator.definition> | null;
+  /**
+   * Makes an optimisation run; what its specification leaves out is as by default. Everything else
+   * of runs is a message of {@linkcode Wick.refresh}.
+   *
+   * @throws {TypeError} by rejecting, in a tree without refreshing, and for what is no specification.
+   */
+  createRun(spec: GivenRunSpec): Promise<CreateAnswer>;
+  /**
+   * Takes one change of an edge, to clusters and runs alike; null when there is no such run.
+   *
+   * @throws {TypeError} by rejecting, in a tree without refreshing; else as asks reject.
+   */
+  recordOptimizationEdgeChange(
+    change: OptimizationEdgeChange,
+  ): Promise<OptimizationChangeTaken | null>;
+  /**
+   * Refreshes a run with all that was held back, by the cheapest way, falling back if need be.
+   *
+   * @throws {TypeError} by rejecting, in a tree without refreshing; else as asks reject.
+   */
+  executeOptimizedRefresh(refresh: OptimizedRefresh): Promise<OptimizedRefreshAnswer>;
   /**
    * Tells the warmer of an access that the cache did not see, at once and without a message; for
    * callers that come in thousands a second. What comes faster than it can be noted is lost and
@@ -292,6 +341,7 @@ export function wickTree(options: TreeOptions = {}): SystemOptions {
           name: "work",
           children: [
             ...webhooksOf(options),
+            ...refreshOf(options),
             ...warmerOf(options),
             {
               name: "ingest",
@@ -402,6 +452,53 @@ function warmerOf({ warming = null, treeCache = null, instruments }: TreeOptions
   })];
 }
 
+/** Before what makes candles, whose commits move edges; one cannot do without the other. */
+function refreshOf(options: TreeOptions): ChildSpec[] {
+  const { refresh: spec = null, treeCache = null, instruments, providers = [] } = options;
+  if (spec === null) return [];
+  const { service = null, onRefresh } = options;
+  const children = [
+    child(aggregator, {
+      name: "aggregator",
+      args: (refs) => ({
+        spec,
+        store: refs.ask(Store, PATHS.store),
+        coordinator: refs.tell(RefreshCoordinator, PATHS.coordinator),
+        router: treeCache?.router ?? null,
+        instruments: instruments ?? new InstrumentRegistry(),
+      }),
+    }),
+    child(refreshCoordinator, {
+      name: "refresh_coordinator",
+      args: (refs) => ({
+        spec,
+        store: refs.ask(Store, PATHS.store),
+        aggregator: refs.ask(Aggregator, PATHS.aggregator),
+        providers: new Map(
+          providers.map(({ name }) => [name, refs.ask(Provider, `${PATHS.providers}/${name}`)]),
+        ),
+        onNews: (news: RefreshNews) => {
+          service?.refreshEvent(news);
+          onRefresh?.(news);
+        },
+      }),
+    }),
+  ];
+  return [{ name: "refresh", strategy: "one_for_all", intensity: 3, children }];
+}
+
+/** Tells the aggregator of commits; it starts after the sinks. */
+function refreshSinkOf({ refresh = null }: TreeOptions): ChildSpec[] {
+  if (refresh === null || refresh.followsPrices === false) return [];
+  return [child(commitSink, {
+    name: "refresh",
+    args: (refs) => {
+      const ref = refs.tell(Aggregator, PATHS.aggregator);
+      return { onCommit: (news: CommitNews) => void ref.tell("committed", news) };
+    },
+  })];
+}
+
 function cacheOfPool({ router }: TreeCache, refs: TreeRefs) {
   const shards = Array.from(
     { length: router.shards },
@@ -433,8 +530,12 @@ function backfillArgs(
   };
 }
 
-/** The service, or the label log of a tree without one. */
-function commitSinksOf({ service = null, log = null }: TreeOptions): ChildSpec[] {
+/** The service, or the label log of a tree without one; and what follows prices. */
+function commitSinksOf(options: TreeOptions): ChildSpec[] {
+  return [...logSinkOf(options), ...refreshSinkOf(options)];
+}
+
+function logSinkOf({ service = null, log = null }: TreeOptions): ChildSpec[] {
   if (service !== null) {
     const args = { onCommit: (news: CommitNews) => service.published(news) };
     return [child(commitSink, { name: "service", args })];
@@ -494,7 +595,7 @@ function adminOf({ admin: settings, service = null }: TreeOptions): ChildSpec[] 
 /** None unless asked for: a periodic timer would keep a simulation from coming to rest. */
 function monitorOf(options: TreeOptions, totals: JobTotals): ChildSpec[] {
   const { monitor: settings, feeds = [], webhooks = [], providers = [] } = options;
-  const { treeCache = null, warming = null } = options;
+  const { treeCache = null, warming = null, refresh = null } = options;
   if (settings === undefined || settings === null) return [];
   const cacheTotals = new CacheTotals(KEY_KINDS);
   return [child(monitor, {
@@ -564,6 +665,13 @@ function monitorOf(options: TreeOptions, totals: JobTotals): ChildSpec[] {
               return warmFinding(PATHS.warmer, stats, status);
             },
           }]),
+          ...(refresh === null ? [] : [{
+            name: PATHS.refresh,
+            collect: async () => {
+              const ref = system.ref(RefreshCoordinator, PATHS.coordinator);
+              return refreshFinding(PATHS.refresh, await ref.ask("stats", {}));
+            },
+          }]),
           {
             name: PATHS.backfill,
             collect: async () => {
@@ -625,7 +733,13 @@ export function wickRefs(
   cache: CacheRouter<CacheValue> | null = null,
   isWarmed = false,
   accesses: AccessLog | null = null,
+  isRefreshed = false,
 ): Wick {
+  const coordinator = isRefreshed ? system.ref(RefreshCoordinator, PATHS.coordinator) : null;
+  const refreshing = () => {
+    if (coordinator !== null) return coordinator;
+    throw new TypeError("Cannot refresh: expected a tree with refreshing: current value is none");
+  };
   return {
     log,
     cache,
@@ -634,6 +748,14 @@ export function wickRefs(
       accesses?.read(key, Answer.elsewhere, user, sector);
     },
     warmer: isWarmed ? system.ref(Warmer, PATHS.warmer) : null,
+    aggregator: isRefreshed ? system.ref(Aggregator, PATHS.aggregator) : null,
+    refresh: coordinator,
+    createRun: async (spec) =>
+      await refreshing().ask("createRun", checkedRunSpec(spec), REFRESH_ANSWER),
+    recordOptimizationEdgeChange: async (change) =>
+      await refreshing().ask("recordOptimizationEdgeChange", change),
+    executeOptimizedRefresh: async (refresh) =>
+      await refreshing().ask("executeOptimizedRefresh", refresh, REFRESH_ANSWER),
     refusal: (priority) => door.refusal(priority),
     system,
     store: system.ref(Store, PATHS.store),
@@ -677,8 +799,12 @@ export async function startWick(options: WickOptions = {}): Promise<Wick> {
   if (service !== null) await service.begin();
   else log.committed(await system.ref(Store, PATHS.store).ask("seq", {}));
   const { router = null, accesses = null } = treeCache ?? {};
-  return wickRefs(system, door, log, router, warming !== null, accesses);
+  const isRefreshed = (options.refresh ?? null) !== null;
+  return wickRefs(system, door, log, router, warming !== null, accesses, isRefreshed);
 }
+
+/** A partial refresh that falls back to a rebuild takes as long as both may. */
+const REFRESH_ANSWER = { timeoutMs: 2 * REFRESH_TIMEOUT_MAX_MS } as const;
 
 /** Whether entries that end are renewed ahead of need by the warmer. */
 function isRenewing({ settings }: WarmingSpec): boolean {
@@ -698,7 +824,7 @@ function serviceOf(
     door,
     packed: isPacked(options.store),
     startedAt: (options.system?.clock ?? systemClock).wallNow(),
-    paths: options.warming === undefined || options.warming === null ? PATHS_UNWARMED : PATHS,
+    paths: pathsOf(options),
     webhooks: options.webhooks ?? [],
     providers: (options.providers ?? []).map(({ name }) => name),
     cache,
@@ -716,8 +842,19 @@ export const PATHS = {
   pool: "core/work/ingest/label_pool",
   feeds: "core/work/ingest/feeds",
   providers: "core/providers",
+  refresh: "core/work/refresh",
+  aggregator: "core/work/refresh/aggregator",
+  coordinator: "core/work/refresh/refresh_coordinator",
   warmer: "core/work/warmer",
   backfill: "core/work/backfill",
 } as const;
 
-const { warmer: _warmer, ...PATHS_UNWARMED } = PATHS;
+/** Where those are that this tree has. */
+function pathsOf({ warming, refresh }: WickOptions) {
+  const { warmer, aggregator, coordinator, ...paths } = PATHS;
+  return {
+    ...paths,
+    ...(warming === undefined || warming === null ? {} : { warmer }),
+    ...(refresh === undefined || refresh === null ? {} : { aggregator, coordinator }),
+  };
+}

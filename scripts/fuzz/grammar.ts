@@ -106,6 +106,10 @@ export class Grammar {
 
   #text({ examples, pattern, format, minLength = 0, maxLength = 40 }: Schema): string {
     if (Array.isArray(examples)) return this.pick(examples as string[]);
+    if (format === "date-time" || format === "date") {
+      const time = new Date(this.below(4e9) * 1_000).toISOString();
+      return format === "date" ? time.slice(0, 10) : time;
+    }
     if (pattern !== undefined || format !== undefined) {
       throw new Error(`Cannot make a text of ${pattern ?? format}: expected examples`);
     }

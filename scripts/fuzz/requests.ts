@@ -52,6 +52,18 @@ const CACHE_REQUESTS: readonly (readonly ["POST" | "PUT", string, string])[] = [
   ["POST", "unprotect", "CachePattern"],
 ];
 
+/** Method, path and shape of what refreshing is sent; all lanes share its edges and one run. */
+const REFRESH_REQUESTS: readonly (readonly ["POST" | "PUT", string, string])[] = [
+  ["POST", "edges/changes", "EdgeChange"],
+  ["POST", "edges", "EdgesGiven"],
+  ["POST", "edges/remove", "EdgesGiven"],
+  ["PUT", "correlations", "CorrelationInput"],
+  ["POST", "runs", "RunSpec"],
+  ["POST", "runs/baskets/change", "RunChange"],
+  ["POST", "optimization/edge-changes", "OptimizationEdgeChange"],
+  ["POST", "optimization/refresh", "OptimizedRefresh"],
+];
+
 /** Makes requests, one after the other. */
 export class RequestMaker {
   readonly #plan: FuzzPlan;
@@ -63,11 +75,12 @@ export class RequestMaker {
   }
 
   next(): FuzzRequest {
-    const kind = this.#grammar.below(12);
+    const kind = this.#grammar.below(14);
     if (kind < 5) return this.#push();
     if (kind < 8) return this.#message();
     if (kind < 10) return this.#cache();
-    return kind < 11 ? this.#levels() : this.#instrument();
+    if (kind < 12) return this.#refresh();
+    return kind < 13 ? this.#levels() : this.#instrument();
   }
 
   // ---- candles ----------------------------------------------------------------------------------
@@ -201,6 +214,27 @@ export class RequestMaker {
     );
   }
 
+  // ---- refreshing -----------------------------------------------------------------------------------
+
+  #refresh(): FuzzRequest {
+    const grammar = this.#grammar;
+    const [method, path, name] = grammar.pick(REFRESH_REQUESTS);
+    let body = grammar.of(this.#schema(name));
+    if (name === "RunSpec") body = this.#run(body as Record<string, unknown>);
+    if (name === "EdgeChange" && grammar.chance(0.5)) body = [body];
+    return this.#json(method, `/api/${path}`, body, (status, _sent, answer) => {
+      // What a schema cannot say: ids that are twice there or not at all, correlations of one pair
+      // that differ, a scorer that there is not.
+      if (status === 422) return JSON.parse(answer).code !== "shape";
+      return [200, 404, 409].includes(status);
+    });
+  }
+
+  /** What a schema cannot say: a run has sets or what makes them. */
+  #run({ sets, generator, ...rest }: Record<string, unknown>): Record<string, unknown> {
+    return generator === undefined ? { ...rest, sets: sets ?? [] } : { ...rest, generator };
+  }
+
   #schema(name: string): Schema {
     return { $ref: `#/components/schemas/${name}` };
   }
@@ -210,7 +244,7 @@ export class RequestMaker {
     method: "POST" | "PUT",
     path: string,
     value: unknown,
-    taken: (status: number, sent: string) => boolean,
+    taken: (status: number, sent: string, answer: string) => boolean,
   ): FuzzRequest {
     const grammar = this.#grammar;
     const isValid = grammar.chance(VALID_SHARE);
@@ -226,8 +260,8 @@ export class RequestMaker {
       headers: { "content-type": "application/json" },
       body: encoder.encode(text),
       isValid,
-      judge: (status) => {
-        const isTaken = taken(status, text);
+      judge: (status, answer) => {
+        const isTaken = taken(status, text, answer);
         return isValid && !isTaken ? "expected a valid body to be taken" : null;
       },
     };

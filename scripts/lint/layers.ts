@@ -22,6 +22,8 @@ const PROTOCOLS = [
   "actors/protocols.ts",
   "actors/protocols_batch.ts",
   "actors/protocols_cache.ts",
+  "actors/protocols_label.ts",
+  "actors/protocols_refresh.ts",
   "actors/protocols_warm.ts",
 ];
 
@@ -39,6 +41,8 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
     "actors/protocols.ts",
     "actors/protocols_batch.ts",
     "actors/protocols_cache.ts",
+    "actors/protocols_label.ts",
+    "actors/protocols_refresh.ts",
     "actors/protocols_warm.ts",
     "src/actor/",
     "src/http/",

@@ -21,7 +21,7 @@ import {
 } from "./node.ts";
 import type { Cancel } from "./clock.ts";
 import { bytesOfValue } from "./bytes.ts";
-import { type Entry, NO_ENTRY } from "./protocol.ts";
+import { type Entry, LANE, NO_ENTRY } from "./protocol.ts";
 
 /** How one child actor is run. */
 export interface ActorOptions {
@@ -381,6 +381,11 @@ export class ActorNode extends MailboxNode {
         const nowMs = runtime.clock.now();
         runtime.scheduler.sawTime(nowMs);
         this.#sample(nowMs - startMs);
+        if (nowMs >= untilMs) messagesMax = took;
+      } else if (lane === LANE.low) {
+        // Long work in slices comes in this lane: it must not hide behind quick messages.
+        const nowMs = runtime.clock.now();
+        runtime.scheduler.sawTime(nowMs);
         if (nowMs >= untilMs) messagesMax = took;
       }
       if (this.#stopAfter !== null) {

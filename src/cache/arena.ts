@@ -72,8 +72,10 @@ export const ORIGIN_SHIFT = 24;
 const SLOTS_FIRST = 256;
 /** From here on the columns go to their full size at once. */
 const SLOTS_DOUBLED_MAX = 65_536;
+/** Slots beyond the bound on entries, for evicted ones whose keys are let go of together. */
+export const BURIED_MAX = 64;
 /** Most entries: what a place of the index can say. */
-export const ENTRIES_MAX = SLOTS_MAX - LISTS;
+export const ENTRIES_MAX = SLOTS_MAX - LISTS - BURIED_MAX;
 
 /** See the top of the file. */
 export class Arena<V> {
@@ -151,15 +153,27 @@ export class Arena<V> {
     return this.#unused++;
   }
 
-  /** Gives a slot back; it must be in no list and no bucket. */
+  /**
+   * The entry of a slot is no more, and its value is gone; the key stays until `give`. It must be in
+   * no list and no bucket.
+   */
+  bury(slot: number): void {
+    const at = slot << HOT_SHIFT;
+    this.values[slot] = undefined;
+    this.hot[at + META] = 0;
+    this.hot[at + ENDS] = -TTL_MAX_MS;
+    this.size--;
+  }
+
+  /** Gives a slot back, buried or not; it must be in no list and no bucket. */
   give(slot: number): void {
     const at = slot << HOT_SHIFT;
     this.keys[slot] = undefined;
     this.values[slot] = undefined;
+    if (this.hot[at + META] !== 0) this.size--;
     this.hot[at + META] = 0;
     this.hot[at + NEXT] = this.#free;
     this.#free = slot;
-    this.size--;
   }
 
   #grow(): void {

@@ -9,13 +9,15 @@
  *
  * A hit writes to the entry's own cache line. The hits of those entries that the policy wants to
  * hear of are noted in a ring and told in batches, before anything is inserted or removed: exactly,
- * in order, only later.
+ * in order, only later. An entry that is evicted is gone at once; only its key stays in the index,
+ * with a slot that holds nothing, until some of them are taken out together.
  *
  * @module
  */
 
 import {
   Arena,
+  BURIED_MAX,
   ENDS,
   HASH,
   HOT_SHIFT,
@@ -110,6 +112,9 @@ export class Cache<V> {
   readonly #protectedRatioMax: number;
   readonly #hashSeed: number;
   #expiredAtMs = 0;
+  /** Slots of evicted entries whose keys are still in the index. */
+  readonly #buried: Int32Array;
+  #buriedCount = 0;
   #entriesMax: number;
   #weightMaxBytes: number;
   #weightBytes = 0;
@@ -149,8 +154,9 @@ export class Cache<V> {
     this.#weigh = options.weigh ?? null;
     this.#onRemoved = options.onRemoved ?? null;
     this.#hashSeed = options.random === undefined ? 0 : (options.random.next() * 2 ** 32) | 0;
+    this.#buried = new Int32Array(buriedMaxOf(options.entriesMax));
     this.#arena = new Arena<V>(
-      options.entriesMax,
+      options.entriesMax + this.#buried.length,
       options.weigh !== undefined,
       Math.floor(options.now()),
     );
@@ -224,7 +230,7 @@ export class Cache<V> {
   }
 
   #lose(slot: number): number {
-    this.#remove(slot, "expired");
+    if (this.#isLive(slot)) this.#remove(slot, "expired");
     return -1;
   }
 
@@ -249,7 +255,7 @@ export class Cache<V> {
   }
 
   #isGone(slot: number): boolean {
-    return this.#clockMs() >= this.#arena.hardEndMsOf(slot);
+    return !this.#isLive(slot) || this.#clockMs() >= this.#arena.hardEndMsOf(slot);
   }
 
   /** The value of a slot that the index has just said for its key, counted as an access. O(1). */
@@ -287,7 +293,11 @@ export class Cache<V> {
     const weightBytes = this.#weigh === null ? 0 : checkedWeight(this.#weigh(value, key));
     const nowMs = this.#advance();
     const place = this.#index.placeAgain(key);
-    const old = place >= 0 && tableOf(place) === this.#table ? slotOf(place) : -1;
+    let old = place >= 0 && tableOf(place) === this.#table ? slotOf(place) : -1;
+    if (old >= 0 && !this.#isLive(old)) {
+      this.#letGo();
+      old = -1;
+    }
     const isReplacing = old >= 0 && !this.#isGone(old);
     if (isReplacing && this.#fitsInPlaceOf(old, weightBytes)) {
       this.#replace(old, value, weightBytes);
@@ -405,14 +415,49 @@ export class Cache<V> {
     if (this.#weigh !== null) this.#addWeight(slot, -this.weightAt(slot));
     if (this.isProtectedAt(slot)) this.#arena.unlink(slot);
     else this.#policy.removed(slot, cause === "evicted");
-    this.#index.delete(this.keyAt(slot));
-    this.#arena.give(slot);
+    if (cause === "evicted") this.#bury(slot);
+    else {
+      this.#index.delete(this.keyAt(slot));
+      this.#arena.give(slot);
+    }
+  }
+
+  /**
+   * Ends an entry whose slot and key are let go of later, together with others: what the index must
+   * fetch from memory for each of them is then under way for several at once.
+   */
+  #bury(slot: number): void {
+    this.#arena.bury(slot);
+    this.#buried[this.#buriedCount++] = slot;
+    if (this.#buriedCount === this.#buried.length) this.#letGo();
+  }
+
+  /** Lets go of what is buried. O(buried). */
+  #letGo(): void {
+    const { keys } = this.#arena;
+    // Reads them all before the first is looked up.
+    if (this.#buriedChars() < 0) throw broken("a key has no length");
+    for (let i = 0; i < this.#buriedCount; i++) {
+      const slot = this.#buried[i] as number;
+      this.#index.delete(keys[slot] as string);
+      this.#arena.give(slot);
+    }
+    this.#buriedCount = 0;
+  }
+
+  #buriedChars(): number {
+    const { keys } = this.#arena;
+    let chars = 0;
+    for (let i = 0; i < this.#buriedCount; i++) {
+      chars += (keys[this.#buried[i] as number] as string).length;
+    }
+    return chars;
   }
 
   /** Removes a key; false when it was not there. O(1). */
   delete(key: string, cause: RemovalCause = "invalidated"): boolean {
     const slot = this.#slotOf(key);
-    if (slot < 0) return false;
+    if (slot < 0 || !this.#isLive(slot)) return false;
     const isGone = this.#isGone(slot);
     this.#remove(slot, isGone ? "expired" : cause);
     return !isGone;
@@ -429,6 +474,7 @@ export class Cache<V> {
 
   /** Removes everything, as flushed. O(entries). */
   clear(): void {
+    this.#letGo();
     for (const slot of this.#slots()) this.#remove(slot, "flushed");
   }
 
@@ -643,13 +689,14 @@ export class Cache<V> {
       this.#protectionRefused++;
     }
     this.#makeRoom(0, 0);
-    this.#arena.resize(entriesMax);
+    this.#arena.resize(entriesMax + this.#buried.length);
     this.#policy.resize(entriesMax);
   }
 
   /** Throws unless everything in it agrees with everything else. O(entries). */
   invariant(): void {
     this.#settle();
+    this.#letGo();
     const arena = this.#arena;
     let weightBytes = 0, pinnedBytes = 0;
     for (const slot of this.#slots()) {
@@ -672,4 +719,6 @@ export class Cache<V> {
   }
 }
 
+/** A small table is in the processor's caches, where there is nothing to wait for. */
+const buriedMaxOf = (entriesMax: number) => Math.max(1, Math.min(BURIED_MAX, entriesMax >> 6));
 const broken = (what: string) => new Error(`The cache is broken: ${what}`);

@@ -14,7 +14,7 @@
  * @module
  */
 
-import { LISTS } from "./arena.ts";
+import { BURIED_MAX, LISTS } from "./arena.ts";
 import { Cache } from "./cache.ts";
 import type { ShardCounts } from "./counts.ts";
 import { DependencyIndex } from "./dependencies.ts";
@@ -83,8 +83,8 @@ export class ShardTable<V> {
     this.#counts = counts;
     this.#now = now;
     this.#onForgotten = onForgotten;
-    // The first slots of a table are no entries.
-    this.columns = new SlotColumns(entriesMax + LISTS);
+    // Some slots of a table are no entries.
+    this.columns = new SlotColumns(entriesMax + LISTS + BURIED_MAX);
     this.cache = new Cache<V>({
       entriesMax,
       weightMaxBytes,
@@ -171,6 +171,8 @@ export class ShardTable<V> {
     columns.reserve(slot);
     const flags = columns.flags[slot] as number;
     columns.flags[slot] = 0;
+    // The index may still lead here.
+    columns.hardAtMs[slot] = -Infinity;
     if ((flags & SlotFlag.linked) !== 0) this.#unlink(key, cause);
     if (cause !== "replaced") this.removals.add(key, cause, this.#now());
     const wasRead = cache.wasReadAt(slot) || (flags & SlotFlag.used) !== 0;

@@ -23,6 +23,8 @@ export interface OptionSpec {
   readonly byDefault?: string;
   /** One letter. */
   readonly short?: string;
+  /** May be given several times, each with a text. */
+  readonly isRepeated?: true;
 }
 
 /** What stands after the options. */
@@ -64,11 +66,14 @@ export interface CommandCall {
   readonly values: OptionValues;
 }
 
+/** Value of an option: true for a flag, several texts for one that may be repeated. */
+export type OptionValue = string | number | true | readonly string[];
+
 /** Values of options by name. Asking for an option of another kind is a defect and throws. */
 export class OptionValues {
-  readonly #values: ReadonlyMap<string, string | number | true>;
+  readonly #values: ReadonlyMap<string, OptionValue>;
 
-  constructor(values: ReadonlyMap<string, string | number | true>) {
+  constructor(values: ReadonlyMap<string, OptionValue>) {
     this.#values = values;
   }
 
@@ -92,6 +97,13 @@ export class OptionValues {
     const value = this.#values.get(name);
     if (value === undefined || typeof value === "string") return value;
     throw new TypeError(`Cannot read option ${name}: expected a text: current value is ${value}`);
+  }
+
+  /** Values of an option that may be repeated, in their order; none when it was not given. */
+  texts(name: string): readonly string[] {
+    const value = this.#values.get(name) ?? [];
+    if (typeof value === "object") return value;
+    throw new TypeError(`Cannot read option ${name}: expected texts: current value is ${value}`);
   }
 
   /** Value of a number; undefined when it was not given. */

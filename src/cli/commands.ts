@@ -17,6 +17,7 @@ import { DLQ } from "./dlq.ts";
 import { DOCTOR } from "./doctor.ts";
 import { EXPORT } from "./export.ts";
 import { LABEL } from "./label.ts";
+import { REFRESH } from "./refresh.ts";
 import { REPORT } from "./report.ts";
 import { SEND } from "./send.ts";
 import { SERVE } from "./serve.ts";
@@ -38,6 +39,7 @@ export const COMMANDS: readonly Command[] = [
   REPORT,
   CACHE,
   WARM,
+  REFRESH,
   TREE,
   TOP,
   SEND,

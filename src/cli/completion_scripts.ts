@@ -118,7 +118,8 @@ function zshCommand(command: Command): string {
     const value = spec.value === undefined
       ? ""
       : `:${zshWord(spec.called ?? "value")}:${zshAction(spec.value)}`;
-    return quoted(`--${name}${spec.value === undefined ? "" : "="}[${about}]${value}`);
+    const repeated = spec.isRepeated === true ? "*" : "";
+    return quoted(`${repeated}--${name}${spec.value === undefined ? "" : "="}[${about}]${value}`);
   });
   const { operand } = command;
   if (operand !== null) {

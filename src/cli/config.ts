@@ -129,9 +129,13 @@ function valueOf(name: SettingName, text: string, variable: string): unknown {
 function optionLayer(values: OptionValues): Layer {
   const layer: Layer = new Map();
   for (const name of SETTING_NAMES) {
-    const { flag, text } = SETTINGS[name];
+    const { flag, text, isRepeated = false } = SETTINGS[name];
     if (flag === null || !values.has(flag)) continue;
-    const value = text === "number" ? values.number(flag) : values.text(flag);
+    const value = isRepeated
+      ? values.texts(flag)
+      : text === "number"
+      ? values.number(flag)
+      : values.text(flag);
     const origin = `option --${flag}`;
     layer.set(name, { value: name === "feeds" ? [feedOption(String(value))] : value, origin });
   }

@@ -19,6 +19,18 @@ import { DEFAULT_PARAMS, HORIZON_MAX, VOLATILITIES } from "../label/params.ts";
 import { GRANULARITIES } from "../market/granularity.ts";
 import { isSeries } from "../market/series.ts";
 import { providersSchema } from "../provider/config.ts";
+import { BLOCK_CLUSTERS_MAX, BLOCK_SCHEDULE_DEFAULTS } from "../refresh/block_schedule.ts";
+import { CLUSTER_DEFAULTS } from "../refresh/clusters.ts";
+import {
+  CORRELATION_STREAM_BOUNDS,
+  CORRELATION_STREAM_DEFAULTS,
+} from "../refresh/correlation_stream.ts";
+import { IMPACT_DEFAULTS } from "../refresh/impact.ts";
+import { LINKAGES } from "../refresh/linkage.ts";
+import { MAGNITUDE_MAX } from "../refresh/magnitude.ts";
+import { EPSILON_DEFAULT } from "../refresh/published.ts";
+import { BASKET_DEFAULTS } from "../refresh/refresh_spec.ts";
+import { SCORER_KINDS_MAX } from "../refresh/scorer.ts";
 import { WARMING_BOUNDS, WARMING_DEFAULTS } from "../warm/settings.ts";
 import { STRATEGY_NAMES } from "../warm/types.ts";
 
@@ -321,12 +333,27 @@ const warming = {
   warmingExperiment: warmingExperiment.nullable().default(null),
 };
 
+/** Most instruments of a basket: of more, nearly all of the baskets there may be are left out. */
+const BASKET_SIZE_MAX = 8;
+
 const refresh = {
+  refreshEnabled: z.boolean().default(true),
+  refreshFollowsPrices: z.boolean().default(true),
+  refreshBaskets: z.int().min(0).max(BASKET_SIZE_MAX)
+    .refine((size) => size !== 1, `expected 0, or 2 to ${BASKET_SIZE_MAX}`)
+    .default(BASKET_DEFAULTS.size),
+  refreshScorers: z.array(text).max(SCORER_KINDS_MAX).default([]),
   refreshMinChangedEdges: z.int().min(1).max(1_000_000).default(1),
-  refreshClusterThreshold: ratio.default(0.4),
-  refreshImpactThreshold: ratio.default(0.3),
-  refreshScoreDelta: z.number().min(0).max(1e6).default(0.001),
-  refreshClusterSizeMax: z.int().min(1).max(1_000_000).default(5),
+  refreshScoreDelta: z.number().min(0).max(1e6).default(EPSILON_DEFAULT),
+  refreshTickMs: z.int().min(1).max(60_000).default(50),
+  refreshClusterThreshold: ratio.default(CLUSTER_DEFAULTS.threshold),
+  refreshLinkage: z.enum(LINKAGES).default(CLUSTER_DEFAULTS.linkage),
+  refreshMemoryBars: z.int().min(CORRELATION_STREAM_BOUNDS.memoryBarsMin).max(1_000_000)
+    .default(CORRELATION_STREAM_DEFAULTS.memoryBars),
+  refreshImpactThreshold: z.number().positive().max(MAGNITUDE_MAX)
+    .default(IMPACT_DEFAULTS.threshold),
+  refreshBlockMembersMin: z.int().min(1).max(BLOCK_CLUSTERS_MAX)
+    .default(BLOCK_SCHEDULE_DEFAULTS.membersMin),
 };
 
 /** Schemas of the settings by name. */

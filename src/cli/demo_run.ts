@@ -20,6 +20,7 @@ import {
   LabelStatus,
 } from "../market/block.ts";
 import type { FeedSource } from "../feed/port.ts";
+import type { BasketFigures } from "./demo_baskets.ts";
 import type { ReadFigures } from "./demo_readers.ts";
 import { Exit, type ExitCode } from "./exit_code.ts";
 import type { CliIo } from "./io.ts";
@@ -47,6 +48,8 @@ export interface DemoTree {
   read(): void;
   /** What came of that. */
   reads(): Promise<ReadFigures>;
+  /** The run over baskets of the pairs; null when there is none. */
+  baskets(): Promise<BasketFigures | null>;
   /** Stops reading and fetching; resolves when everything read is committed. */
   settle(): Promise<void>;
   /** Label rows of a series as committed. */
@@ -77,7 +80,7 @@ interface Checked {
   readonly hits: Readonly<Record<string, number>>;
 }
 
-/** Runs the demo; exit 1 when a label differs from the batch run. */
+/** Runs the demo; exit 1 when a label differs from the batch run, or a best basket from a rebuild. */
 export async function runDemoTree(
   start: StartDemoTree,
   random: Random,
@@ -107,7 +110,8 @@ export async function runDemoTree(
     await tree.settle();
     const summary = await summaryOf(tree, sourceOf(), { seed, killed, startMs }, io);
     io.out(options.json ? `${JSON.stringify(summary)}\n` : textOf(summary));
-    return summary.checked.different === 0 ? Exit.ok : Exit.failed;
+    const isRight = summary.checked.different === 0 && summary.baskets?.isExact !== false;
+    return isRight ? Exit.ok : Exit.failed;
   } finally {
     await tree.stop();
   }
@@ -191,6 +195,7 @@ async function summaryOf(
     wentBack: pool.failures,
     job: job === null ? null : jobOf(job),
     cache: await tree.reads(),
+    baskets: await tree.baskets(),
     checked,
   };
 }
@@ -266,6 +271,7 @@ function textOf(summary: Summary): string {
     ...(summary.job === null ? [] : [`  backfill  ${jobText(summary.job)}`]),
     `  cache     ${cacheText(summary.cache)}`,
     `  warming   ${warmingText(summary.cache)}`,
+    ...(summary.baskets === null ? [] : [`  refresh   ${basketsText(summary.baskets)}`]),
     `  check     ${verdict}`,
     "",
   ].join("\n");
@@ -288,6 +294,22 @@ function warmingText({ warmed, used, wasted }: ReadFigures): string {
   if (warmed === 0) return "nothing was likely enough to be asked for again";
   return `${countOf(warmed, "entry", "entries")} loaded before anyone asked: ` +
     `${countText(used)} used since, ${countText(wasted)} not`;
+}
+
+function basketsText({ baskets, partial, full, fallbacks, best, isExact }: BasketFigures): string {
+  const kept = best === null
+    ? "none has a score"
+    : `best ${best.setId} at ${best.score.toFixed(3)}, ${
+      isExact === null
+        ? "not compared with a rebuild"
+        : isExact
+        ? "the same as by a rebuild"
+        : "another one than by a rebuild"
+    }`;
+  return `${countOf(partial + full, "refresh", "refreshes")} of ${countOf(baskets, "basket")} as ` +
+    `prices moved, ${countText(partial)} of them partial, ${
+      countOf(fallbacks, "fallback")
+    }; ${kept}`;
 }
 
 /** Where lines for people go: above the progress line while there is one. */

@@ -66,6 +66,7 @@ export function commandHelp(command: Command, style: HelpStyle): string {
   return [
     `${bold("Usage:")} ${usage.trimStart()}`,
     ...moreUsage,
+    ...actionLines(command, style),
     "",
     ...wrapped(`${capital(command.about)}.`, "", style),
     ...command.details.flatMap((text) => ["", ...wrapped(text, "", style)]),
@@ -91,15 +92,34 @@ function usageOf({ name, operand, options }: Command): string {
 function operandText({ value, called, countMax, verbs }: OperandSpec): string {
   // What is called several things says itself how many there are.
   if (called.includes(" ")) {
-    return verbs === undefined ? called : called.replace(/^\S+/, verbs.join("|"));
+    return verbs === undefined || isLongList(verbs)
+      ? called
+      : called.replace(/^\S+/, verbs.join("|"));
   }
   const list = typeof value === "object" ? value.join("|") : called;
   return countMax > 1 ? `${list}…` : list;
 }
 
+/** Longest list of actions that stands in the usage, characters. */
+const ACTIONS_MAX = 72;
+
+function isLongList(verbs: readonly string[]): boolean {
+  return verbs.join("|").length > ACTIONS_MAX;
+}
+
+/** What can be done, where there is no room for it in the usage. */
+function actionLines({ operand }: Command, style: HelpStyle): string[] {
+  const verbs = operand?.verbs ?? [];
+  if (!isLongList(verbs)) return [];
+  const [first = "", ...more] = wrapped(verbs.join(", "), " ".repeat(9), style);
+  return ["", `${style.paint.bold("Actions:")} ${first.trimStart()}`, ...more];
+}
+
 /** How an option is written: `-o, --out FILE|DIR`. */
-export function optionText(name: string, { value, called, short }: OptionSpec): string {
-  const words = typeof value === "object" ? value.join("|") : called;
+export function optionText(name: string, option: OptionSpec): string {
+  const { value, called, short, isRepeated = false } = option;
+  const one = typeof value === "object" ? value.join("|") : called;
+  const words = isRepeated ? `${one}…` : one;
   const letter = short === undefined ? "    " : `-${short}, `;
   // Names of volatility estimators are many: the list goes into the text.
   const isLong = typeof value === "object" && (words?.length ?? 0) > LIST_MAX;

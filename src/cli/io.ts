@@ -17,6 +17,11 @@ export interface CliIo {
   envNames(): readonly string[];
   /** Text of a file of at most `bytesMax` bytes. */
   readText(path: string, bytesMax: number): Promise<string>;
+  /**
+   * Text of standard input up to its end, of at most `bytesMax` bytes. Rejects with the reason of
+   * `interrupted` when that comes first.
+   */
+  readInput(bytesMax: number): Promise<string>;
   /** Whether standard output, standard error are a terminal. */
   readonly isTerminal: { readonly stdout: boolean; readonly stderr: boolean };
   /** Whether text for people may have colours. */
@@ -53,6 +58,7 @@ export function processIo(): CliIo {
     env: (name) => Deno.env.get(name),
     envNames: () => Object.keys(Deno.env.toObject()),
     readText,
+    readInput: (bytesMax) => readInput(bytesMax, interrupt.signal),
     isTerminal,
     hasColour: {
       stdout: isTerminal.stdout && mayColour,
@@ -69,6 +75,19 @@ export function processIo(): CliIo {
 
 async function readText(path: string, bytesMax: number): Promise<string> {
   using file = await Deno.open(path);
+  return await readAll(file, bytesMax);
+}
+
+/** Whoever writes may never end, and a read cannot be cancelled: the process ends with it. */
+function readInput(bytesMax: number, signal: AbortSignal): Promise<string> {
+  const interrupted = new Promise<never>((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+    if (signal.aborted) reject(signal.reason);
+  });
+  return Promise.race([readAll(Deno.stdin, bytesMax), interrupted]);
+}
+
+async function readAll(file: Pick<Deno.FsFile, "read">, bytesMax: number): Promise<string> {
   const bytes = new Uint8Array(bytesMax + 1);
   let length = 0;
   for (let read: number | null; (read = await file.read(bytes.subarray(length))) !== null;) {

@@ -161,7 +161,7 @@ export const OLDER_FILE_KEYS: Readonly<Record<string, SettingName>> = {
   threshold_cluster: "refreshClusterThreshold",
   cluster_impact_threshold: "refreshImpactThreshold",
   score_delta_threshold: "refreshScoreDelta",
-  cluster_size_threshold: "refreshClusterSizeMax",
+  cluster_size_threshold: "refreshBlockMembersMin",
 };
 
 /**

@@ -10,6 +10,7 @@ import {
   type CommandCall,
   HELP_OPTION,
   type OptionSpec,
+  type OptionValue,
   OptionValues,
 } from "./command.ts";
 import { UsageError } from "./exit_code.ts";
@@ -54,11 +55,13 @@ function parseCall(command: Command, words: readonly string[]): Request {
   const specs: Record<string, OptionSpec> = { ...command.options, help: HELP_OPTION };
   const { values: found, positionals } = parseWords(command, specs, words);
   if (found.help === true) return { kind: "help", command };
-  const values = new Map<string, string | number | true>();
+  const values = new Map<string, OptionValue>();
   for (const [name, value] of Object.entries(found)) {
-    if (typeof value === "boolean") values.set(name, true);
-    // Only declared options are found, and none is declared `multiple`.
-    else values.set(name, checked(`--${name}`, value as string, specs[name] as OptionSpec));
+    // Only declared options are found.
+    const spec = specs[name] as OptionSpec;
+    if (typeof value === "string") values.set(name, checked(`--${name}`, value, spec));
+    else if (!Array.isArray(value)) values.set(name, true);
+    else values.set(name, value.map((text) => String(checked(`--${name}`, String(text), spec))));
   }
   checkOperands(command, positionals);
   const call = { command, operands: positionals, values: new OptionValues(values) };
@@ -71,10 +74,11 @@ function parseWords(
   words: readonly string[],
 ) {
   const options = Object.fromEntries(
-    Object.entries(specs).map(([name, { value, short }]) => [
+    Object.entries(specs).map(([name, { value, short, isRepeated = false }]) => [
       name,
       {
         type: value === undefined ? "boolean" as const : "string" as const,
+        multiple: isRepeated,
         ...(short === undefined ? {} : { short }),
       },
     ]),
@@ -150,8 +154,9 @@ function checkOperands(command: Command, operands: readonly string[]): void {
   if (operands.length < operand.countMin) {
     throw new UsageError(`no ${operand.called} given; see wick ${name} --help`);
   }
-  if (operand.verbs !== undefined) {
-    checkWord(operand.called.split(" ")[0] ?? "", operands[0] ?? "", operand.verbs);
+  const [first] = operands;
+  if (operand.verbs !== undefined && first !== undefined) {
+    checkWord(operand.called.split(" ")[0] ?? "", first, operand.verbs);
   }
   for (const word of operands) {
     if (word === "") throw new UsageError(`expected ${operand.called}: current value is ""`);

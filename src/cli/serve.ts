@@ -28,6 +28,9 @@ export const SERVE: Command = {
     "it in wick.db under --data. Whatever ends the process, nothing acknowledged is lost.",
     "Ctrl-C or SIGTERM stops taking, commits what was taken, and exits with 0; the second one stops " +
     "at once with 130. When the supervision tree gives up the exit code is 70.",
+    "--scorer names a module, found from the working folder, whose default export is a kind of " +
+    "scorer or a list of them: { name, description, create }, as ScorerKind of the library. It " +
+    "runs with all that this process may do, and must be readable to it.",
     "Every setting can also stand in wick.json or the environment: see wick config. Tokens come " +
     "from WICK_TOKEN and WICK_READ_TOKEN, or from files that WICK_TOKEN_FILE and " +
     "WICK_READ_TOKEN_FILE name.",
@@ -37,7 +40,7 @@ export const SERVE: Command = {
     config: CONFIG_OPTION,
     ...settingOptions([
       ...["data", "durability", "host", "port", "workers", "feeds", "profile"] as const,
-      ...["cacheProvider", "fillHolesFrom", "metricsDir"] as const,
+      ...["cacheProvider", "fillHolesFrom", "metricsDir", "refreshScorers"] as const,
       ...["logLevel", "logFormat", "logFile"] as const,
     ]),
     json: { about: "say on standard output, as JSON, when it is ready and how it ended" },
@@ -46,6 +49,7 @@ export const SERVE: Command = {
     { line: "wick serve", about: "data in ./data, on 127.0.0.1:8003" },
     { line: "wick serve --feed synthetic --data :memory:", about: "to look around" },
     { line: "wick serve --feed candles.csv.gz --log-level warn,core/store=debug", about: "" },
+    { line: "wick serve --scorer scorers/kelly.ts", about: "runs may name its scorers" },
     { line: "WICK_TOKEN_FILE=token wick serve --host 0.0.0.0", about: "for other machines" },
   ],
   run: runServe,

@@ -6,6 +6,7 @@
  */
 
 import { POLICY_NAMES } from "../cache/types.ts";
+import { LINKAGES } from "../refresh/linkage.ts";
 import type { OptionSpec } from "./command.ts";
 import {
   CONFIG_SHAPE,
@@ -30,6 +31,8 @@ export interface Setting {
   readonly called?: string;
   /** Words allowed, for help and completion. */
   readonly words?: readonly string[];
+  /** Its option may be given several times, once for each part of a list. */
+  readonly isRepeated?: true;
   /** Never shown; taken only from the environment or a file that is named. */
   readonly secret?: true;
   /** The subsystem it belongs to is not there yet. */
@@ -198,11 +201,44 @@ export const SETTINGS: Readonly<Record<SettingName, Setting>> = {
     "variants of strategies that run side by side: name, and variants with name and strategies",
     "json",
   ),
-  refreshMinChangedEdges: later("changed edges before a live refresh", "number"),
-  refreshClusterThreshold: later("correlation that joins a cluster", "number"),
-  refreshImpactThreshold: later("impact at which a cluster is refreshed", "number"),
-  refreshScoreDelta: later("least change of a score that counts", "number"),
-  refreshClusterSizeMax: later("most edges of a cluster that is scored at once", "number"),
+  refreshEnabled: setting("whether there are clusters of edges and optimisation runs", "boolean"),
+  refreshFollowsPrices: setting("whether the price moves of instruments are changes", "boolean"),
+  refreshBaskets: setting(
+    "instruments of a basket, 2 to 8, in the run over baskets of all of them; 0: no such run",
+    "number",
+  ),
+  refreshScorers: setting(
+    "modules of own scorers, TypeScript or JavaScript, beside the built-in ones",
+    "list",
+    { flag: "scorer", called: "FILE", isRepeated: true },
+  ),
+  refreshMinChangedEdges: setting(
+    "changed edges before a live refresh, for runs that do not say otherwise",
+    "number",
+  ),
+  refreshScoreDelta: setting(
+    "least change of the best score that is published, for runs that do not say otherwise",
+    "number",
+  ),
+  refreshTickMs: setting("how long changes are gathered before they count, ms", "number"),
+  refreshClusterThreshold: setting("correlation, of either sign, that joins a cluster", "number"),
+  refreshLinkage: setting(
+    "which pairs of two clusters must be above it to join them: one, their mean, or all",
+    "text",
+    { words: LINKAGES },
+  ),
+  refreshMemoryBars: setting(
+    "bars that correlations look back; below 250 unrelated groups are chained together",
+    "number",
+  ),
+  refreshImpactThreshold: setting(
+    "impact at which a cluster sets refreshes off; one change of magnitude 1 makes 0.3",
+    "number",
+  ),
+  refreshBlockMembersMin: setting(
+    "edges of a cluster from which on its correlations are cached when it sets refreshes off",
+    "number",
+  ),
 };
 
 /** Names of all settings, in the order of {@linkcode SETTINGS}. */
@@ -225,7 +261,7 @@ export function environmentName(name: SettingName): string {
 export function settingOptions(names: readonly SettingName[]): Record<string, OptionSpec> {
   const options: Record<string, OptionSpec> = {};
   for (const name of names) {
-    const { flag, about, called, words, text } = SETTINGS[name];
+    const { flag, about, called, words, text, isRepeated } = SETTINGS[name];
     if (flag === null) continue;
     const value = words ?? (text === "number" ? "number" : called === "FILE" ? "file" : "text");
     const byDefault = CONFIG_DEFAULTS[name];
@@ -233,6 +269,7 @@ export function settingOptions(names: readonly SettingName[]): Record<string, Op
       value,
       ...(words === undefined ? { called: called ?? "VALUE" } : {}),
       about,
+      ...(isRepeated === undefined ? {} : { isRepeated }),
       ...(byDefault === null || Array.isArray(byDefault) ? {} : { byDefault: String(byDefault) }),
     };
   }

@@ -14,6 +14,7 @@ import type { JsonForm } from "./body.ts";
 import * as cache from "./cache_schemas.ts";
 import * as jobs from "./job_schemas.ts";
 import { CACHE_BYTES_MAX, JOB_BYTES_MAX, LEVELS_BYTES_MAX } from "./limits.ts";
+import { REFRESH_ROUTES } from "./refresh_api.ts";
 import * as shape from "./schemas.ts";
 import { WARMING_ROUTES } from "./warming_api.ts";
 
@@ -397,6 +398,7 @@ export const ROUTES = {
     },
   },
   ...WARMING_ROUTES,
+  ...REFRESH_ROUTES,
   "/api/backup": {
     post: {
       about: "Makes a consistent copy of the store in a new file on the service's machine",

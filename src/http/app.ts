@@ -26,6 +26,7 @@ import { deadLetterRoutes } from "./routes/dead_letters.ts";
 import { jobRoutes } from "./routes/jobs.ts";
 import { labelRoutes } from "./routes/labels.ts";
 import { pageRoutes, registerAssets } from "./routes/pages.ts";
+import { refreshRoutes } from "./routes/refresh.ts";
 import { serviceRoutes } from "./routes/service.ts";
 import { warmingRoutes } from "./routes/warming.ts";
 
@@ -67,6 +68,7 @@ export function createAdmin(port: ServicePort, options: AdminOptions = {}): Admi
     ...jobRoutes(around),
     ...cacheRoutes(around),
     ...warmingRoutes(around),
+    ...refreshRoutes(around),
   };
   const app = new Hono<AdminEnv>({ strict: true });
   const guard = createGuard(options);

@@ -7,7 +7,7 @@
 import type { Clock } from "../actor/clock.ts";
 import type { NodeBindings } from "./facts.ts";
 import { guardDepth } from "./guards/json_depth.ts";
-import { BODY_TIMEOUT_MS } from "./limits.ts";
+import { BODY_BYTES_PER_MS_MIN, BODY_TIMEOUT_MS } from "./limits.ts";
 import { HttpProblem } from "./problem.ts";
 
 /** Bounds of one body. */
@@ -82,7 +82,8 @@ export async function jsonBody(
   if ((request.headers.get("content-encoding") ?? "identity") !== "identity") {
     throw new HttpProblem(415, "content_encoding", "Cannot read the body: expected no encoding");
   }
-  const bounds = { bytesMax, idleMs: BODY_TIMEOUT_MS, totalMs: BODY_TIMEOUT_MS };
+  const totalMs = Math.max(BODY_TIMEOUT_MS, bytesMax / BODY_BYTES_PER_MS_MIN);
+  const bounds = { bytesMax, idleMs: BODY_TIMEOUT_MS, totalMs };
   const bytes = await gathered(bodyChunks(request, bindings, bounds, clock));
   if (type === null && bytes.length === 0) return {};
   return type !== null && NDJSON_TYPES.includes(type) ? parseLines(bytes) : parseJson(bytes);

@@ -19,7 +19,9 @@ export interface WickClientOptions {
 }
 
 /**
- * A client of the service at `url`. Answers other than 2xx are problem documents (RFC 9457).
+ * A client of the service at `url`. Answers other than 2xx are problem documents (RFC 9457). Parts
+ * of a path that may hold any character (keys, edges, clusters) go in encoded, as
+ * `encodeURIComponent` does it.
  *
  * @example
  * ```ts ignore

@@ -49,14 +49,36 @@ export const WARM_CALENDAR_BYTES_MAX = 2 * 1024 * 1024;
 /** Bytes of a map of sectors: 20,000 symbols of 32 characters with sectors of 64. */
 export const WARM_SECTORS_BYTES_MAX = 2 * 1024 * 1024;
 
+/** Bytes of changes of edges: 10,000 of them at 400 bytes. */
+export const EDGE_CHANGES_BYTES_MAX = 4 * 1024 * 1024;
+
+/**
+ * Bytes of correlations: a matrix of 1,000 edges at 20 characters a number and some, or half a
+ * million pairs. The matrix takes half a second of the event loop to parse and check, the worst
+ * body a whole one.
+ */
+export const CORRELATIONS_BYTES_MAX = 32 * 1024 * 1024;
+
+/** Members of a cluster whose correlations are shown: 20 MB of JSON, 200 ms of the event loop. */
+export const BLOCK_MEMBERS_MAX = 1_000;
+
+/** Bytes of a run or of a change of one: 300,000 sets of five edges at 100 bytes. */
+export const RUN_BYTES_MAX = 32 * 1024 * 1024;
+
+/** Bytes of a list of edges: 40,000 of the longest. */
+export const EDGES_BYTES_MAX = 10 * 1024 * 1024;
+
 /** Characters of an answer of the cache: some 100 ms of the event loop to write. */
 export const CACHE_ANSWER_CHARS_MAX = 16 * 1024 * 1024;
 
 /** Brackets in brackets of a JSON body: schemas are a few deep, and parsers recurse. */
 export const JSON_DEPTH_MAX = 32;
 
-/** Time for a JSON body to arrive. */
+/** Time for a JSON body to arrive, and for the next chunk of one. */
 export const BODY_TIMEOUT_MS = 10_000;
+
+/** Rate, bytes per ms, at which a body that may be longer than 10 MB has to arrive: 8 Mbit/s. */
+export const BODY_BYTES_PER_MS_MIN = 1024;
 
 /** Bytes of one push as sent; a file of 40 million candles. */
 export const PUSH_BYTES_MAX = 4 * 1024 * 1024 * 1024;
@@ -102,6 +124,15 @@ export const PAGE_PIECE_ROWS = 512;
  * that it is full (64 KB).
  */
 export const PIECE_BYTES_SOCKET = 96 * 1024;
+
+/**
+ * Pieces of a page of stored labels asked for ahead: both who write them have one to go on with. A page
+ * holds one more, half a megabyte each, however slow its reader is.
+ */
+export const TEXT_PIECES_AHEAD = 3;
+
+/** Pieces' memory that is kept for the next pages: that of four of them. */
+export const TEXT_MEMORIES_MAX = 4 * (TEXT_PIECES_AHEAD + 1);
 
 /** Pages whose buffers are kept for the next ones: half a megabyte each. */
 export const PAGE_BUFFERS_MAX = 4;

@@ -18,18 +18,27 @@ export type PageFormat = "ndjson" | "json";
 /** Writes rows from ≤ row < to, each with its end. The next call may write over the bytes. */
 export type RowWriter = (from: number, to: number) => Uint8Array<ArrayBuffer>;
 
+/** The rows of a page as text. */
+export interface Pieces {
+  /** How many there are. */
+  readonly count: number;
+  /**
+   * The next one, to be called `count` times; in JSON a comma follows each row. The piece before may
+   * be written over from this call on.
+   */
+  next(): Promise<Uint8Array<ArrayBuffer>>;
+  /** Called once when they have been written and are gone, or nobody wants them. */
+  release(): void;
+}
+
 /** What a page is made of. */
 export interface Page {
-  /** Rows. */
-  readonly length: number;
-  /** Writes its rows. */
-  readonly writer: (format: PageFormat) => RowWriter;
+  /** Its rows. */
+  readonly pieces: (format: PageFormat) => Pieces;
   /** `cursor` of the next page; null = this is the last. */
   readonly next: string | null;
   /** The other members of the JSON answer. */
   readonly about: Readonly<Record<string, unknown>>;
-  /** Called once when its rows have been written and are gone, or nobody wants them. */
-  readonly release?: () => void;
 }
 
 const NDJSON = /application\/(?:x-)?(?:ndjson|jsonl)/i;
@@ -40,14 +49,43 @@ export function wantsNdjson(accept: string | null): boolean {
 }
 
 /** The answer to a request. `next` is in the header `Wick-Next` too, and `seq` in `Wick-Seq`. */
-export function pageResponse(page: Page, { request, bindings }: Call): Response {
+export async function pageResponse(page: Page, { request, bindings }: Call): Promise<Response> {
   const isLines = wantsNdjson(request.headers.get("accept"));
   const headers: Record<string, string> = { vary: "accept" };
   if (page.next !== null) headers["wick-next"] = page.next;
   if (typeof page.about.seq === "number") headers["wick-seq"] = String(page.about.seq);
-  const pieces = isLines ? linesOf(page) : documentOf(page);
+  const pieces = page.pieces(isLines ? "ndjson" : "json");
+  const texts = isLines ? linesOf(pieces) : documentOf(page, pieces);
   const type = isLines ? "application/x-ndjson" : "application/json";
-  return respond(bodyOf(pieces, page, bindings?.outgoing), type, 200, headers);
+  const body = pieces.count <= 1
+    ? await joined(texts, pieces)
+    : streamed(texts, pieces, bindings?.outgoing);
+  return respond(body, type, 200, headers);
+}
+
+/**
+ * Rows that are written here, some hundred at a time, each in a turn of the event loop of its own.
+ *
+ * @param release As of {@linkcode Pieces}.
+ */
+export function rowPieces(length: number, write: RowWriter, release?: () => void): Pieces {
+  let from = 0, isReleased = false;
+  return {
+    count: Math.ceil(length / PAGE_PIECE_ROWS),
+    async next() {
+      if (from > 0) await new Promise<void>((resolve) => void nextTurn(resolve));
+      // The memory may be another page's by now.
+      if (isReleased) return new Uint8Array();
+      const to = Math.min(length, from + PAGE_PIECE_ROWS);
+      const piece = write(from, to);
+      from = to;
+      return piece;
+    },
+    release() {
+      isReleased = true;
+      release?.();
+    },
+  };
 }
 
 /**
@@ -59,7 +97,7 @@ export function pageResponse(page: Page, { request, bindings }: Call): Response 
 export function objectWriter<Row extends object>(
   blank: () => Row,
   fill: (row: Row, i: number) => void,
-): Page["writer"] {
+): (format: PageFormat) => RowWriter {
   const encoder = new TextEncoder();
   const rows: Row[] = [];
   return (format) => (from, to) => {
@@ -78,24 +116,21 @@ export function objectWriter<Row extends object>(
  * the garbage collector, which otherwise comes with every tenth page. Anyone else may keep a piece,
  * and gets a copy.
  */
-function bodyOf(pieces: Pieces, { length, release }: Page, outgoing?: ServerResponse): Body {
-  let isOver = false;
+function streamed(texts: Texts, pieces: Pieces, outgoing?: ServerResponse): Body {
+  let isBegun = false, isOver = false;
   const end = () => {
-    if (!isOver) release?.();
+    if (!isOver) pieces.release();
     isOver = true;
   };
-  if (length <= PAGE_PIECE_ROWS) {
-    const whole = joined(pieces);
-    end();
-    return whole;
-  }
   outgoing?.once("close", end);
   return new ReadableStream<Uint8Array>({
     async pull(controller) {
-      await new Promise<void>((resolve) => void nextTurn(resolve));
-      // The memory may be another page's by now.
+      // The adapter reads ahead of the socket what it is given without waiting, and nothing else.
+      if (!isBegun) await new Promise<void>((resolve) => void nextTurn(resolve));
+      isBegun = true;
       if (isOver) return;
-      const { done, value } = pieces.next();
+      const { done, value } = await texts.next();
+      if (isOver) return;
       if (done === true) {
         if (outgoing === undefined) end();
         controller.close();
@@ -107,8 +142,13 @@ function bodyOf(pieces: Pieces, { length, release }: Page, outgoing?: ServerResp
   }, { highWaterMark: 0 });
 }
 
-function joined(pieces: Pieces): Uint8Array<ArrayBuffer> {
-  const parts = Array.from(pieces, (piece) => piece.slice());
+async function joined(texts: Texts, pieces: Pieces): Promise<Uint8Array<ArrayBuffer>> {
+  const parts: Uint8Array<ArrayBuffer>[] = [];
+  try {
+    for await (const text of texts) parts.push(text.slice());
+  } finally {
+    pieces.release();
+  }
   const bytes = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
   let at = 0;
   for (const part of parts) {
@@ -118,29 +158,20 @@ function joined(pieces: Pieces): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-type Pieces = Generator<Uint8Array<ArrayBuffer>, void>;
+type Texts = AsyncGenerator<Uint8Array<ArrayBuffer>, void>;
 
-function* linesOf(page: Page): Pieces {
-  yield* piecesOf(page, "ndjson");
+async function* linesOf(pieces: Pieces): Texts {
+  for (let left = pieces.count; left > 0; left--) yield await pieces.next();
 }
 
-function* documentOf(page: Page): Pieces {
+async function* documentOf({ about, next }: Page, pieces: Pieces): Texts {
   const encoder = new TextEncoder();
-  const head = JSON.stringify({ ...page.about, next: page.next });
+  const head = JSON.stringify({ ...about, next });
   yield encoder.encode(`${head.slice(0, -1)},"rows":[`);
-  let left = page.length;
-  for (const piece of piecesOf(page, "json")) {
-    left -= PAGE_PIECE_ROWS;
+  for (let left = pieces.count; left > 0; left--) {
+    const piece = await pieces.next();
     // No comma after the last row.
-    yield left > 0 ? piece : piece.subarray(0, -1);
+    yield left > 1 ? piece : piece.subarray(0, -1);
   }
   yield encoder.encode("]}");
-}
-
-/** Some hundred rows at a time. */
-function* piecesOf({ length, writer }: Page, format: PageFormat): Pieces {
-  const write = writer(format);
-  for (let from = 0; from < length; from += PAGE_PIECE_ROWS) {
-    yield write(from, Math.min(length, from + PAGE_PIECE_ROWS));
-  }
 }

@@ -26,7 +26,6 @@ import type { CandleBlock, LabelBlock, SeriesKey } from "../market/block.ts";
 import type { Instrument, InstrumentSpec } from "../market/instrument.ts";
 import type { ProviderStatus } from "../provider/status.ts";
 import type { ClusterStatus, EdgeExplanation } from "../refresh/aggregator_types.ts";
-import type { CorrelationInput } from "../refresh/correlation.ts";
 import type { RunMetadata } from "../refresh/run_types.ts";
 import type {
   ChangeAnswer,
@@ -39,7 +38,8 @@ import type {
   RunExplanation,
   ServedBlock,
 } from "../refresh/service_types.ts";
-import type { BatchOutcome, LoggedCommit, Maybe } from "../store/port.ts";
+import type { LabelPage, LabelPieceQuery, TextMemory } from "../store/label_text.ts";
+import type { BatchOutcome, LoggedCommit, Maybe, StoredLabels } from "../store/port.ts";
 import type { MarketEvent, StrategyName } from "../warm/types.ts";
 import type {
   RunResult,
@@ -49,6 +49,7 @@ import type {
 } from "../warm/warming_types.ts";
 import type {
   CheckedEdgeChange,
+  GivenCorrelations,
   OptimizationEdgeChange,
   OptimizedRefresh,
   RunChange,
@@ -208,6 +209,24 @@ export interface LabelsAnswer {
   readonly seqs: Float64Array;
 }
 
+/** A page of stored labels as text. */
+export interface LabelTextAnswer {
+  /** Tells it from `gone`. */
+  readonly state: "ok";
+  /** Seq of the last commit in it, or the one asked for. */
+  readonly seq: number;
+  /** Under which parameters they are. */
+  readonly paramHash: string;
+  /** How it begins. */
+  readonly page: LabelPage;
+  /** Its other pieces; rejects when retention gives up rows of it meanwhile. */
+  readonly piece: (
+    piece: Pick<LabelPieceQuery, "fromTs" | "toTs" | "rows" | "memory">,
+  ) => Promise<TextMemory>;
+  /** The rows of a piece, for those that are written by whoever asks. */
+  readonly rows: (piece: Pick<LabelPieceQuery, "fromTs" | "toTs">) => Promise<StoredLabels>;
+}
+
 /** A request for labels of other parameters than the stored ones. */
 export interface ComputeQuery extends Omit<RangeQuery, "asOf"> {
   /** All of them, defaults filled in. */
@@ -299,6 +318,15 @@ export interface DataPort {
   candles(query: RangeQuery): Maybe<CandlesAnswer | Gone>;
   /** Stored labels of a range. */
   labels(query: RangeQuery): Maybe<LabelsAnswer | Gone>;
+  /**
+   * Stored labels of a range as text, written by whoever has them into memory that the asker gives
+   * away. Left out where nobody does: the rows of `labels` are written by whoever asks.
+   */
+  labelText?(
+    query: RangeQuery,
+    format: "json" | "ndjson",
+    memory: TextMemory,
+  ): Maybe<LabelTextAnswer | Gone>;
   /** Labels of stored candles under other parameters. */
   compute(query: ComputeQuery): Maybe<ComputedAnswer | NotNow>;
   /** Takes candles; answers when they are committed, or are not going to be. */
@@ -496,7 +524,7 @@ export interface RefreshPort {
   recordEdgeChanges(changes: readonly CheckedEdgeChange[]): Maybe<ChangesTaken>;
   /** Takes correlations in place of those handed in before; null takes them back. */
   setCorrelations(
-    correlations: CorrelationInput | null,
+    correlations: GivenCorrelations,
   ): Maybe<{ readonly edges: number; readonly clusters: number }>;
   /** Clusters of at least so many members, the largest first. */
   clusters(sizeMin: number, limit: number): Maybe<readonly ClusterStatus[]>;

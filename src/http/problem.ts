@@ -16,6 +16,7 @@ import {
 } from "../actor/errors.ts";
 import { CacheError } from "../cache/error.ts";
 import { MarketError } from "../market/error.ts";
+import { RefreshError, type RefreshErrorCode } from "../refresh/error.ts";
 import type { Problem } from "./schemas.ts";
 
 /** What a problem has besides status, code and detail. */
@@ -118,7 +119,7 @@ export function goneProblem(oldestSeq: number): HttpProblem {
 
 /** A value of the wrong shape, with every field that is wrong; `where` is the part it came in. */
 export function shapeProblem(where: string, error: z.ZodError): HttpProblem {
-  const issues = error.issues.slice(0, ISSUES_MAX).map((issue) => ({
+  const issues = error.issues.flatMap(meant).slice(0, ISSUES_MAX).map((issue) => ({
     path: [where, ...issue.path.map(String)].join("."),
     message: issue.message,
   }));
@@ -128,6 +129,25 @@ export function shapeProblem(where: string, error: z.ZodError): HttpProblem {
     : `Cannot read the ${where}: ${first.path}: ${first.message}`;
   return new HttpProblem(422, "shape", detail, { issues });
 }
+
+/**
+ * An issue of a choice of shapes as those of the one shape that was meant: the only one that takes
+ * this type of value.
+ */
+function meant(issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] {
+  if (issue.code !== "invalid_union") return [issue];
+  const near = issue.errors.filter((choice) => !choice.some(isOtherType));
+  const [only] = near;
+  if (only === undefined || near.length > 1) return [issue];
+  return only.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] })).flatMap(meant);
+}
+
+function isOtherType({ code, path }: z.core.$ZodIssue): boolean {
+  return path.length === 0 && code === "invalid_type";
+}
+
+/** Codes of refreshing that do not speak of what was asked for. */
+const BROKEN: ReadonlySet<RefreshErrorCode> = new Set(["busy", "invariant", "snapshot", "state"]);
 
 /** Issues named in one answer. */
 const ISSUES_MAX = 20;
@@ -141,6 +161,10 @@ export function problemOf(error: unknown): HttpProblem {
       message,
     }));
     return new HttpProblem(422, "invalid_message", error.message, { issues });
+  }
+  const refused = error instanceof ActorFailed ? error.cause : error;
+  if (refused instanceof RefreshError && !BROKEN.has(refused.code)) {
+    return new HttpProblem(422, refused.code, refused.message);
   }
   if (error instanceof CacheError) return new HttpProblem(422, error.code, error.message);
   if (error instanceof MarketError) return new HttpProblem(422, error.code, error.message);

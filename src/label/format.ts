@@ -160,6 +160,8 @@ function floatsOf(block: LabelBlock): readonly Float64Array[] {
   return [close, atr, rv, up, dn, exit, tbRet, fwdRet, vsr, zret, mfe, mae, pf];
 }
 
+const NO_BYTES = new Uint8Array();
+
 /** No further columns. */
 const NO_MORE: readonly Float64Array[] = [];
 
@@ -277,6 +279,26 @@ export class LabelFormatter {
     return this.#bytes.subarray(0, at);
   }
 
+  /**
+   * As {@linkcode LabelFormatter.view}, in memory of the caller's, or in larger memory where that has
+   * no room. Either way it is the caller's afterwards: the formatter keeps no buffer.
+   */
+  into(
+    memory: Uint8Array<ArrayBuffer>,
+    block: LabelBlock,
+    from = 0,
+    to = block.length,
+    origin: RowOrigin | null = null,
+    more: readonly Float64Array[] = NO_MORE,
+  ): Uint8Array<ArrayBuffer> {
+    this.#use(memory);
+    try {
+      return this.view(block, from, to, origin, more);
+    } finally {
+      this.#use(NO_BYTES);
+    }
+  }
+
   /** Writes at most {@linkcode STRIP_ROWS} rows at `at` and gives the place after them. */
   #strip(
     at: number,
@@ -383,10 +405,14 @@ export class LabelFormatter {
   }
 
   #grow(used: number): void {
-    const grown = new Uint8Array(2 * this.#bytes.length);
+    const grown = new Uint8Array(Math.max(2 * this.#bytes.length, used + this.#stripBytes));
     grown.set(this.#bytes.subarray(0, used));
-    this.#bytes = grown;
-    this.#view = new DataView(grown.buffer);
+    this.#use(grown);
+  }
+
+  #use(bytes: Uint8Array<ArrayBuffer>): void {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 }
 

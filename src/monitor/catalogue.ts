@@ -10,6 +10,7 @@ import { FEED_METRICS, POOL_METRICS, STORE_METRICS } from "./collect_ingest.ts";
 import { LETTER_METRICS, PROCESS_METRICS } from "./collect_process.ts";
 import { PROVIDER_METRICS } from "./collect_provider.ts";
 import { TREE_METRICS } from "./collect_tree.ts";
+import { REFRESH_METRICS } from "./collect_refresh.ts";
 import { WARM_METRICS } from "./collect_warm.ts";
 import { WEBHOOK_METRICS } from "./collect_webhook.ts";
 import type { MetricSpec } from "./metric_spec.ts";
@@ -68,6 +69,7 @@ export const WICK_METRICS: readonly MetricSpec[] = [
   ...PROVIDER_METRICS,
   ...CACHE_METRICS,
   ...WARM_METRICS,
+  ...REFRESH_METRICS,
   ...JOB_METRICS,
   ...PROCESS_METRICS,
   ...MONITOR_METRICS,

@@ -175,6 +175,41 @@ export class Aggregator {
     return folded;
   }
 
+  /**
+   * Forgets the bars of an edge, which stays: those that follow are of another series. Correlations
+   * are as they were until the stream is asked again. O(edges).
+   */
+  forgetBars(edgeId: string): void {
+    this.#stream?.removeEdge(edgeId);
+  }
+
+  /**
+   * Goes on with another stream, that learned from stored bars; its edges are added while there is
+   * room. O(pairs).
+   *
+   * @throws {RefreshError} code `edge` when there is no stream.
+   */
+  adoptStream(stream: CorrelationStream): void {
+    if (this.#stream === null) throw wrongEdges("an aggregator with a stream", null);
+    for (const edgeId of stream.edgeIds()) {
+      if (!this.#admit(edgeId)) stream.removeEdge(edgeId);
+    }
+    this.#stream = stream;
+    // Those that were handed in count: then nobody asks.
+    if (this.#given === null) this.#askStream();
+  }
+
+  /** What was handed in; null without any. O(1). */
+  get given(): Correlations | null {
+    return this.#given;
+  }
+
+  /** What clusters are made of now; null when nothing is known. As {@linkcode clusters}. */
+  correlations(): Correlations | null {
+    this.clusters();
+    return this.#used;
+  }
+
   /** A change of an edge, which waits for the next tick. An edge that is new is added. O(1). */
   recordEdgeChange(change: EdgeChange): RecordedChange {
     const reason = refusalOf(change) ?? (this.#admit(change.edgeId) ? null : "edges");
@@ -297,14 +332,20 @@ export class Aggregator {
 
   /**
    * What must survive. Without the stream when `isLight`: its pairs take 48 bytes each, and can be
-   * learned again from stored candles. O(pairs).
+   * learned again from stored candles. O(pairs); O(edges) when it is light and without the
+   * correlations that were handed in.
    */
-  snapshot({ isLight = false }: { readonly isLight?: boolean } = {}): AggregatorSnapshot {
+  snapshot(
+    { isLight = false, withGiven = true }: {
+      readonly isLight?: boolean;
+      readonly withGiven?: boolean;
+    } = {},
+  ): AggregatorSnapshot {
     this.clusters();
     return {
       version: 1,
       edges: [...this.#edges].sort(byCodeUnits),
-      correlations: this.#given?.toInput() ?? null,
+      correlations: withGiven ? this.#given?.toInput() ?? null : null,
       stream: isLight ? null : this.#stream?.snapshot() ?? null,
       impacts: this.#impacts.snapshot(),
       pending: this.#pending.list(),

@@ -1,8 +1,8 @@
 /**
  * Changes since the last tick, those of one edge folded into one.
  *
- * The largest magnitude is kept, so that a major change is not hidden by a minor one behind it; type,
- * value and metadata are those of the latest change. What comes out does not depend on the order in
+ * The largest magnitude is kept, so that a major change is not hidden by a minor one behind it; type
+ * and metadata are those of the latest change, the value that of the latest one that has any. What comes out does not depend on the order in
  * which changes came in, but for metadata of changes that agree in all else.
  *
  * @module
@@ -26,10 +26,16 @@ export interface FoldedChange extends EdgeChange {
   readonly count: number;
 }
 
+/** What is folded of an edge, and the latest of its changes that has a value. */
+interface Pending {
+  readonly change: FoldedChange;
+  readonly valued: EdgeChange | null;
+}
+
 /** See the top of the file. One entry an edge. */
 export class PendingChanges {
   readonly #settings: MagnitudeSettings;
-  readonly #byEdge = new Map<string, FoldedChange>();
+  readonly #byEdge = new Map<string, Pending>();
 
   /** None. */
   constructor(settings: MagnitudeSettings) {
@@ -43,7 +49,7 @@ export class PendingChanges {
 
   /** What is folded of an edge so far. */
   of(edgeId: string): FoldedChange | undefined {
-    return this.#byEdge.get(edgeId);
+    return this.#byEdge.get(edgeId)?.change;
   }
 
   /** Folds a change that was checked, and returns its own class. O(1). */
@@ -55,8 +61,10 @@ export class PendingChanges {
 
   /** Folds what was folded elsewhere. O(1). */
   put(change: FoldedChange): void {
+    const valued = change.value === undefined ? null : change;
     const before = this.#byEdge.get(change.edgeId);
-    this.#byEdge.set(change.edgeId, before === undefined ? change : fold(before, change));
+    const after = before === undefined ? { change, valued } : fold(before, { change, valued });
+    this.#byEdge.set(change.edgeId, after);
   }
 
   /** Forgets what is known of an edge. */
@@ -66,7 +74,7 @@ export class PendingChanges {
 
   /** All of them, by time and then by id. O(edges · log edges). */
   list(): readonly FoldedChange[] {
-    return [...this.#byEdge.values()]
+    return Array.from(this.#byEdge.values(), ({ change }) => change)
       .sort((a, b) => a.at - b.at || byCodeUnits(a.edgeId, b.edgeId));
   }
 
@@ -78,15 +86,23 @@ export class PendingChanges {
   }
 }
 
-function fold(a: FoldedChange, b: FoldedChange): FoldedChange {
+function fold(before: Pending, next: Pending): Pending {
+  const a = before.change, b = next.change;
   const latest = isAfter(a, b) ? a : b;
   const rank = (change: FoldedChange) => MAGNITUDE_CLASSES.indexOf(change.class);
-  return {
+  const valued = before.valued === null || next.valued === null
+    ? before.valued ?? next.valued
+    : isAfter(before.valued, next.valued)
+    ? before.valued
+    : next.valued;
+  const change: FoldedChange = {
     ...latest,
+    ...(valued?.value === undefined ? {} : { value: valued.value }),
     magnitude: Math.max(a.magnitude, b.magnitude),
     class: rank(a) > rank(b) ? a.class : b.class,
     count: a.count + b.count,
   };
+  return { change, valued };
 }
 
 /** Later; of one time, by what does not change when changes are folded: type, then value. */

@@ -69,6 +69,13 @@ export class Blocks {
     this.#touchedGroups.clearAll();
   }
 
+  /** Makes all maxima anew when they are asked for next. O(size / 64). */
+  touchAll(): void {
+    this.#bestOfBlock.fill(-1);
+    this.#bestOfGroup.fill(-1);
+    for (let block = 0; block < this.#bestOfBlock.length; block++) this.#touched.mark(block);
+  }
+
   /** Handle of the set with the highest key, of equal ones the lowest id; -1 without any. */
   best(): number {
     this.#settle();

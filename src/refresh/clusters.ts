@@ -128,11 +128,14 @@ export function clustersOf(
   const sorted = [...edges].sort(byCodeUnits);
   const rootOf = Int32Array.from({ length: sorted.length }, (_, rank) => rank);
   if (correlations !== null) {
-    const rankOf = ranksOf(sorted, correlations);
-    correlations.eachAbove(settings.threshold, (i, j) => {
-      const a = rankOf[i] as number, b = rankOf[j] as number;
-      if (a >= 0 && b >= 0) join(rootOf, a, b);
-    });
+    const rankOf = ranksOf(sorted, correlations), { triangle } = correlations;
+    if (triangle !== null) connect(rootOf, rankOf, triangle, settings.threshold);
+    else {
+      correlations.eachAbove(settings.threshold, (i, j) => {
+        const a = rankOf[i] as number, b = rankOf[j] as number;
+        if (a >= 0 && b >= 0) join(rootOf, a, b);
+      });
+    }
     for (let rank = 0; rank < rootOf.length; rank++) rootOf[rank] = find(rootOf, rank);
     if (settings.linkage !== "single") part(rootOf, sorted, correlations, settings);
   }
@@ -149,6 +152,31 @@ function ranksOf(sorted: readonly string[], correlations: Correlations): Int32Ar
   return rankOf;
 }
 
+/**
+ * Joins all pairs of a triangle above the threshold. Where much is connected, most pairs are of one
+ * cluster already: they cost a look at the root.
+ */
+function connect(
+  rootOf: Int32Array,
+  rankOf: Int32Array,
+  triangle: Float64Array,
+  threshold: number,
+): void {
+  for (let i = 1, at = 0; i < rankOf.length; i++) {
+    const a = rankOf[i] as number;
+    let root = a < 0 ? a : find(rootOf, a);
+    for (let j = 0; j < i; j++, at++) {
+      if (!(Math.abs(triangle[at] as number) > threshold)) continue;
+      const b = rankOf[j] as number;
+      if (a < 0 || b < 0 || rootOf[b] === root) continue;
+      join(rootOf, a, b);
+      root = find(rootOf, a);
+      // A short cut for the pairs of later edges with this one.
+      rootOf[b] = root;
+    }
+  }
+}
+
 function find(rootOf: Int32Array, rank: number): number {
   let at = rank;
   for (;;) {
@@ -162,7 +190,7 @@ function find(rootOf: Int32Array, rank: number): number {
 
 /** The lower root stays a root. */
 function join(rootOf: Int32Array, a: number, b: number): void {
-  // Where much is connected, most pairs are of one cluster already, and point to its root.
+  // Most pairs that are joined again point to one root.
   if (rootOf[a] === rootOf[b]) return;
   const one = find(rootOf, a), other = find(rootOf, b);
   if (one < other) rootOf[other] = one;

@@ -94,6 +94,14 @@ export class Correlations {
     return this.#values.byteLength + (this.#keys?.byteLength ?? 0);
   }
 
+  /**
+   * The strict lower triangle by rows, to be read only: pair (i, j < i) stands at i(i−1)/2 + j, NaN
+   * where it is unknown. Null where pairs are listed.
+   */
+  get triangle(): Float64Array | null {
+    return this.#keys === null ? this.#values : null;
+  }
+
   /** Handle of an edge, or undefined. O(1). */
   handleOf(edgeId: string): number | undefined {
     return this.#handles.get(edgeId);
@@ -174,7 +182,7 @@ export class Correlations {
   }
 
   /** As one would hand them in again: a triangle, or pairs. O(cells). */
-  toInput(): CorrelationInput {
+  toInput(): Exclude<CorrelationInput, { readonly kind: "matrix" }> {
     if (this.#keys === null) {
       return { kind: "triangle", edges: this.edges, values: this.#values.slice() };
     }

@@ -149,6 +149,11 @@ export class CorrelationStream {
     return this.#handles.size;
   }
 
+  /** Their ids, in the order in which they were added. O(edges). */
+  edgeIds(): readonly string[] {
+    return [...this.#handles.keys()];
+  }
+
   /** Bar times that were taken in. */
   get bars(): number {
     return this.#bars;

@@ -89,6 +89,15 @@ export class DirtyBits {
     return (index << 5) + 31 - Math.clz32(word & -word);
   }
 
+  /** Lists up to `max` that are marked at or after `from` in `out`, ascending; returns how many. */
+  list(from: number, out: Uint32Array, max: number): number {
+    let count = 0;
+    for (let at = this.next(from); at >= 0 && count < max; at = this.next(at + 1)) {
+      out[count++] = at;
+    }
+    return count;
+  }
+
   /**
    * Counts anew. O(size / 32).
    *

@@ -97,6 +97,19 @@ export class Edges implements EdgeNames {
     return (this.#isMoved[handle] === 1 ? this.#settled : this.#values)[handle] as number;
   }
 
+  /** Whether its value is another one than at the last {@linkcode Edges.settle}, bit by bit. */
+  hasMoved(handle: number): boolean {
+    return this.#isMoved[handle] === 1 &&
+      !Object.is(this.#settled[handle], this.#values[handle]);
+  }
+
+  /** The same of all, 1 by handle. O(limit). */
+  movedFlags(): Uint8Array {
+    const flags = new Uint8Array(this.limit);
+    for (const handle of this.#moved) if (this.hasMoved(handle)) flags[handle] = 1;
+    return flags;
+  }
+
   /** Revision at which it last moved or was added. */
   revisionOf(handle: number): number {
     return this.#revisions[handle] as number;
@@ -158,6 +171,12 @@ export class Edges implements EdgeNames {
     this.#values[handle] = value;
     this.#revisions[handle] = ++this.#revision;
     return true;
+  }
+
+  /** The last edge of {@linkcode Edges.moved} has not moved: its move is taken care of. */
+  settleLast(): void {
+    const handle = this.#moved.pop();
+    if (handle !== undefined) this.#isMoved[handle] = 0;
   }
 
   /** No edge has moved: what moved is taken care of. O(moved). */

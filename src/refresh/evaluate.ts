@@ -53,6 +53,12 @@ export interface CandidateSetSpec {
   readonly members: readonly string[];
 }
 
+/**
+ * Sets up to which those of moved edges may be found by a look at all sets, in one go: 5 ns a set, so
+ * at most 1.3 ms.
+ */
+const SCAN_SETS_MAX = 262_144;
+
 /** What is known of a set. */
 export interface SetState {
   /** `dirty`: must be evaluated; `stale`: its score is at most `upper`. */
@@ -92,10 +98,10 @@ export class SetEngine implements RunEngine {
           `current value is ${shown(this.#scorer.name)}`,
       );
     }
-    const scores = this.#scores = new SetScores(edges, sets, this.#scorer);
-    this.#lifts = mode === "eager" || bound === undefined
-      ? null
-      : new Lifts({ bound, edges, sets, index, scores });
+    const lazyBound = mode === "eager" ? undefined : bound;
+    const hasBounds = lazyBound !== undefined;
+    const scores = this.#scores = new SetScores(edges, sets, this.#scorer, hasBounds);
+    this.#lifts = hasBounds ? new Lifts({ bound: lazyBound, edges, sets, index, scores }) : null;
     for (const { setId, members } of options.sets ?? []) {
       scores.added(sets.add(setId, this.#handlesOf(setId, members)));
     }
@@ -127,9 +133,12 @@ export class SetEngine implements RunEngine {
     return this.#sets.count;
   }
 
-  /** Sets that a partial evaluation would look at: dirty, or stale from earlier ones. */
+  /**
+   * Sets that a partial evaluation would look at: dirty, or stale from earlier ones. O(1) once
+   * {@linkcode SetEngine.prepare} is done.
+   */
   get dirtySets(): number {
-    this.#settle();
+    this.#settle(Infinity);
     return this.#scores.dirty.count + this.#scores.stale.count;
   }
 
@@ -155,6 +164,33 @@ export class SetEngine implements RunEngine {
    */
   membersOf(setId: string): readonly string[] {
     return Array.from(this.#sets.membersOf(this.#set(setId)), (edge) => this.#edges.idOf(edge));
+  }
+
+  /**
+   * Ids of the sets that hold an edge. O(those sets).
+   *
+   * @throws {RefreshError} code `edge`, when there is none.
+   */
+  setsWith(edgeId: string): readonly string[] {
+    const count = this.#index.read(this.#edge(edgeId));
+    return Array.from(this.#index.row.subarray(0, count), (set) => this.#sets.ids[set] as string);
+  }
+
+  /** Edges with their values, in the order of their handles. */
+  *eachEdge(): Generator<EdgeValue, void> {
+    for (let edge = 0; edge < this.#edges.limit; edge++) {
+      if (!this.#edges.isAlive(edge)) continue;
+      yield { edgeId: this.#edges.idOf(edge), value: this.#edges.valueOf(edge) };
+    }
+  }
+
+  /** Sets with their members, in the order of their handles. */
+  *eachSet(): Generator<CandidateSetSpec, void> {
+    for (let set = 0; set < this.#sets.limit; set++) {
+      if (!this.#sets.isAlive(set)) continue;
+      const setId = this.#sets.ids[set] as string;
+      yield { setId, members: this.membersOf(setId) };
+    }
   }
 
   /**
@@ -232,6 +268,7 @@ export class SetEngine implements RunEngine {
     const set = this.#sets.add(setId, this.#handlesOf(setId, members));
     this.#index.add(set, this.#sets.membersOf(set));
     this.#scores.added(set);
+    this.#compressIfDue();
   }
 
   /**
@@ -245,6 +282,7 @@ export class SetEngine implements RunEngine {
     this.#index.remove(set, this.#sets.membersOf(set));
     this.#sets.remove(set);
     this.#scores.removed(set);
+    this.#compressIfDue();
   }
 
   /**
@@ -297,7 +335,7 @@ export class SetEngine implements RunEngine {
    * @throws {RefreshError} code `set`, when there is none.
    */
   stateOf(setId: string): SetState {
-    this.#settle();
+    this.#settle(Infinity);
     const set = this.#set(setId), scores = this.#scores;
     const last = scores.lastOf(set), lastScore = Number.isNaN(last) ? null : last;
     if (scores.dirty.has(set)) return { state: "dirty", lastScore, upper: null };
@@ -307,9 +345,21 @@ export class SetEngine implements RunEngine {
   }
 
   /**
-   * Starts an evaluation of the inputs as they are. Marking the sets of moved edges is part of this
-   * call, O(edges moved · sets of each): some 2 ns a pair, 1 ms for all of half a million; `full`
-   * makes the inverted index anew as well, some 4 ms.
+   * Marks the sets of edges that moved, until that took `budgetPairs` pairs of an edge and a set: some
+   * 5 ns a pair eagerly, 20 ns lazily. What is left is done by {@linkcode SetEngine.begin}.
+   *
+   * @throws {RefreshError} code `busy`.
+   */
+  prepare(budgetPairs: number): "more" | "done" {
+    this.#assertIdle();
+    this.#settle(budgetPairs);
+    return this.#edges.moved.length > 0 ? "more" : "done";
+  }
+
+  /**
+   * Starts an evaluation of the inputs as they are. Marks the sets of moved edges first, see
+   * {@linkcode SetEngine.prepare}; `full` makes the inverted index anew instead, some 3 ms for half a
+   * million pairs.
    *
    * @throws {RefreshError} code `busy`, when one is under way.
    */
@@ -323,15 +373,7 @@ export class SetEngine implements RunEngine {
 
   /** Edges and sets as plain data, from which an engine like this one can be made. O(all). */
   inputs(): { readonly edges: EdgeValue[]; readonly sets: CandidateSetSpec[] } {
-    const edges: EdgeValue[] = [], sets: CandidateSetSpec[] = [];
-    for (let edge = 0; edge < this.#edges.limit; edge++) {
-      if (!this.#edges.isAlive(edge)) continue;
-      edges.push({ edgeId: this.#edges.idOf(edge), value: this.#edges.valueOf(edge) });
-    }
-    for (const setId of this.#sets.ids) {
-      if (setId !== "") sets.push({ setId, members: this.membersOf(setId) });
-    }
-    return { edges, sets };
+    return { edges: [...this.eachEdge()], sets: [...this.eachSet()] };
   }
 
   /**
@@ -359,24 +401,44 @@ export class SetEngine implements RunEngine {
       this.#scores.reset();
       return new Sweep(this.#scores, this.#sets);
     }
-    this.#settle();
+    this.#settle(Infinity);
     return this.isLazy
       ? new BestFirst(this.#scores, this.#sets)
       : new Sweep(this.#scores, this.#sets);
   }
 
-  /** Turns moved edges into dirty or stale sets. */
-  #settle(): void {
-    const edges = this.#edges, index = this.#index, { dirty } = this.#scores;
-    if (edges.moved.length === 0) return;
-    for (const edge of edges.moved) {
+  /** Turns moved edges into dirty or stale sets, until that took so many pairs. */
+  #settle(budgetPairs: number): void {
+    const edges = this.#edges, index = this.#index, { moved } = edges, { dirty } = this.#scores;
+    if (moved.length === 0) return;
+    if (this.#lifts === null && this.#isScanCheaper()) {
+      this.#scores.touchHolding(edges.movedFlags());
+      edges.settle();
+      return;
+    }
+    for (let pairs = 0; pairs < budgetPairs && moved.length > 0; edges.settleLast()) {
+      const edge = moved[moved.length - 1] as number;
+      // Looking at an edge costs something, too.
+      pairs += 1 + index.degree(edge);
       if (this.#lifts !== null) this.#lifts.apply(edge);
-      else if (!Object.is(edges.settledValueOf(edge), edges.valueOf(edge))) {
+      else if (edges.hasMoved(edge)) {
         const count = index.read(edge);
         dirty.markAll(index.row, count);
       }
     }
-    edges.settle();
+  }
+
+  /** Whether moved edges are in so many sets that a look at all members in a row takes less. */
+  #isScanCheaper(): boolean {
+    const { limit } = this.#sets, index = this.#index;
+    if (limit > SCAN_SETS_MAX) return false;
+    let pairs = 0;
+    for (const edge of this.#edges.moved) pairs += index.degree(edge);
+    return pairs > 2 * limit;
+  }
+
+  #compressIfDue(): void {
+    if (this.#index.isDue) this.#index.rebuild(this.#sets, this.#edges.limit);
   }
 
   #assertIdle(): void {

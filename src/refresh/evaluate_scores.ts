@@ -22,6 +22,8 @@ import type { Scorer } from "./scorer.ts";
 /** Most failed sets that are named with their error; all are counted. */
 export const FAILED_NAMED_MAX = 64;
 const ERROR_CHARS_MAX = 300;
+/** Sets that are scored before what comes of it is kept. */
+export const CHUNK = 256;
 
 /** Counts of one evaluation. */
 export interface Tally {
@@ -50,14 +52,26 @@ export class SetScores {
   readonly #edges: Edges;
   readonly #sets: CandidateSets;
   readonly #scorer: Scorer;
-  /** Last score by handle, NaN if there is none. */
-  #scores = new Float64Array(0);
+  /**
+   * Last score by handle, NaN if there is none. Null where no set is ever stale: then it is the key,
+   * and a pass over all sets reads and writes that much less.
+   */
+  #lasts: Float64Array | null;
+  /** Sets for which there is room. */
+  #size = 0;
+  /** Scores of a chunk. */
+  readonly #found = new Float64Array(CHUNK);
+  readonly #one = new Uint32Array(1);
+  /** Up to where the scorer did not throw, and what it threw there. */
+  #scored = 0;
+  #thrown = "";
 
-  /** Of sets that are added later. */
-  constructor(edges: Edges, sets: CandidateSets, scorer: Scorer) {
+  /** Of sets that are added later. Keys are bounds now and then if `hasBounds`. */
+  constructor(edges: Edges, sets: CandidateSets, scorer: Scorer, hasBounds: boolean) {
     this.#edges = edges;
     this.#sets = sets;
     this.#scorer = scorer;
+    this.#lasts = hasBounds ? new Float64Array(0) : null;
     this.blocks = new Blocks(sets.ids);
   }
 
@@ -68,7 +82,8 @@ export class SetScores {
 
   /** Last score that was computed; NaN if there is none. */
   lastOf(handle: number): number {
-    return this.#scores[handle] as number;
+    const last = (this.#lasts ?? this.blocks.keys)[handle] as number;
+    return last === NO_KEY ? NaN : last;
   }
 
   /** Whether the last evaluation of a set threw. */
@@ -78,7 +93,7 @@ export class SetScores {
 
   /** A set was added; it is dirty. */
   added(handle: number): void {
-    if (handle >= this.#scores.length) this.#grow(handle + 1);
+    if (handle >= this.#size) this.#grow(handle + 1);
     this.dirty.mark(handle);
   }
 
@@ -87,14 +102,24 @@ export class SetScores {
     this.dirty.clear(handle);
     this.stale.clear(handle);
     this.#failed.clear(handle);
-    this.#scores[handle] = NaN;
-    this.blocks.set(handle, NO_KEY);
+    this.#noScore(handle);
   }
 
   /** A set must be evaluated, whatever its bound was. */
   touch(handle: number): void {
     this.stale.clear(handle);
     this.dirty.mark(handle);
+  }
+
+  /** Sets that hold an edge with a flag, by handle, must be evaluated. O(members of all sets). */
+  touchHolding(flags: Uint8Array): void {
+    const { starts, sizes, members, limit } = this.#sets, { dirty } = this;
+    for (let set = 0; set < limit; set++) {
+      const from = starts[set] as number, to = from + (sizes[set] as number);
+      let isHit = 0;
+      for (let i = from; i < to; i++) isHit |= flags[members[i] as number] as number;
+      if (isHit === 1) dirty.mark(set);
+    }
   }
 
   /** Sets that failed must be evaluated. O(sets / 32). */
@@ -107,38 +132,74 @@ export class SetScores {
     this.stale.clearAll();
     this.dirty.clearAll();
     this.#failed.clearAll();
-    this.blocks.clear();
+    if (this.#lasts === null) this.blocks.touchAll();
+    else this.blocks.clear();
     const { limit } = this.#sets;
-    for (let set = 0; set < limit; set++) if (this.#sets.isAlive(set)) this.dirty.mark(set);
+    for (let set = 0; set < limit; set++) {
+      if (this.#sets.isAlive(set)) this.dirty.mark(set);
+      else this.#noScore(set);
+    }
   }
 
   /** Scores a set and keeps what comes of it; it is clean, or failed. */
   evaluate(handle: number, tally: Tally): void {
-    const { starts, sizes, members } = this.#sets;
-    const from = starts[handle] as number;
-    let score: number;
+    this.#one[0] = handle;
+    this.evaluateAll(this.#one, 1, tally);
+  }
+
+  /**
+   * The same of the first `count` of `handles`, at most {@linkcode CHUNK}. First all are scored, then
+   * what comes of it is kept: a scorer that looks at much drives everything else out of the nearest
+   * cache, and so it comes back once in a chunk and not for each set.
+   */
+  evaluateAll(handles: Uint32Array, count: number, tally: Tally): void {
+    for (let at = 0; at < count; at++) {
+      const end = this.#score(handles, at, count);
+      this.#keep(handles, at, end, tally);
+      if (end < count) this.#fail(handles[end] as number, this.#thrown, tally);
+      at = end;
+    }
+  }
+
+  /** Scores from a place on, until the scorer throws; returns where that was, else `count`. */
+  #score(handles: Uint32Array, from: number, count: number): number {
+    this.#scored = from;
     try {
-      score = this.#scorer.score(
-        this.#edges.values,
-        members,
-        from,
-        from + (sizes[handle] as number),
-      );
+      this.#scoreAll(handles, from, count);
     } catch (error) {
-      this.#fail(handle, errorText(error), tally);
-      return;
+      this.#thrown = errorText(error);
     }
-    // Neither NaN nor an infinity.
-    if (score - score !== 0) {
-      this.#fail(handle, notFinite(score), tally);
-      return;
+    return this.#scored;
+  }
+
+  /** Apart from `try`, inside of which a scorer's loops are compiled to slower code. */
+  #scoreAll(handles: Uint32Array, from: number, count: number): void {
+    const { starts, sizes, members } = this.#sets, { values } = this.#edges;
+    const scorer = this.#scorer, found = this.#found;
+    for (let i = from; i < count; i++) {
+      const handle = handles[i] as number, start = starts[handle] as number;
+      found[i] = scorer.score(values, members, start, start + (sizes[handle] as number));
+      this.#scored = i + 1;
     }
-    tally.evaluated++;
-    if (!Object.is(score, this.#scores[handle])) tally.changed++;
-    this.#scores[handle] = score;
-    if (this.#failed.count > 0) this.#failed.clear(handle);
-    this.dirty.clear(handle);
-    this.blocks.set(handle, score);
+  }
+
+  #keep(handles: Uint32Array, from: number, to: number, tally: Tally): void {
+    const found = this.#found, lasts = this.#lasts, { dirty, blocks } = this;
+    const before = lasts ?? blocks.keys, hasFailed = this.#failed.count > 0;
+    for (let i = from; i < to; i++) {
+      const handle = handles[i] as number, score = found[i] as number;
+      // Neither NaN nor an infinity.
+      if (score - score !== 0) {
+        this.#fail(handle, notFinite(score), tally);
+        continue;
+      }
+      tally.evaluated++;
+      if (!Object.is(score, before[handle])) tally.changed++;
+      if (lasts !== null) lasts[handle] = score;
+      if (hasFailed) this.#failed.clear(handle);
+      dirty.clear(handle);
+      blocks.set(handle, score);
+    }
   }
 
   /** Scores a set beside what is kept. */
@@ -178,7 +239,8 @@ export class SetScores {
       } else if (!isDirty && this.#failed.has(set)) {
         assertInvariant(!isStale && key === NO_KEY, thing, "no key, as it failed");
       } else if (!isDirty && !isStale) {
-        assertInvariant(Object.is(key, this.#scores[set]), thing, "its score as its key");
+        const isScore = key - key === 0 && Object.is(key, this.lastOf(set));
+        assertInvariant(isScore, thing, "its score as its key");
       }
     }
   }
@@ -188,18 +250,25 @@ export class SetScores {
     if (tally.failed.length < FAILED_NAMED_MAX) {
       tally.failed.push({ setId: this.#sets.ids[handle] as string, error });
     }
-    this.#scores[handle] = NaN;
     this.#failed.mark(handle);
     this.dirty.clear(handle);
+    this.#noScore(handle);
+  }
+
+  #noScore(handle: number): void {
+    if (this.#lasts !== null) this.#lasts[handle] = NaN;
     this.blocks.set(handle, NO_KEY);
   }
 
-  #grow(size: number): void {
-    const scores = new Float64Array(Math.max(size, 2 * this.#scores.length, 64)).fill(NaN);
-    scores.set(this.#scores);
-    this.#scores = scores;
-    for (const bits of [this.dirty, this.stale, this.#failed]) bits.reserve(scores.length);
-    this.blocks.reserve(scores.length);
+  #grow(sets: number): void {
+    const size = this.#size = Math.max(sets, 2 * this.#size, 64);
+    if (this.#lasts !== null) {
+      const lasts = new Float64Array(size).fill(NaN);
+      lasts.set(this.#lasts);
+      this.#lasts = lasts;
+    }
+    for (const bits of [this.dirty, this.stale, this.#failed]) bits.reserve(size);
+    this.blocks.reserve(size);
   }
 }
 

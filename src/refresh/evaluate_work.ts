@@ -5,7 +5,13 @@
  */
 
 import type { CandidateSets } from "./candidate_sets.ts";
-import { FAILED_NAMED_MAX, newTally, type SetScores, type Tally } from "./evaluate_scores.ts";
+import {
+  CHUNK,
+  FAILED_NAMED_MAX,
+  newTally,
+  type SetScores,
+  type Tally,
+} from "./evaluate_scores.ts";
 import type { ScoredSet } from "./run_engine.ts";
 
 /** What is done in slices. */
@@ -31,6 +37,7 @@ export class Sweep implements Work {
   readonly tally: Tally = newTally();
   readonly #scores: SetScores;
   readonly #sets: CandidateSets;
+  readonly #handles = new Uint32Array(CHUNK);
   #at = 0;
 
   /** Of what is dirty now. */
@@ -47,14 +54,21 @@ export class Sweep implements Work {
 
   /** Evaluates up to `budgetSets` sets; returns how many, fewer than that once none is dirty. */
   sweep(budgetSets: number): number {
-    const scores = this.#scores, { dirty } = scores, { tally } = this;
-    let at = this.#at, done = 0;
-    while (done < budgetSets && (at = dirty.next(at)) >= 0) {
-      scores.evaluate(at++, tally);
-      done++;
+    for (let done = 0; done < budgetSets;) {
+      const wanted = Math.min(CHUNK, budgetSets - done), found = this.#chunk(wanted);
+      done += found;
+      if (found < wanted) return done;
     }
-    if (at >= 0) this.#at = at;
-    return done;
+    return budgetSets;
+  }
+
+  #chunk(sets: number): number {
+    const scores = this.#scores, handles = this.#handles;
+    const count = scores.dirty.list(this.#at, handles, sets);
+    if (count === 0) return 0;
+    this.#at = (handles[count - 1] as number) + 1;
+    scores.evaluateAll(handles, count, this.tally);
+    return count;
   }
 
   /** See {@linkcode Work}. */
@@ -90,18 +104,24 @@ export class Audit implements Work {
 
   /** See {@linkcode Work}. */
   step(budgetSets: number): boolean {
-    const sets = this.#sets, { limit } = sets;
-    for (let done = 0; done < budgetSets && this.#at < limit; this.#at++) {
-      if (!sets.isAlive(this.#at)) continue;
-      this.#look(this.#at);
-      done++;
+    for (let left = budgetSets; left > 0 && this.#at < this.#sets.limit; left -= CHUNK) {
+      this.#chunk(Math.min(CHUNK, left));
     }
-    return this.#at >= limit;
+    return this.#at >= this.#sets.limit;
   }
 
   /** See {@linkcode Work}. */
   best(): ScoredSet | null {
     return this.#best;
+  }
+
+  #chunk(count: number): void {
+    const sets = this.#sets, { limit } = sets;
+    for (let done = 0; done < count && this.#at < limit; this.#at++) {
+      if (!sets.isAlive(this.#at)) continue;
+      this.#look(this.#at);
+      done++;
+    }
   }
 
   #look(handle: number): void {

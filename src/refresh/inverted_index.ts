@@ -8,8 +8,9 @@
  * overlay  e → 41 → 9           sets added since, a chain per edge
  * ```
  *
- * When overlay and removed entries are more than a quarter of what lives, everything is compressed
- * anew, O(entries): some 5 ms for half a million, after 125,000 changes at the least.
+ * When overlay and removed entries are more than a quarter of what lives, everything should be
+ * compressed anew, which {@linkcode InvertedIndex.isDue} tells: O(entries), some 3 ms for half a
+ * million, after 125,000 changes at the least.
  *
  * @module
  */
@@ -37,21 +38,20 @@ export class InvertedIndex {
   #removedCount = 0;
   #liveCount = 0;
   #row = new Uint32Array(64);
-  #compactions = 0;
 
   /** Pairs of an edge and a set that holds it. */
   get count(): number {
     return this.#liveCount;
   }
 
-  /** How often it was compressed. */
-  get compactions(): number {
-    return this.#compactions;
-  }
-
   /** Pairs that are not compressed: added or removed since. */
   get overlayCount(): number {
     return this.#addedCount + this.#removedCount;
+  }
+
+  /** Whether so much came and went that {@linkcode InvertedIndex.rebuild} is worth its time. */
+  get isDue(): boolean {
+    return this.overlayCount > Math.max(OVERLAY_MIN, this.#liveCount >>> 2);
   }
 
   /** Sets that hold an edge. O(1). */
@@ -95,7 +95,6 @@ export class InvertedIndex {
       this.#degrees[edge] = this.degree(edge) + 1;
     }
     this.#liveCount += members.length;
-    this.#compactIfDue();
   }
 
   /** A set with these members was removed. O(members · (log row + overlay of the edge)). */
@@ -109,7 +108,6 @@ export class InvertedIndex {
       this.#degrees[edge] = this.degree(edge) - 1;
     }
     this.#liveCount -= members.length;
-    this.#compactIfDue();
   }
 
   /** Makes everything anew from the sets. O(members of all sets). */
@@ -218,23 +216,6 @@ export class InvertedIndex {
     const size = Math.max(edges, 2 * before, 64);
     this.#degrees = copied(this.#degrees, new Uint32Array(size));
     this.#heads = copied(this.#heads, new Int32Array(size).fill(NONE));
-  }
-
-  #compactIfDue(): void {
-    if (this.overlayCount > Math.max(OVERLAY_MIN, this.#liveCount >>> 2)) this.#compact();
-  }
-
-  #compact(): void {
-    const offsets = offsetsOf(this.#degrees);
-    const entries = new Uint32Array(this.#liveCount);
-    for (let edge = 0; edge < this.#degrees.length; edge++) {
-      const count = this.read(edge), at = offsets[edge] as number;
-      entries.set(this.#row.subarray(0, count), at);
-      if (this.#heads[edge] !== NONE) entries.subarray(at, at + count).sort();
-    }
-    this.#heads.fill(NONE);
-    this.#compressed(offsets, entries);
-    this.#compactions++;
   }
 
   #compressed(offsets: Uint32Array<ArrayBuffer>, entries: Uint32Array<ArrayBuffer>): void {

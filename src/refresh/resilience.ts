@@ -143,6 +143,25 @@ export class ChangeGate {
     return released;
   }
 
+  /** Whether a change of this class is kept in the present mode. */
+  keeps(magnitude: MagnitudeClass): boolean {
+    return this.#queueFor(magnitude) !== null;
+  }
+
+  /** Lets through what is kept of these edges, whatever the mode. O(kept). */
+  releaseOf(isWanted: (edgeId: string) => boolean): ClassifiedChange[] {
+    const released: ClassifiedChange[] = [];
+    for (const queue of [this.#moderate, this.#minor]) {
+      for (const [edgeId, { change }] of queue) {
+        if (!isWanted(edgeId)) continue;
+        queue.delete(edgeId);
+        this.#counts.released++;
+        released.push(change);
+      }
+    }
+    return released;
+  }
+
   /** What is going on. */
   status(nowMs: number): ChangeGateStatus {
     this.#fade(nowMs);

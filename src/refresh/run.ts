@@ -80,6 +80,14 @@ export class OptimisationRun {
     return this.#refresher.isRefreshing;
   }
 
+  /**
+   * Whether changes of the refresh under way are on their way to the engine: `step` takes about 1 ms
+   * whatever its budget, and says nothing of what a set costs.
+   */
+  get isPreparing(): boolean {
+    return this.#refresher.isPreparing;
+  }
+
   /** Whether a live refresh would begin now. */
   get wantsRefresh(): boolean {
     return this.#refresher.wantsRefresh;
@@ -96,7 +104,8 @@ export class OptimisationRun {
   }
 
   /**
-   * Works on up to `budgetSets` sets of the refresh that is under way. What goes wrong is told.
+   * Works on up to `budgetSets` sets of the refresh that is under way, or on about 1 ms of its
+   * preparation. What goes wrong is told.
    *
    * @throws {RefreshError} code `options`, for a budget below 1.
    */

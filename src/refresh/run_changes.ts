@@ -1,7 +1,7 @@
 /**
  * Changes of a run's inputs on their way: recorded at any time, taken together when a refresh
- * begins, forgotten when one succeeds. A refresh sees the inputs of the moment it began, whatever
- * is recorded while it works.
+ * begins, handed to the engine in slices, forgotten when a refresh succeeds. A refresh sees the
+ * inputs of the moment it began, whatever is recorded while it works.
  *
  * @module
  */
@@ -14,7 +14,8 @@ import type { RunEvent } from "./run_types.ts";
 /** Changes of structure that may wait for a refresh: a caller that adds more waits itself. */
 export const STRUCTURE_CHANGES_MAX = 1_000_000;
 
-type StructureChange =
+/** A change other than of values that waits for a refresh. */
+export type StructureChange =
   | { readonly type: "add_edge"; readonly id: string; readonly value: number }
   | { readonly type: "remove_edge"; readonly id: string }
   | { readonly type: "add_set"; readonly id: string; readonly members: readonly string[] }
@@ -26,6 +27,17 @@ type StructureChange =
     readonly update: () => void;
   };
 
+/** Changes that a refresh took, on their way to the engine. */
+interface Taking {
+  readonly structure: StructureChange[];
+  readonly values: Map<string, number>;
+  /** As in {@linkcode RunChanges}, of the structure here. */
+  readonly edgesThen: Map<string, boolean>;
+  readonly setsThen: Map<string, boolean>;
+  /** Changes of structure that the engine has. */
+  done: number;
+}
+
 /** See the head of this file. Edges are conflated: the last value counts, and the first time. */
 export class RunChanges {
   readonly #engine: RunEngine;
@@ -36,6 +48,8 @@ export class RunChanges {
   #setsThen = new Map<string, boolean>();
   #waiting = 0;
   #waitingOldestMs: number | null = null;
+  /** What was taken and is not handed over yet; null when all is. */
+  #taking: Taking | null = null;
   /** Edges that the changes taken, but not yet succeeded, touch; or all. */
   #touched = new Set<string>();
   #touchedAll = false;
@@ -58,6 +72,45 @@ export class RunChanges {
     return this.#structure.length;
   }
 
+  /** Changes of structure that the engine does not have, in order; to be read only. O(changes). */
+  get structure(): readonly StructureChange[] {
+    const taking = this.#taking;
+    if (taking === null) return this.#structure;
+    return [...taking.structure.slice(taking.done), ...this.#structure];
+  }
+
+  /** How many sets there will be more once they are applied. O(waiting sets). */
+  get setsToCome(): number {
+    const { setsThen = new Map<string, boolean>() } = this.#taking ?? {};
+    return toCome([setsThen, this.#setsThen], (id) => this.#engine.hasSet(id));
+  }
+
+  /** The same of edges. O(waiting edges). */
+  get edgesToCome(): number {
+    const { edgesThen = new Map<string, boolean>() } = this.#taking ?? {};
+    return toCome([edgesThen, this.#edgesThen], (id) => this.#engine.hasEdge(id));
+  }
+
+  /** The newest value of an edge that the engine does not have, undefined if there is none. */
+  waitingValueOf(edgeId: string): number | undefined {
+    const waiting = this.#values.get(edgeId);
+    // What was recorded of an edge that goes, or comes anew, is in the structure.
+    if (waiting !== undefined || this.#edgesThen.has(edgeId)) return waiting;
+    return this.#taking?.values.get(edgeId);
+  }
+
+  /** Whether there is such an edge once what waits is applied. */
+  willHaveEdge(edgeId: string): boolean {
+    const then = this.#edgesThen.get(edgeId) ?? this.#taking?.edgesThen.get(edgeId);
+    return then ?? this.#engine.hasEdge(edgeId);
+  }
+
+  /** Whether there is such a set once what waits is applied. */
+  willHaveSet(setId: string): boolean {
+    const then = this.#setsThen.get(setId) ?? this.#taking?.setsThen.get(setId);
+    return then ?? this.#engine.hasSet(setId);
+  }
+
   /** All changes since the last refresh that succeeded. */
   get changes(): number {
     return this.#waiting + this.#taken;
@@ -70,8 +123,12 @@ export class RunChanges {
 
   /** Edges that changed since. O(waiting edges). */
   get edgesChanged(): number {
-    let count = this.#touched.size;
-    for (const edgeId of this.#values.keys()) if (!this.#touched.has(edgeId)) count++;
+    const touched = this.#touched, taking = this.#taking?.values ?? new Map<string, number>();
+    let count = touched.size;
+    for (const edgeId of taking.keys()) if (!touched.has(edgeId)) count++;
+    for (const edgeId of this.#values.keys()) {
+      if (!touched.has(edgeId) && !taking.has(edgeId)) count++;
+    }
     return count;
   }
 
@@ -143,42 +200,59 @@ export class RunChanges {
   }
 
   /**
-   * Hands what waits to the engine: structure first, in order, then values. A change of structure
-   * that the engine refuses is left out and told; a value that it refuses throws.
+   * Takes what waits for a refresh, which hands it over. What an earlier one took and did not hand
+   * over goes first. O(1), or O(what is left of that).
    */
-  take(): RunEvent[] {
-    const structure = this.#structure, values = this.#values;
+  take(): void {
+    const before = this.#taking;
+    const now: Taking = {
+      structure: this.#structure,
+      values: this.#values,
+      edgesThen: this.#edgesThen,
+      setsThen: this.#setsThen,
+      done: 0,
+    };
+    this.#taking = before === null ? now : joined(before, now);
+    this.#taken += this.#waiting;
+    this.#takenStructure += this.#structure.length;
+    this.#takenOldestMs ??= this.#waitingOldestMs;
     this.#structure = [];
     this.#values = new Map();
     this.#edgesThen = new Map();
     this.#setsThen = new Map();
-    this.#taken += this.#waiting;
-    this.#takenStructure += structure.length;
-    this.#takenOldestMs ??= this.#waitingOldestMs;
     this.#waiting = 0;
     this.#waitingOldestMs = null;
-    const events: RunEvent[] = [];
-    for (const change of structure) {
-      // An edge that went and came again under its id is another edge to its sets.
-      if (change.type === "add_edge" || change.type === "remove_edge") this.#touched.add(change.id);
-      try {
-        this.#apply(change);
-      } catch (error) {
-        events.push({
-          type: "rejected",
-          change: `${change.type} ${change.id}`,
-          detail: errorText(error),
-        });
-      }
+  }
+
+  /**
+   * Hands up to `budget` of the changes taken to the engine: structure first, in order, then values.
+   * A change of structure that the engine refuses is left out and told in `events`; values that it
+   * refuses wait for the next refresh, and it throws. What the scorer keeps ends a slice, since
+   * nobody knows how long such a change takes. About 1 µs a change.
+   */
+  handOver(budget: number, events: RunEvent[]): "more" | "done" {
+    const taking = this.#taking;
+    if (taking === null) return "done";
+    const { structure, values } = taking;
+    let left = budget;
+    while (left > 0 && taking.done < structure.length) {
+      const change = structure[taking.done++] as StructureChange;
+      left = change.type === "scorer" ? 0 : left - 1;
+      this.#try(change, events);
     }
+    if (left <= 0 && structure.length + values.size > taking.done) return "more";
     const known: EdgeValue[] = [];
     for (const [edgeId, value] of values) {
+      if (left-- <= 0) break;
+      values.delete(edgeId);
       if (!this.#engine.hasEdge(edgeId)) continue;
       this.#touched.add(edgeId);
       known.push({ edgeId, value });
     }
-    if (known.length > 0) this.#setValues(known);
-    return events;
+    if (known.length > 0) this.#setValues(known, values);
+    if (values.size > 0) return "more";
+    this.#taking = null;
+    return "done";
   }
 
   /** The refresh that took them succeeded. */
@@ -190,13 +264,33 @@ export class RunChanges {
     this.#takenOldestMs = null;
   }
 
-  /** Values that the engine refuses wait for the next refresh. */
-  #setValues(values: readonly EdgeValue[]): void {
+  #try(change: StructureChange, events: RunEvent[]): void {
+    // An edge that went and came again under its id is another edge to its sets.
+    if (change.type === "add_edge" || change.type === "remove_edge") this.#touched.add(change.id);
+    try {
+      this.#apply(change);
+    } catch (error) {
+      events.push({
+        type: "rejected",
+        change: `${change.type} ${change.id}`,
+        detail: errorText(error),
+      });
+    }
+  }
+
+  /** Values that the engine refuses wait for the next refresh, and so do those after them. */
+  #setValues(values: readonly EdgeValue[], after: ReadonlyMap<string, number>): void {
     try {
       this.#engine.setValues(values);
     } catch (error) {
-      for (const { edgeId, value } of values) this.#values.set(edgeId, value);
-      this.#waiting += values.length;
+      this.#taking = null;
+      const refused = [...values.map(({ edgeId, value }) => [edgeId, value] as const), ...after];
+      for (const [edgeId, value] of refused) {
+        // What was recorded meanwhile is newer.
+        if (this.#edgesThen.has(edgeId) || this.#values.has(edgeId)) continue;
+        this.#values.set(edgeId, value);
+        this.#waiting++;
+      }
       this.#waitingOldestMs = this.#takenOldestMs;
       throw error;
     }
@@ -244,12 +338,12 @@ export class RunChanges {
   }
 
   #expectEdge(edgeId: string, isThere: boolean): void {
-    if ((this.#edgesThen.get(edgeId) ?? this.#engine.hasEdge(edgeId)) === isThere) return;
+    if (this.willHaveEdge(edgeId) === isThere) return;
     throw new RefreshError("edge", unexpected("edge", edgeId, isThere));
   }
 
   #expectSet(setId: string, isThere: boolean): void {
-    if ((this.#setsThen.get(setId) ?? this.#engine.hasSet(setId)) === isThere) return;
+    if (this.willHaveSet(setId) === isThere) return;
     throw new RefreshError("set", unexpected("set", setId, isThere));
   }
 
@@ -260,6 +354,33 @@ export class RunChanges {
       `Cannot take a value of edge ${edgeId}: expected a finite number: current value is ${value}`,
     );
   }
+}
+
+/** How many more there will be than there are; later maps count. */
+function toCome(
+  maps: readonly ReadonlyMap<string, boolean>[],
+  isThere: (id: string) => boolean,
+): number {
+  let count = 0;
+  for (const [id, will] of new Map(maps.flatMap((map) => [...map]))) {
+    count += Number(will) - Number(isThere(id));
+  }
+  return count;
+}
+
+/** What was taken before and not handed over, and what was taken after it. */
+function joined(before: Taking, after: Taking): Taking {
+  for (const change of after.structure) {
+    // A value of an edge that goes is none of the one that may come under its id.
+    if (change.type === "remove_edge") before.values.delete(change.id);
+  }
+  return {
+    structure: [...before.structure.slice(before.done), ...after.structure],
+    values: new Map([...before.values, ...after.values]),
+    edgesThen: new Map([...before.edgesThen, ...after.edgesThen]),
+    setsThen: new Map([...before.setsThen, ...after.setsThen]),
+    done: 0,
+  };
 }
 
 const unexpected = (noun: string, id: string, isThere: boolean) =>

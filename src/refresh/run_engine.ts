@@ -114,6 +114,11 @@ export interface RunEngine {
   touchAll(): void;
   /** Makes the sets that failed dirty, so that they are tried again. */
   retryFailed?(): void;
+  /**
+   * Works on what changes leave to do before it is known which sets are dirty, up to `budgetPairs`
+   * pairs of an edge and a set. Left out where that is next to nothing.
+   */
+  prepare?(budgetPairs: number): "more" | "done";
   /** Scores one set from the inputs, beside what is stored. */
   scoreOf(setId: string): SetScore;
   /** Starts an evaluation. */

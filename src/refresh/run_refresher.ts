@@ -2,16 +2,18 @@
  * The state machine of a run's refreshes and audits.
  *
  * ```
- *            begin                      step … done, right
- *   idle ───────────▶ partial ──────────────────────────────▶ idle
- *    │                   │ error, scorer, timeout,               ▲
- *    │ first, asked,     ▼ invariant, degraded                   │
- *    └──────────────▶  full  ────────────────────────────────────┘
- *      cheaper, audit         step … done, right or failed
+ *        begin                 step …              step … done, right
+ *   idle ─────▶ preparing ─────────────▶ partial ──────────────────────▶ idle
+ *                   │                      │ error, scorer, timeout,       ▲
+ *                   │ first, asked,        ▼ invariant, degraded           │
+ *                   └──────────────────▶ full ─────────────────────────────┘
+ *                     cheaper, audit           step … done, right or failed
  * ```
  *
- * - `begin` takes all changes recorded until then, scores the published set anew if its own edges
- *   moved, and chooses; `step` works on one slice. What is recorded meanwhile waits for the next.
+ * - `begin` takes all changes recorded until then; what is recorded later waits for the next. They
+ *   are handed to the engine, and the sets of moved edges marked, in slices: the first is part of
+ *   `begin`, and as a rule the only one. Then the published set is scored anew if its own edges
+ *   moved, and a partial refresh or a rebuild is chosen. `step` works on one slice.
  * - A refresh that fails changes what is published for the better only. A rebuild on which the
  *   scorer threw gives the best of the sets that have a score, and still counts as failed.
  * - After a failure that leaves the structures in doubt, the next refresh is a rebuild.
@@ -53,6 +55,17 @@ export const FULL_TIMEOUT_MS = 60_000;
  * and each refresh fails.
  */
 const KNOWN_FAILED_MAX = 1_000;
+/** Changes that a slice hands to the engine: about 1 ms. */
+const PREPARE_CHANGES = 1_000;
+/** Pairs of a moved edge and a set that a slice marks: at 5 to 20 ns, 0.3 to 1.3 ms. */
+const PREPARE_PAIRS = 65_536;
+
+/** A refresh whose changes are on their way to the engine. */
+interface Preparing {
+  readonly kind: "full" | "cheapest";
+  readonly onFailure: "rebuild" | "report";
+  busyMs: number;
+}
 
 /** A refresh under way. */
 interface Active {
@@ -93,6 +106,7 @@ export class RunRefresher {
   readonly #results: RunResults;
   /** Revision of the inputs before this process. */
   #revisionBase = 0;
+  #preparing: Preparing | null = null;
   #active: Active | null = null;
   #audit: RunAudit | null = null;
   /** Why the next refresh is a rebuild whatever the costs; null when it need not be. */
@@ -125,13 +139,18 @@ export class RunRefresher {
 
   /** Whether a refresh is under way. */
   get isRefreshing(): boolean {
-    return this.#active !== null;
+    return this.#preparing !== null || this.#active !== null;
+  }
+
+  /** Whether its changes are on their way to the engine: `step` looks at no set yet. */
+  get isPreparing(): boolean {
+    return this.#preparing !== null;
   }
 
   /** Whether a live refresh would begin now. */
   get wantsRefresh(): boolean {
     const { waitingEdges, waitingStructure } = this.#changes;
-    return this.#active === null && (this.#mustRebuild !== null || waitingStructure > 0 ||
+    return !this.isRefreshing && (this.#mustRebuild !== null || waitingStructure > 0 ||
       waitingEdges >= (this.#options.minChangedEdges ?? 1));
   }
 
@@ -143,35 +162,31 @@ export class RunRefresher {
   /** Begins a refresh. Never throws: what cannot be applied leads to a rebuild. */
   begin(request: RefreshRequest = {}): RunBegin {
     const { cause = "asked", kind = "cheapest", onFailure = "rebuild" } = request;
-    if (this.#active !== null) return { state: "busy", events: [] };
+    if (this.isRefreshing) return { state: "busy", events: [] };
     if (cause === "live" && !this.wantsRefresh) {
       this.#book.count("held");
       return { state: "held", events: [] };
     }
     const events = this.#cutOffAudit();
-    let fault: Fault | null = null;
-    let why: RefreshWhy = this.#mustRebuild ?? "untrusted";
-    try {
-      events.push(...this.#changes.take());
-      if (this.#engine.failedSets > 0) this.#engine.retryFailed?.();
-      why = this.#choose(kind);
-    } catch (error) {
-      fault = faultOf("error", error);
-    }
-    const isPartial = why === "partial_cheaper" && fault === null;
-    if (why === "partial_cheaper") this.#book.count("partialWanted");
-    this.#start(why, onFailure, isPartial ? "partial" : "full", events);
-    if (fault !== null) this.#noteFallback(fault, events);
+    this.#changes.take();
+    this.#preparing = { kind, onFailure, busyMs: 0 };
+    this.#prepare(this.#preparing, events);
     return { state: "begun", events };
   }
 
   /**
-   * Works on up to `budgetSets` sets of the refresh that is under way. What goes wrong is told.
+   * Works on up to `budgetSets` sets of the refresh that is under way, or on about 1 ms of its
+   * preparation. What goes wrong is told.
    *
    * @throws {RefreshError} code `options`, for a budget below 1.
    */
   step(budgetSets: number, nowMs: number): RunStep {
     checkBudget(budgetSets);
+    if (this.#preparing !== null) {
+      const events: RunEvent[] = [];
+      this.#prepare(this.#preparing, events);
+      return { state: "more", report: null, events };
+    }
     const active = this.#active;
     if (active === null) return { state: "idle", report: null, events: [] };
     const { attempt } = active;
@@ -205,7 +220,7 @@ export class RunRefresher {
       { type: "audit_failed", detail: slice.detail, revision: this.revision },
     ];
     this.#doubt("audit");
-    this.#start("audit", "rebuild", "full", events);
+    this.#start("audit", { onFailure: "rebuild", busyMs: 0 }, "full", events);
     return { state: "mismatch", events };
   }
 
@@ -213,7 +228,8 @@ export class RunRefresher {
   cancel(): void {
     this.#active?.attempt.cancel();
     this.#audit?.cancel();
-    if (this.#active !== null) this.#mustRebuild ??= "untrusted";
+    if (this.isRefreshing) this.#mustRebuild ??= "untrusted";
+    this.#preparing = null;
     this.#active = null;
     this.#audit = null;
   }
@@ -225,7 +241,34 @@ export class RunRefresher {
 
   /** An audit compares with a result that holds now. */
   get #canAudit(): boolean {
-    return this.#active === null && this.#mustRebuild === null && this.#changes.isSettled;
+    return !this.isRefreshing && this.#mustRebuild === null && this.#changes.isSettled;
+  }
+
+  /** One slice of preparation; after the last one the refresh is active. */
+  #prepare(preparing: Preparing, events: RunEvent[]): void {
+    const { stopwatchMs } = this.#options, fromMs = stopwatchMs();
+    let fault: Fault | null = null, isMore = false;
+    let why: RefreshWhy = this.#mustRebuild ?? "untrusted";
+    try {
+      isMore = this.#handOver(events) === "more";
+      if (!isMore) why = this.#choose(preparing.kind);
+    } catch (error) {
+      fault = faultOf("error", error);
+    }
+    preparing.busyMs += Math.max(0, stopwatchMs() - fromMs);
+    if (fault === null && isMore) return;
+    this.#preparing = null;
+    const isPartial = why === "partial_cheaper" && fault === null;
+    if (why === "partial_cheaper") this.#book.count("partialWanted");
+    this.#start(why, preparing, isPartial ? "partial" : "full", events);
+    if (fault !== null) this.#noteFallback(fault, events);
+  }
+
+  #handOver(events: RunEvent[]): "more" | "done" {
+    const engine = this.#engine;
+    if (this.#changes.handOver(PREPARE_CHANGES, events) === "more") return "more";
+    if (engine.failedSets > 0) engine.retryFailed?.();
+    return engine.prepare?.(PREPARE_PAIRS) ?? "done";
   }
 
   #choose(kind: "full" | "cheapest"): RefreshWhy {
@@ -239,7 +282,7 @@ export class RunRefresher {
 
   #start(
     why: RefreshWhy,
-    onFailure: "rebuild" | "report",
+    { onFailure, busyMs }: Omit<Preparing, "kind">,
     kind: "partial" | "full",
     events: RunEvent[],
   ): void {
@@ -251,7 +294,7 @@ export class RunRefresher {
       attempt: this.#attempt(kind, events),
       fallback: null,
       totals: { evaluated: 0, skipped: 0, changed: 0, unchanged: 0 },
-      busyMs: 0,
+      busyMs,
     };
   }
 

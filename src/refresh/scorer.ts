@@ -12,6 +12,7 @@
 
 import { RefreshError, shown } from "./error.ts";
 import type { EdgeNames } from "./edges.ts";
+import type { PairCorrelations } from "./scorer_pairs.ts";
 
 /**
  * How far a moved edge can lift a set. With it, only sets that could be best are evaluated.
@@ -48,6 +49,11 @@ export interface Scorer {
   score(values: Float64Array, members: Uint32Array, from: number, to: number): number;
   /** An edge was removed, its handle may be given to another: drop what is kept about it. */
   forget?(edge: number): void;
+  /**
+   * Takes correlations in place of those it has, if it scores with any. They go on to hold for
+   * edges that are added later. Whoever calls it touches all sets.
+   */
+  setCorrelations?(pairs: PairCorrelations): void;
 }
 
 /** A kind of scorer by name, as runs ask for it. */

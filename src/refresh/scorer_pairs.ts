@@ -19,6 +19,8 @@ const EMPTY = 0;
 export interface PairCorrelations {
   /** From -1 to 1, or NaN; the order of the two is of no matter. */
   of(a: number, b: number): number;
+  /** An edge was removed, its handle may be given to another: drop what is kept about it. */
+  forget?(edge: number): void;
 }
 
 /** See the head of this file. */

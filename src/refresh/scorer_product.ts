@@ -58,7 +58,7 @@ export class ProductScorer implements Scorer {
     lift: (_edge, from, to, size) =>
       isInRange(to, size) && from > 0 ? to / from * ROUNDING : Infinity,
   };
-  readonly #pairs: PairCorrelations & { forget?(edge: number): void };
+  #pairs: PairCorrelations;
   readonly #penaltyRatio: number;
   readonly #unknown: number;
 
@@ -68,7 +68,7 @@ export class ProductScorer implements Scorer {
    * @throws {RefreshError} code `scorer`, when an option is out of its range.
    */
   constructor(
-    pairs: PairCorrelations & { forget?(edge: number): void },
+    pairs: PairCorrelations,
     options: ProductOptions = {},
   ) {
     const penalty = { min: 0, max: 1, usual: 0.5 }, unknown = { min: -1, max: 1, usual: 0 };
@@ -98,6 +98,11 @@ export class ProductScorer implements Scorer {
   /** See {@linkcode Scorer}. */
   forget(edge: number): void {
     this.#pairs.forget?.(edge);
+  }
+
+  /** See {@linkcode Scorer}. */
+  setCorrelations(pairs: PairCorrelations): void {
+    this.#pairs = pairs;
   }
 }
 

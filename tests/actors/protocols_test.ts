@@ -17,6 +17,7 @@ import { simulatedProvider } from "../../src/provider/simulated.ts";
 import * as common from "../../actors/protocols.ts";
 import * as batch from "../../actors/protocols_batch.ts";
 import * as cache from "../../actors/protocols_cache.ts";
+import { Aggregator, RefreshCoordinator } from "../../actors/protocols_refresh.ts";
 import { Warmer } from "../../actors/protocols_warm.ts";
 import { PATHS, wickTree } from "../../actors/tree.ts";
 import { CACHE_PATHS, shardName, treeCacheOf } from "../../actors/tree_cache.ts";
@@ -33,6 +34,7 @@ const { CacheShard, CacheTier } = cache;
 const ALL = [
   ...[Admin, Backfill, CommitSink, Feed, LabelPool, LabelSink, LabelWorker],
   ...[Letters, Monitor, Provider, Store, Webhook, CacheShard, CacheTier, Warmer],
+  ...[Aggregator, RefreshCoordinator],
 ] as unknown as Protocol[];
 
 /** A job of twenty calls, one after the other. */
@@ -50,6 +52,16 @@ const JOB = {
   to: "2026-02-03T00:00:00Z",
   filters: { staleness: false },
   schedule: { cron: "0 3 * * *", timeZone: "America/New_York" },
+};
+
+const OWN = { runId: "own" };
+const CHANGE = {
+  edgeId: "x",
+  type: "custom",
+  magnitude: 2,
+  value: 6,
+  at: 0,
+  metadata: { source: "desk", size: 3, isFirm: true, note: null },
 };
 
 /** A payload that each message takes, with every field that it may have. */
@@ -93,6 +105,42 @@ const PAYLOADS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   "warmer.calendar": {
     events: [{ symbol: "AAPL", kind: "earnings", date: "2026-03-03", when: "after_close" }],
   },
+  "aggregator.recordEdgeChanges": { changes: [CHANGE] },
+  "aggregator.recordEdgeChange": CHANGE,
+  "aggregator.correlations": {
+    correlations: { kind: "pairs", pairs: [{ a: "x", b: "y", correlation: 0.5 }] },
+  },
+  "aggregator.clusters": { sizeMin: 2, limit: 10 },
+  "aggregator.edge": { edgeId: "x" },
+  "aggregator.addEdges": { edges: ["z"] },
+  "aggregator.removeEdges": { edges: ["z"] },
+  "aggregator.block": { clusterId: "x" },
+  "refresh_coordinator.createRun": {
+    runId: "own",
+    edges: [{ edgeId: "x", value: 1 }, { edgeId: "y", value: 2 }],
+    generator: { kind: "combinations", size: 2, setsMax: 10 },
+    scorer: { name: "product", params: { penaltyRatio: 0.5 } },
+    options: { mode: "lazy", isLive: true, epsilon: 0.01, minChangedEdges: 1, auditEvery: 10 },
+  },
+  "refresh_coordinator.changeRun": {
+    runId: "own",
+    change: {
+      removeSets: ["x+y"],
+      removeEdges: [],
+      addEdges: [{ edgeId: "z", value: 3 }],
+      addSets: [{ setId: "all", members: ["x", "y", "z"] }],
+      values: [{ edgeId: "x", value: 4 }],
+    },
+  },
+  "refresh_coordinator.recordEdgeChanges": { runId: "own", values: [{ edgeId: "x", value: 5 }] },
+  "refresh_coordinator.refresh": OWN,
+  "refresh_coordinator.refreshWithFallback": OWN,
+  "refresh_coordinator.rebuild": OWN,
+  "refresh_coordinator.get": OWN,
+  "refresh_coordinator.explain": { ...OWN, setId: "all" },
+  "refresh_coordinator.recordOptimizationEdgeChange": { ...OWN, ...CHANGE },
+  "refresh_coordinator.executeOptimizedRefresh": { ...OWN, kind: "cheapest", changes: [CHANGE] },
+  "refresh_coordinator.removeRun": OWN,
   "backfill.start": { job: JOB, mode: "restart" },
   "backfill.job": { name: JOB.name },
   "backfill.pause": { name: JOB.name },
@@ -105,6 +153,11 @@ const PAYLOADS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
 
 const jobReply = z.strictObject({ state: z.literal("ok"), job: jobStatus });
 
+const DONE = z.looseObject({
+  state: z.literal("done"),
+  report: z.looseObject({ state: z.literal("succeeded") }),
+});
+
 /** What replies look like whose protocol says no more than their type. */
 const REPLIES: Readonly<Record<string, z.ZodType>> = {
   "warmer.run": z.tuple([z.looseObject({ state: z.enum(["started", "refused"]) })]),
@@ -112,6 +165,31 @@ const REPLIES: Readonly<Record<string, z.ZodType>> = {
   "warmer.status": z.looseObject({ cycleCount: z.int(), paused: z.null() }),
   "warmer.patterns": warmingPatterns,
   "warmer.accesses": z.strictObject({ taken: z.literal(1) }),
+  "aggregator.recordEdgeChanges": z.looseObject({ recorded: z.literal(1) }),
+  "aggregator.recordEdgeChange": z.looseObject({ recorded: z.literal(1) }),
+  "aggregator.correlations": z.looseObject({ clusters: z.int() }),
+  "aggregator.clusters": z.tuple([
+    z.looseObject({ members: z.tuple([z.literal("x"), z.literal("y")]) }),
+  ]),
+  "aggregator.edge": z.looseObject({ edgeId: z.literal("x"), source: z.literal("given") }),
+  "aggregator.addEdges": z.looseObject({ edges: z.int() }),
+  "aggregator.removeEdges": z.looseObject({ edges: z.int() }),
+  "aggregator.block": z.looseObject({ cacheHit: z.literal(false) }),
+  "aggregator.status": z.looseObject({ isCaughtUp: z.literal(true) }),
+  "refresh_coordinator.createRun": z.looseObject({ state: z.literal("created") }),
+  "refresh_coordinator.changeRun": z.looseObject({ state: z.literal("recorded") }),
+  "refresh_coordinator.recordEdgeChanges": z.looseObject({ state: z.literal("recorded") }),
+  "refresh_coordinator.refresh": DONE,
+  "refresh_coordinator.refreshWithFallback": DONE,
+  "refresh_coordinator.rebuild": DONE,
+  "refresh_coordinator.get": z.looseObject({ sets: z.literal(1) }),
+  "refresh_coordinator.list": z.array(z.looseObject({ runId: z.string() })).min(1),
+  "refresh_coordinator.explain": z.looseObject({ set: z.looseObject({ setId: z.literal("all") }) }),
+  "refresh_coordinator.scorers": z.array(z.looseObject({ name: z.string() })).length(2),
+  "refresh_coordinator.stats": z.looseObject({ failed: z.literal(0) }),
+  "refresh_coordinator.recordOptimizationEdgeChange": z.looseObject({ class: z.literal("major") }),
+  "refresh_coordinator.executeOptimizedRefresh": DONE,
+  "refresh_coordinator.removeRun": z.literal(true),
   "provider.status": providerStatus,
   "cache_shard.explain": cacheExplanation,
   "cache_shard.status": z.looseObject({ shard: z.literal(0), policy: z.literal("adaptive") }),
@@ -154,7 +232,14 @@ interface JsonSchema {
 }
 
 Deno.test("the test knows every protocol", () => {
-  const exported = Object.values({ ...common, ...batch, ...cache, Warmer })
+  const exported = Object.values({
+    ...common,
+    ...batch,
+    ...cache,
+    Warmer,
+    Aggregator,
+    RefreshCoordinator,
+  })
     .filter((one): one is typeof Store => typeof one === "object" && "definition" in one);
   assertEquals(new Set(exported.map(({ name }) => name)), new Set(ALL.map(({ name }) => name)));
 });
@@ -237,6 +322,7 @@ async function running() {
   const tree = wickTree({
     treeCache: treeCacheOf(cacheSpec, () => simulator.system, new InstrumentRegistry()),
     warming: {},
+    refresh: {},
     workers: 1,
     feeds: [{ name: "feed", source: () => new ArraySource("feed", [[walkOf(1, "A:M1", 9)]]) }],
     onLabels: () => {},
@@ -287,6 +373,8 @@ async function running() {
     [CacheShard.name]: `${CACHE_PATHS.cache}/${shardName(0)}`,
     [CacheTier.name]: CACHE_PATHS.tier,
     [Warmer.name]: PATHS.warmer,
+    [Aggregator.name]: PATHS.aggregator,
+    [RefreshCoordinator.name]: PATHS.coordinator,
   };
   return {
     simulator,

@@ -425,3 +425,22 @@ Deno.test("Cache refuses options and times that are none", () => {
   }
   assertEquals([cache.size, weighed.size], [0, 0]);
 });
+
+Deno.test("Cache.set() brings back a key that was evicted a moment ago, and keeps to its bound", () => {
+  const index = new KeyIndex();
+  const cache = new Cache<number>({ entriesMax: 640, now: () => 0, policy: "lru", index });
+  const times = { softTtlMs: 1_000, hardTtlMs: 1_000 };
+  for (let i = 0; i < 643; i++) cache.set(`${i}`, i, times);
+  // Evicted, and their keys may still be in the index.
+  const found = ["0", "1", "2"].map((key) => [cache.get(key), cache.has(key), cache.delete(key)]);
+  assertEquals(found, [[undefined, false, false], [undefined, false, false], [
+    undefined,
+    false,
+    false,
+  ]]);
+  assertEquals(cache.set("1", 7, times), "added");
+  for (let i = 643; i < 700; i++) cache.set(`${i}`, i, times);
+  assertEquals([cache.get("1"), cache.size, cache.get("642")], [7, 640, 642]);
+  cache.invariant();
+  assertEquals(index.size, 640);
+});

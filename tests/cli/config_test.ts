@@ -81,6 +81,7 @@ Deno.test("resolveConfig() reads every setting from the environment", async () =
     WICK_REDIS_URL: "redis://localhost",
     WICK_CACHE_PROVIDER: "upstream",
     WICK_CACHE_PROTECT: "price:AAPL*, news:*",
+    WICK_REFRESH_SCORERS: "a.ts, b.ts",
     WICK_GCP_PROJECT_ID: "p",
     WICK_GOOGLE_CREDENTIALS_FILE: "g.json",
   };
@@ -89,6 +90,7 @@ Deno.test("resolveConfig() reads every setting from the environment", async () =
     assertEquals(origins[name], `environment ${environmentName(name)}`, name);
   }
   assertEquals(config.allowedHosts, ["a.example", "b.example"]);
+  assertEquals(config.refreshScorers, ["a.ts", "b.ts"]);
   assertEquals(config.feeds[0]?.kind === "synthetic" && config.feeds[0].seed, 9);
 });
 
@@ -128,7 +130,7 @@ Deno.test("resolveConfig() understands the older systems' names, weaker than its
   }
   const file = { threshold_cluster: 0.5, cluster_size_threshold: 7 };
   const { config } = await resolveConfig(options(), world({}, { "wick.json": file }));
-  assertEquals([config.refreshClusterThreshold, config.refreshClusterSizeMax], [0.5, 7]);
+  assertEquals([config.refreshClusterThreshold, config.refreshBlockMembersMin], [0.5, 7]);
 });
 
 Deno.test("the older systems' defaults mean Wick's defaults", async () => {
@@ -164,6 +166,12 @@ Deno.test("resolveConfig() refuses what it cannot use, and says where it comes f
       { feeds: [{ kind: "file", name: "A/", path: "x" }] },
       /feeds at 0\.name: expected 1 to 64/,
     ],
+    [{}, { refreshBaskets: 1 }, /Cannot use refreshBaskets: expected 0, or 2 to 8: .* 1 \(file/],
+    [{}, { refreshBaskets: 9 }, /Cannot use refreshBaskets: .*current value is 9/],
+    [{}, { refreshImpactThreshold: 0 }, /Cannot use refreshImpactThreshold: .*>0/],
+    [{ WICK_REFRESH_LINKAGE: "double" }, {}, /refreshLinkage: .*"single"\|"average"\|"complete"/],
+    [{}, { refreshMemoryBars: 9 }, /Cannot use refreshMemoryBars: .*10: current value is 9/],
+    [{}, { refreshScorers: "a.ts" }, /Cannot use refreshScorers: expected array/],
     [{}, { profile: "speed" }, /Cannot use profile: .*throughput/],
     [{}, { admissionOnMs: 10 }, /expected them to ascend: current value is 20, 10, 80/],
     [
@@ -227,6 +235,28 @@ Deno.test("--feed makes a feed of a file or of synthetic candles", async () => {
   assertEquals((await feedOf("_.csv"))?.name, "file");
 });
 
+Deno.test("--scorer may be given several times, and wins over wick.json as a whole", async () => {
+  const files = { "wick.json": { refreshScorers: ["c.ts"], refreshTickMs: 20 } };
+  const scorers = new OptionValues(new Map([["scorer", ["a.ts", "b.ts"]]]));
+  const { config, origins } = await resolveConfig(scorers, world({}, files));
+  assertEquals(config.refreshScorers, ["a.ts", "b.ts"]);
+  assertEquals([origins.refreshScorers, origins.refreshTickMs], [
+    "option --scorer",
+    "file wick.json",
+  ]);
+  const { config: { refreshScorers } } = await resolveConfig(options(), world({}, files));
+  assertEquals(refreshScorers, ["c.ts"]);
+});
+
+Deno.test("wick config shows every part of a list that is given by a repeated option", async () => {
+  const { code, out } = await run(["config", "--scorer", "a.ts", "--scorer=b.ts"]);
+  assertEquals(code, 0);
+  assertMatch(out, /^refreshScorers +\["a\.ts","b\.ts"\] +option --scorer$/m);
+  const { code: no, err } = await run(["config", "--scorer", ""]);
+  assertEquals(no, 2);
+  assertMatch(err, /Cannot use --scorer: expected a value: current value is ""/);
+});
+
 Deno.test("serviceUrl() follows url, else where serve would listen", async () => {
   const urlOf = async (variables: Record<string, string>) =>
     serviceUrl(await resolveConfig(options(), world(variables)));
@@ -254,7 +284,7 @@ Deno.test("wick config shows values, origins and what has no effect yet, and hid
       REDIS_URL: "redis://user:pw@localhost",
       CACHE_MEMORY_SIZE: "10",
       WARMING_POPULAR_LIMIT: "7",
-      WICK_REFRESH_CLUSTER_SIZE_MAX: "7",
+      WICK_ALERT_COOLDOWN_MS: "7",
       WICK_PROT: "1",
     }),
   };
@@ -267,7 +297,7 @@ Deno.test("wick config shows values, origins and what has no effect yet, and hid
   assertMatch(out, /^warmingPopularLimit +7 +environment WARMING_POPULAR_LIMIT$/m);
   assertMatch(
     out,
-    /^refreshClusterSizeMax +7 +environment WICK_REFRESH_CLUSTER_SIZE_MAX, without effect yet$/m,
+    /^alertCooldownMs +7 +environment WICK_ALERT_COOLDOWN_MS, without effect yet$/m,
   );
   assertMatch(out, /^durability +full +default$/m);
   assertEquals(err, "wick config: environment WICK_PROT is no setting; did you mean WICK_PORT?\n");
@@ -276,7 +306,7 @@ Deno.test("wick config shows values, origins and what has no effect yet, and hid
   assertEquals(Object.keys(shown), [...SETTING_NAMES]);
   assertEquals(shown.port, { value: 9000, origin: "option --port" });
   assertEquals(shown.token, { value: "[hidden]", origin: "environment WICK_TOKEN" });
-  assertEquals(shown.refreshClusterSizeMax.effect, "none yet");
+  assertEquals(shown.alertCooldownMs.effect, "none yet");
   for (const text of [out, json.out]) {
     assert(!text.includes("token-0123456789abc") && !text.includes("pw@"));
   }

@@ -4,6 +4,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { VirtualClock } from "../../src/actor/clock.ts";
 import { CONFIG_DEFAULTS } from "../../src/cli/settings.ts";
 import type { WickConfig } from "../../src/cli/config_schema.ts";
+import { UsageError } from "../../src/cli/exit_code.ts";
 import { runCommand } from "../../src/cli/main.ts";
 import { type Drained, type RunServe, ServeError, type ServeHandle } from "../../src/cli/parts.ts";
 import { admissionOf, labelParamsOf, sourceOf } from "../../src/cli/serve_feeds.ts";
@@ -132,6 +133,18 @@ Deno.test("serve says why it cannot start, with the exit code of the reason", as
     assertEquals(await runCommand(["serve"], { ...PARTS, runServe }, io), exit);
     assertEquals(io.text.err, "wick serve: Cannot open data: it is locked\n");
   }
+});
+
+Deno.test("serve hands on every module of scorers, and exits with 2 when one cannot be used", async () => {
+  const { service, code } = serving(["--scorer", "a.ts", "--scorer=b.ts", "--data", ":memory:"]);
+  await service.started.promise;
+  service.over.resolve(null);
+  assertEquals(await code, 0);
+  assertEquals(service.config?.refreshScorers, ["a.ts", "b.ts"]);
+  const io = fakeIo();
+  const runServe = () => Promise.reject(new UsageError("Cannot load the scorers of a.ts: none"));
+  assertEquals(await runCommand(["serve"], { ...PARTS, runServe }, io), 2);
+  assertEquals(io.text.err, "wick serve: Cannot load the scorers of a.ts: none\n");
 });
 
 Deno.test("serve refuses addresses of others without a token, and weak tokens", async () => {

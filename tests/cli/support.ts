@@ -45,6 +45,7 @@ export function fakeIo(given: Partial<CliIo> = {}): CliIo & { text: { out: strin
     envNames: () => [],
     // In no folder: a wick.json where the tests run must not decide their outcome.
     readText: (path) => Promise.reject(new Deno.errors.NotFound(path)),
+    readInput: () => Promise.resolve(""),
     out: (more) => {
       text.out += more;
       return true;

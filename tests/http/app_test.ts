@@ -1,4 +1,5 @@
 import { createApp } from "../../src/http/app.ts";
+import { runSpec } from "../../src/http/refresh_input.ts";
 import { type AdminApp, ROUTES, type RouteSpec } from "../../src/http/api.ts";
 import type { AdminOptions } from "../../src/http/options.ts";
 import * as shape from "../../src/http/schemas.ts";
@@ -54,6 +55,9 @@ async function problemOf(answer: Response, status: number, code: string) {
 
 test("every readable route answers in its declared shape", async (app, service) => {
   await push(app, candleLines(80));
+  service.refresh?.addEdges(["A"]);
+  const edges = [{ edgeId: "A", value: 1 }], sets = [{ setId: "s", members: ["A"] }];
+  service.refresh?.createRun(runSpec.parse({ runId: "r", edges, sets }));
   service.system.deadLetters.add({
     at: 1,
     path: "/wick/counter",
@@ -73,6 +77,10 @@ test("every readable route answers in its declared shape", async (app, service) 
     "/api/jobs/:id": "/api/jobs/night",
     "/api/jobs/:id/report": "/api/jobs/night/report",
     "/api/cache/keys/:key": "/api/cache/keys/price:AAPL",
+    "/api/edges/:id": "/api/edges/A",
+    "/api/clusters/:id/correlations": "/api/clusters/A/correlations",
+    "/api/runs/:id": "/api/runs/r",
+    "/api/runs/:id/explain": "/api/runs/r/explain?set=s",
   };
   for (const [path, methods] of Object.entries(ROUTES)) {
     const spec = (methods as Readonly<Record<string, RouteSpec>>).get;
@@ -426,6 +434,7 @@ test("an error inside is 500, told to the log, and shows nothing", async (_app, 
     jobs: service.jobs,
     cache: null,
     warming: null,
+    refresh: null,
     providers: () => [],
     waitingFor: () => [],
     health: () => service.health(),

@@ -3,6 +3,7 @@ import { seededRandom } from "../../src/actor/clock.ts";
 import { METRICS_CONTENT_TYPE, metricsText } from "../../src/http/metrics.ts";
 import { WICK_METRICS } from "../../src/monitor/catalogue.ts";
 import { CACHE_METRICS } from "../../src/monitor/collect_cache.ts";
+import { REFRESH_METRICS } from "../../src/monitor/collect_refresh.ts";
 import { WARM_METRICS } from "../../src/monitor/collect_warm.ts";
 import type { MetricSpec } from "../../src/monitor/metric_spec.ts";
 import { Registry } from "../../src/monitor/registry.ts";
@@ -151,8 +152,8 @@ async function textOf(
 
 const bytesOf = (text: string) => new TextEncoder().encode(text).length;
 
-Deno.test("metricsText() of a large tree stays under 64 KB, cache and warming apart", async () => {
-  const apart = [...CACHE_METRICS, ...WARM_METRICS];
+Deno.test("metricsText() of a large tree stays under 64 KB, what has tests of its own apart", async () => {
+  const apart = [...CACHE_METRICS, ...WARM_METRICS, ...REFRESH_METRICS];
   const specs = WICK_METRICS.filter((spec) => !apart.includes(spec));
   // 32 actors with paths as long as ours are, 8 feeds, 3 providers, every other label with what it
   // may have.
@@ -190,4 +191,10 @@ Deno.test("metricsText() of warming with all strategies stays under 8 KB", async
   const text = await textOf(WARM_METRICS, () => STRATEGY_NAMES);
   assertLess(bytesOf(text), 8 * 1024);
   assertGreater(parseExposition(text).values.size, 60);
+});
+
+Deno.test("metricsText() of refreshing stays under 4 KB", async () => {
+  const text = await textOf(REFRESH_METRICS, () => ["normal", "degraded", "burst"]);
+  assertLess(bytesOf(text), 4 * 1024);
+  assertGreater(parseExposition(text).values.size, 24);
 });

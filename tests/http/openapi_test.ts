@@ -2,6 +2,7 @@ import { createApp } from "../../src/http/app.ts";
 import { ROUTES, type RouteSpec } from "../../src/http/api.ts";
 import { type Json, OpenApi } from "../../src/http/openapi.ts";
 import { Feed, LabelPool, LabelWorker, Store } from "../../actors/protocols.ts";
+import { Aggregator, RefreshCoordinator } from "../../actors/protocols_refresh.ts";
 import { describeProtocol } from "../../src/actor/protocol.ts";
 import { MemoryService } from "./service.ts";
 import { complaints } from "./openapi_rules.ts";
@@ -54,7 +55,7 @@ Deno.test("every route of the table is in the document", async () => {
 });
 
 Deno.test("every non-internal message of every protocol is in the document, and no other", () => {
-  const protocols = [Store, LabelPool, LabelWorker, Feed];
+  const protocols = [Store, LabelPool, LabelWorker, Feed, Aggregator, RefreshCoordinator];
   const tree = { children: [], mailbox: null } as never;
   const about = { name: "wick", version: "1" };
   const api = new OpenApi(about, protocols.map(describeProtocol)).document(tree);

@@ -7,7 +7,7 @@ import { nextTurn } from "../../src/actor/clock.ts";
 import { FormatterPool } from "../../src/http/formatter_pool.ts";
 import type { Call } from "../../src/http/handler.ts";
 import { PAGE_BUFFERS_MAX, PAGE_PIECE_ROWS, PIECE_BYTES_SOCKET } from "../../src/http/limits.ts";
-import { pageResponse } from "../../src/http/page_body.ts";
+import { pageResponse, rowPieces } from "../../src/http/page_body.ts";
 import { candleLines, type Served, served } from "./support.ts";
 
 /** 5 MB: more than the system holds for a reader that does not read. */
@@ -107,24 +107,23 @@ Deno.test("pages give back what they write with, once, on any way out", async ()
   const texts = ["abc", "def", "ghi"];
   const memory = new Uint8Array(3);
   let released = 0;
+  const write = (from: number) => {
+    memory.set(new TextEncoder().encode(texts[from / PAGE_PIECE_ROWS]));
+    return memory;
+  };
   const page = (length: number) => ({
-    length,
-    writer: () => (from: number) => {
-      memory.set(new TextEncoder().encode(texts[from / PAGE_PIECE_ROWS]));
-      return memory;
-    },
+    pieces: () => rowPieces(length, write, () => void released++),
     next: null,
     about: {},
-    release: () => void released++,
   });
   const request = new Request("http://localhost/", { headers: NDJSON });
   const call = { request, bindings: undefined };
   // Who keeps the pieces to the end has each as it was.
-  assertEquals(await pageResponse(page(3 * PAGE_PIECE_ROWS), call).text(), "abcdefghi");
+  assertEquals(await (await pageResponse(page(3 * PAGE_PIECE_ROWS), call)).text(), "abcdefghi");
   assertEquals(released, 1);
-  assertEquals(await pageResponse(page(1), call).text(), "abc");
+  assertEquals(await (await pageResponse(page(1), call)).text(), "abc");
   assertEquals(released, 2);
-  await pageResponse(page(2 * PAGE_PIECE_ROWS), call).body?.cancel();
+  await (await pageResponse(page(2 * PAGE_PIECE_ROWS), call)).body?.cancel();
   assertEquals(released, 3);
 });
 
@@ -132,19 +131,19 @@ Deno.test("a page that is over writes nothing more into memory that may be anoth
   const outgoing = new EventEmitter();
   const memory = new Uint8Array(PIECE_BYTES_SOCKET);
   const log: string[] = [];
+  const write = (from: number) => {
+    log.push(`writes ${from / PAGE_PIECE_ROWS}`);
+    return memory;
+  };
+  const release = () => void log.push("gives back");
   const page = {
-    length: 3 * PAGE_PIECE_ROWS,
-    writer: () => (from: number) => {
-      log.push(`writes ${from / PAGE_PIECE_ROWS}`);
-      return memory;
-    },
+    pieces: () => rowPieces(3 * PAGE_PIECE_ROWS, write, release),
     next: null,
     about: {},
-    release: () => void log.push("gives back"),
   };
   const request = new Request("http://localhost/", { headers: NDJSON });
   const bindings = { outgoing } as unknown as NonNullable<Call["bindings"]>;
-  const reader = pageResponse(page, { request, bindings }).body?.getReader();
+  const reader = (await pageResponse(page, { request, bindings })).body?.getReader();
   assert(reader !== undefined);
   assertEquals((await reader.read()).value?.length, memory.length);
   const second = reader.read().catch(() => {});

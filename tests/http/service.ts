@@ -42,6 +42,7 @@ import { InstrumentRegistry } from "../../src/market/instrument.ts";
 import { EventHub } from "../../src/monitor/event_hub.ts";
 import type { LoggedCommit } from "../../src/store/port.ts";
 import { MemoryCache } from "./cache_service.ts";
+import { MemoryRefresh } from "./refresh_service.ts";
 import { MemoryWarming } from "./warming_service.ts";
 
 /** An actor to send messages to. */
@@ -142,6 +143,7 @@ export class MemoryService implements ServicePort, AsyncDisposable {
   readonly jobs: JobsPort = oneJob();
   cache: MemoryCache | null = new MemoryCache();
   warming: MemoryWarming | null = new MemoryWarming();
+  refresh: MemoryRefresh | null = new MemoryRefresh();
   /** Candles by series and time. */
   readonly candles = new Map<string, Map<number, Row>>();
   /** What a push is answered with instead of being taken, in order. */

@@ -1,6 +1,7 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { type Random, seededRandom } from "../../src/actor/clock.ts";
 import { Aggregator } from "../../src/refresh/aggregator.ts";
+import { CorrelationStream } from "../../src/refresh/correlation_stream.ts";
 import { RefreshError } from "../../src/refresh/error.ts";
 import type { CorrelationInput } from "../../src/refresh/correlation.ts";
 import type { EdgeChange } from "../../src/refresh/magnitude.ts";
@@ -310,3 +311,46 @@ function shuffled<T>(items: readonly T[], random: Random): T[] {
   return items.map((item) => ({ item, key: random.next() }))
     .sort((a, b) => a.key - b.key).map(({ item }) => item);
 }
+
+Deno.test("Aggregator.adoptStream() goes on with what another stream learned, as far as there is room", () => {
+  const aggregator = new Aggregator({ stream: {}, clusters: { edgesMax: 3 } });
+  aggregator.addEdges(["Z"]);
+  const stream = new CorrelationStream({ memoryBars: 10, returnsMin: 3 });
+  for (let bar = 0; bar < 20; bar++) {
+    const close = 100 + (bar * 7) % 5;
+    stream.push(["A", "B", "C"].map((edgeId) => ({ edgeId, ts: bar, close })));
+  }
+  aggregator.adoptStream(stream);
+  assertEquals(aggregator.clusters().of("B")?.members, ["A", "B"]);
+  assertEquals(aggregator.clusters().of("C"), undefined);
+  assertEquals(aggregator.correlations()?.edges, ["A", "B"]);
+  aggregator.invariant();
+  assertThrows(() => new Aggregator().adoptStream(stream), RefreshError);
+});
+
+Deno.test("Aggregator.adoptStream() leaves correlations that were handed in", () => {
+  const aggregator = new Aggregator({ stream: {} });
+  const pairs = [{ a: "A", b: "B", correlation: 0.9 }];
+  aggregator.setCorrelations({ kind: "pairs", pairs });
+  const { given } = aggregator;
+  aggregator.adoptStream(new CorrelationStream());
+  assertStrictEquals(aggregator.correlations(), given);
+  assertEquals(aggregator.snapshot({ isLight: true, withGiven: false }).correlations, null);
+  assertEquals(aggregator.snapshot({ isLight: true }).correlations, given?.toInput());
+});
+
+Deno.test("Aggregator.forgetBars() keeps the edge, and what it had in common ends when it is next asked", () => {
+  const aggregator = new Aggregator({ stream: { memoryBars: 10, returnsMin: 3 }, regroupBars: 5 });
+  const push = (bar: number) =>
+    aggregator.pushBars(
+      ["A", "B", "C"].map((edgeId) => ({ edgeId, ts: bar, close: 100 + (bar * 7) % 5 })),
+    );
+  for (let bar = 0; bar < 20; bar++) push(bar);
+  assertEquals(aggregator.clusters().of("A")?.members, ["A", "B", "C"]);
+  aggregator.forgetBars("A");
+  assertEquals(aggregator.clusters().of("A")?.members, ["A", "B", "C"]);
+  aggregator.pushBars(
+    [20, 21, 22, 23, 24, 25, 26].map((ts) => ({ edgeId: "B", ts, close: 1 + ts })),
+  );
+  assertEquals(aggregator.clusters().of("A")?.members, ["A"]);
+});

@@ -47,8 +47,12 @@ for (const scorer of ["product", "mean_variance"] as const) {
   Deno.test(`SetEngine equals a rebuild bit for bit over random refreshes, ${scorer}`, () => {
     const seed = seedOf("evaluate_test");
     const size = { edges: 120, sets: 1_200 };
-    const counts = exactRun({ size, scorer, refreshes: 400, seed, checkEvery: 40 });
+    const counts = exactRun({
+      size,
+      ...{ scorer, refreshes: 400, seed, rebuildEvery: 1, checkEvery: 40 },
+    });
     assert(counts.ties > 20 && counts.added > 200, JSON.stringify(counts));
+    assertEquals([counts.eagerEqual, counts.lazyEqual, counts.rebuilds], [400, 400, 400]);
     assert(counts.lazyEvaluated < counts.eagerEvaluated / 10, JSON.stringify(counts));
   });
 }

@@ -88,3 +88,18 @@ Deno.test("PendingChanges folds changes of an edge, the same in any order", () =
     assertEquals(pending.size, 0);
   }
 });
+
+Deno.test("PendingChanges keeps the last value behind a change without one, in any order", () => {
+  const changes = [
+    change({ magnitude: 0.2, at: 1, value: 10 }),
+    change({ magnitude: 0.2, at: 3, value: 12 }),
+    change({ magnitude: 0.9, at: 4, type: "custom" }),
+    change({ magnitude: 0.2, at: 2, value: 11 }),
+  ];
+  for (let turn = 0; turn < changes.length; turn++) {
+    const pending = new PendingChanges(magnitudeSettings());
+    for (const one of [...changes.slice(turn), ...changes.slice(0, turn)]) pending.add(one);
+    const [folded] = pending.take();
+    assertEquals([folded?.value, folded?.at, folded?.type], [12, 4, "custom"]);
+  }
+});

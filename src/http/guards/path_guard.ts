@@ -2,8 +2,9 @@
  * Refuses request targets that mean one thing to a guard and another to a router: dot segments,
  * empty segments, backslashes, control characters, and encodings of any of them.
  *
- * One route names what may hold any character: a key of the cache is its last segment, encoded, with
- * its slashes too. No guard looks at that segment, and the router decodes it once.
+ * A few routes name what may hold any character: a key of the cache, an edge and a cluster is one
+ * segment, encoded, with its slashes too. No guard looks at that segment, and the router decodes it
+ * once.
  *
  * @module
  */
@@ -17,8 +18,8 @@ const TRICKS = /%(?![0-9a-f]{2})|%(?:[01][0-9a-f]|7f|2f|5c|2e|25)/i;
 /** What may stand in a path (RFC 3986, 3.3), and what we take besides: `^` of index symbols. */
 const PATH = /^\/[\w\-.~!$&'()*+,;=:@%^/]*$/;
 
-/** The route of a key, and the segment that is one. */
-const KEY_PATH = /^\/api\/cache\/keys\/([^/]+)$/;
+/** The routes of keys, and the segment that is one. */
+const KEY_PATH = /^\/api\/(?:(?:cache\/keys|edges)\/([^/]+)|clusters\/([^/]+)\/correlations)$/;
 const NO_BYTE = /%(?![0-9a-f]{2})/i;
 
 /**
@@ -34,7 +35,8 @@ export function guardPath({ target }: Pick<RequestFacts, "target">): void {
     );
   }
   const path = pathOf(target);
-  const [, key] = KEY_PATH.exec(path) ?? [];
+  const [, last, inner] = KEY_PATH.exec(path) ?? [];
+  const key = last ?? inner;
   if (PATH.test(path) && (key === undefined ? isPlain(path) : isKey(key))) return;
   throw new HttpProblem(
     400,

@@ -9,7 +9,7 @@ import type { Level } from "../../label/levels.ts";
 import { CANDLE_COLUMNS, type CandleBlock, type CandleColumn } from "../../market/block.ts";
 import type { Instrument } from "../../market/instrument.ts";
 import type { Handlers, Surroundings } from "../handler.ts";
-import { objectWriter, pageResponse } from "../page_body.ts";
+import { objectWriter, type PageFormat, pageResponse, rowPieces } from "../page_body.ts";
 import { goneProblem, HttpProblem } from "../problem.ts";
 import { Push } from "../push.ts";
 import { pushBytes } from "../push_body.ts";
@@ -87,7 +87,8 @@ function candleRoutes({ port, limits, clock }: Surroundings): Handlers["/api/can
       const next = block.length > length ? String(block.ts[length]) : null;
       const about = { series: query.series, seq };
       const writer = objectWriter(blankCandle, (row, i) => fillCandle(row, block, i));
-      return pageResponse({ length, writer, next, about }, call);
+      const pieces = (format: PageFormat) => rowPieces(length, writer(format));
+      return await pageResponse({ pieces, next, about }, call);
     },
     post: async ({ query: { series, priority, bulk } }, { request, bindings }) => {
       const push = new Push(data, {

@@ -16,14 +16,17 @@ import { LabelFormatter, type RowOrigin } from "../../label/format.ts";
 import { parsePlace } from "../label_lines.ts";
 import { assertPlace, labelStream } from "../label_stream.ts";
 import { FormatterPool } from "../formatter_pool.ts";
-import { pageResponse, wantsNdjson } from "../page_body.ts";
-import type { DataPort } from "../port.ts";
+import { LabelPieces, TextMemories } from "../label_pieces.ts";
+import { type Page, type PageFormat, pageResponse, rowPieces, wantsNdjson } from "../page_body.ts";
+import type { DataPort, Gone, LabelTextAnswer } from "../port.ts";
 import { goneProblem, HttpProblem, refusedProblem, retryAfter } from "../problem.ts";
 import { respond } from "../respond.ts";
 import type { labelsQuery } from "../schemas.ts";
 import { rangeOf } from "./range.ts";
 
 type Query = z.output<typeof labelsQuery>;
+
+type Formatters = Readonly<Record<PageFormat, FormatterPool>>;
 
 /** What a page of labels is made of, wherever they come from. */
 interface Found {
@@ -42,6 +45,8 @@ export function labelRoutes(
   const { data, log } = port;
   const storedHash = paramHash(data.params);
   const formatters = { json: new FormatterPool("json"), ndjson: new FormatterPool("ndjson") };
+  const memories = new TextMemories();
+  const shared = { json: new LabelFormatter("json"), ndjson: new LabelFormatter("ndjson") };
   return {
     "/api/labels": {
       get: async ({ query: asked }, call) => {
@@ -49,21 +54,13 @@ export function labelRoutes(
         const limit = rowsMax(asked, params);
         const query = { ...asked, limit };
         const isStored = paramHash(params) === storedHash && query.kinds === undefined;
-        const { block, origin, kinds, about } = isStored
-          ? await stored(data, query)
-          : await computed(data, query, params);
-        const length = Math.min(block.length, limit);
-        const next = block.length > length ? String(block.ts[length]) : null;
-        const whole = { series: query.series, paramHash: block.paramHash, ...about };
         const format = wantsNdjson(call.request.headers.get("accept")) ? "ndjson" : "json";
-        const pool = formatters[format];
-        const formatter = kinds === undefined
-          ? pool.take()
-          : new LabelFormatter(format, kinds.names);
-        const write = (from: number, to: number) =>
-          formatter.view(block, from, to, origin, kinds?.columns);
-        const release = () => kinds === undefined ? pool.give(formatter) : undefined;
-        return pageResponse({ length, writer: () => write, next, about: whole, release }, call);
+        if (isStored && data.labelText !== undefined) {
+          const found = await data.labelText(rangeOf(query, 0), format, memories.take());
+          return await pageResponse(textPage(query, found, memories, shared), call);
+        }
+        const found = isStored ? await stored(data, query) : await computed(data, query, params);
+        return await pageResponse(rowPage(query, found, formatters), call);
       },
     },
     "/api/webhooks": {
@@ -89,6 +86,47 @@ export function labelRoutes(
   };
 }
 
+/** A page of which the store writes rows. */
+function textPage(
+  { series }: Query,
+  found: LabelTextAnswer | Gone,
+  memories: TextMemories,
+  shared: Readonly<Record<PageFormat, LabelFormatter>>,
+): Page {
+  if (found.state === "gone") throw goneProblem(found.oldestSeq);
+  const { paramHash, seq, page } = found;
+  return {
+    pieces: (format) => new LabelPieces(found, memories, shared[format]),
+    next: page.next === null ? null : String(page.next),
+    about: { series, paramHash, ...storedAt(seq) },
+  };
+}
+
+/** A page whose rows are written here. */
+function rowPage(
+  { series, limit }: Query,
+  { block, origin, kinds, about }: Found,
+  formatters: Formatters,
+): Page {
+  const length = Math.min(block.length, limit);
+  return {
+    pieces(format) {
+      const pool = formatters[format];
+      const formatter = kinds === undefined ? pool.take() : new LabelFormatter(format, kinds.names);
+      const write = (from: number, to: number) =>
+        formatter.view(block, from, to, origin, kinds?.columns);
+      const release = () => kinds === undefined ? pool.give(formatter) : undefined;
+      return rowPieces(length, write, release);
+    },
+    next: block.length > length ? String(block.ts[length]) : null,
+    about: { series, paramHash: block.paramHash, ...about },
+  };
+}
+
+function storedAt(seq: number) {
+  return { source: "stored", seq, tookMs: 0, cacheHit: false };
+}
+
 function notReady(waitingFor: readonly string[]): HttpProblem {
   const detail = `Cannot stream yet: the service waits for ${waitingFor.join(", ")}`;
   return new HttpProblem(503, "not_ready", detail, {}, retryAfter(1_000));
@@ -110,8 +148,7 @@ async function stored(data: DataPort, query: Query): Promise<Found> {
   const found = await data.labels(rangeOf(query, 1));
   if (found.state === "gone") throw goneProblem(found.oldestSeq);
   const { block, revisions, seqs, seq } = found;
-  const about = { source: "stored", seq, tookMs: 0, cacheHit: false };
-  return { block, origin: { revisions, seqs }, about };
+  return { block, origin: { revisions, seqs }, about: storedAt(seq) };
 }
 
 async function computed(data: DataPort, query: Query, params: LabelParams): Promise<Found> {

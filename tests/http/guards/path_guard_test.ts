@@ -73,7 +73,7 @@ Deno.test("pathOf() takes the path of a target in either form", () => {
   assertEquals(pathOf("/a#b"), "/a");
 });
 
-Deno.test("guardPath() lets a key of the cache hold any character, encoded, in its one segment", () => {
+Deno.test("guardPath() lets keys, edges and clusters hold any character, encoded, in one segment", () => {
   const keys = [
     "price:AAPL",
     "a/b",
@@ -87,9 +87,16 @@ Deno.test("guardPath() lets a key of the cache hold any character, encoded, in i
     "...",
   ];
   for (const key of keys) {
-    const target = `/api/cache/keys/${encodeURIComponent(key)}`;
-    guardPath({ target });
-    guardPath({ target: `http://localhost${target}?x=1` });
+    const part = encodeURIComponent(key);
+    const targets = [
+      `/api/cache/keys/${part}`,
+      `/api/edges/${part}`,
+      `/api/clusters/${part}/correlations`,
+    ];
+    for (const target of targets) {
+      guardPath({ target });
+      guardPath({ target: `http://localhost${target}?x=1` });
+    }
   }
 });
 
@@ -97,6 +104,8 @@ Deno.test("guardPath() refuses keys that a URL parser would move, or that are no
   const segments = ["", ".", "..", "%2e", "%2E%2e", ".%2e", "%", "%2", "%zz", "%ff", "%c3", "a b"];
   for (const segment of [...segments, "%ed%a0%80", "a%2Fb/..", "a\\b", "é"]) {
     refused(`/api/cache/keys/${segment}`);
+    refused(`/api/edges/${segment}`);
+    refused(`/api/clusters/${segment}/correlations`);
   }
 });
 
@@ -105,4 +114,11 @@ Deno.test("guardPath() lets no other route have encoded slashes", () => {
   for (const target of [...targets, "/api/cache/keys/a%2Fb/c", "/API/cache/keys/a%2Fb"]) {
     refused(target);
   }
+  const near = [
+    "/api/edges/a%2Fb/c",
+    "/api/clusters/a%2Fb",
+    "/api/runs/a%2Fb",
+    "/x/api/edges/a%2Fb",
+  ];
+  for (const target of [...near, "/api/clusters/a%2Fb/correlations/c"]) refused(target);
 });
