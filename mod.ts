@@ -399,17 +399,13 @@ export * from "./src/refresh/scorer_product.ts";
 export * from "./src/refresh/scorer_returns.ts";
 export * from "./src/refresh/refresh_spec.ts";
 export type * from "./src/refresh/service_types.ts";
+export * from "./src/http/refresh_input.ts";
 export type {
-  CheckedEdgeChange,
-  GivenCorrelations,
-  GivenRunSpec,
-  OptimizationEdgeChange,
-  OptimizedRefresh,
-  RunChange,
-  RunSettings,
-  RunSpec,
-  SetGenerator,
-} from "./src/http/refresh_input.ts";
+  LabelPage,
+  LabelPieceQuery,
+  LabelTextWish,
+  TextMemory,
+} from "./src/store/label_text.ts";
 
 export * from "./src/warm/settings.ts";
 export { type MarketEvent, STRATEGY_NAMES, type StrategyName } from "./src/warm/types.ts";

@@ -5,16 +5,16 @@
  * @module
  */
 
-import { type Random, seededRandom } from "../../src/actor/clock.ts";
+import { seededRandom } from "../../src/actor/clock.ts";
 import { Aggregator } from "../../src/refresh/aggregator.ts";
 import type { CorrelationInput } from "../../src/refresh/correlation.ts";
 import { pairsOf } from "../../src/refresh/correlation.ts";
 import { CorrelationStream } from "../../src/refresh/correlation_stream.ts";
 import type { Linkage } from "../../src/refresh/linkage.ts";
 import { digits, type Figures, spreadOf } from "../support/figures.ts";
+import { GROUPED_EDGES, GROUPS, type Triangle, triangleOf } from "./groups.ts";
 
-const EDGES = 1_000;
-const GROUP_EDGES = 20;
+const EDGES = GROUPED_EDGES;
 const SEED = 7;
 /** Spec: 1,000 edges re-cluster in less. */
 const MUST_MS = 5;
@@ -23,15 +23,13 @@ const WARM_ROUNDS = 15;
 /** Bars that the stream is measured over. */
 const STREAM_BARS = 40;
 
-type Triangle = Extract<CorrelationInput, { kind: "triangle" }>;
-
 /** Adds the figures; few rounds when `quick`. */
 export function clusterFigures(figures: Figures, { quick }: { readonly quick: boolean }): void {
   const rounds = quick ? 5 : 41;
   const bar = { better: "lower", unit: " ms", must: MUST_MS } as const;
-  const grouped = triangleOf(seededRandom(SEED), (a, b) => a === b);
+  const grouped = triangleOf(seededRandom(SEED));
   const chained = triangleOf(seededRandom(SEED), () => true);
-  const expected = EDGES / GROUP_EDGES;
+  const expected = GROUPS;
   for (
     const [name, triangle, clusters] of [
       ["50 groups", grouped, expected],
@@ -58,7 +56,7 @@ function noteForms(figures: Figures, { edges, values }: Triangle, rounds: number
     edges.slice(0, i).map((b, j) => ({ a, b, correlation: of(i, j) }))
   );
   const few = pairs.filter(({ correlation }) => Math.abs(correlation) > 0.4);
-  const expected = EDGES / GROUP_EDGES;
+  const expected = GROUPS;
   const ms = (input: CorrelationInput) =>
     digits(spreadOf(regroupMs(input, "single", expected, rounds)).median);
   figures.note(
@@ -66,23 +64,6 @@ function noteForms(figures: Figures, { edges, values }: Triangle, rounds: number
       `as ${pairs.length} pairs: ${ms({ kind: "pairs", pairs })} ms; ` +
       `as the ${few.length} pairs above 0.4: ${ms({ kind: "pairs", pairs: few })} ms`,
   );
-}
-
-/**
- * A matrix of 1,000 edges in groups of 20 that are dealt out in turn: above the threshold where
- * `connects` says so of two groups, noise elsewhere.
- */
-function triangleOf(random: Random, connects: (a: number, b: number) => boolean): Triangle {
-  const groups = EDGES / GROUP_EDGES;
-  const edges = Array.from({ length: EDGES }, (_, at) => `EDGE_${at}`);
-  const values = new Float64Array(pairsOf(EDGES));
-  for (let i = 1, at = 0; i < EDGES; i++) {
-    for (let j = 0; j < i; j++, at++) {
-      const noise = random.next();
-      values[at] = connects(i % groups, j % groups) ? 0.45 + 0.5 * noise : 0.7 * (noise - 0.5);
-    }
-  }
-  return { kind: "triangle", edges, values };
 }
 
 /** Times from a matrix to its clusters, each checked: numbers, symmetry, ids, edges. */

@@ -1,12 +1,14 @@
 /**
- * Must show 2: speed of eager and lazy refreshes over a full rebuild with the same scorer, in
- * interleaved pairs, and how many sets lazy evaluates.
+ * Must show 2: speed of eager and lazy refreshes, and of a run that chooses by its cost model, over a
+ * full rebuild with the same scorer, and how many sets lazy evaluates.
+ *
+ * A pair is a rebuild and a refresh after the same moves, each in as many slices, which take turns:
+ * what else the machine does meanwhile slows both alike. Every best is compared with the rebuild's.
  *
  * @module
  */
 
-import { CostModel } from "../../src/refresh/cost_model.ts";
-import type { SetEngine } from "../../src/refresh/evaluate.ts";
+import { OptimisationRun } from "../../src/refresh/run.ts";
 import { digits, type Figures, type Spread, spreadOf } from "../support/figures.ts";
 import { verify } from "../support/workload.ts";
 import { FullRebuild } from "../rivals/refresh_full.ts";
@@ -14,171 +16,215 @@ import {
   type Best,
   drawMoves,
   edgeValues,
-  evaluated,
   FULL_SIZE,
   makeEngine,
   makeScorer,
   makeWorld,
-  type ScorerName,
   type World,
 } from "./world.ts";
+import type { EdgeValue } from "../../src/refresh/run_engine.ts";
+import type { Scorer } from "../../src/refresh/scorer.ts";
+import type { SetEngine } from "../../src/refresh/evaluate.ts";
 
-/** Shares of edges that move, and what eager and lazy must reach over a rebuild. */
+/** Shares of edges that move, and how many times as fast as a rebuild they must be refreshed. */
 const SHARES: readonly {
   readonly share: number;
-  readonly eager: number;
+  readonly eager?: number;
   readonly lazy?: number;
 }[] = [
-  { share: 0.0002, eager: 0.95 },
+  { share: 0.0002 },
   { share: 0.01, eager: 17, lazy: 100 },
-  { share: 0.1, eager: 0.95, lazy: 30 },
-  { share: 0.5, eager: 0.95 },
-  { share: 1, eager: 0.95 },
+  { share: 0.1, lazy: 30 },
+  { share: 0.5 },
+  { share: 1 },
 ];
-
-/** Bars that make a mean-variance score of five edges take more than 2 µs. */
-const SLOW_BARS = 640;
+/** Never slower than that at any share. */
+const TIME_RATIO_MAX = 1.05;
 const SCORE_MIN_US = 2;
+/** Bars of the mean-variance score are chosen so that it takes about as long. */
+const SCORE_AIM_US = 2.6;
+const BARS = { first: 512, min: 64, max: 1_024, step: 16 } as const;
+const CALIBRATION_ROUNDS = 20;
 const LAZY_EVALUATIONS_MAX = 5;
+/** Slices of a refresh and of a rebuild. */
+const SLICES = 20;
+const SLICE_SETS = Math.ceil(FULL_SIZE.sets / SLICES);
 
-/** One side's refresh, timed. */
-interface Timed {
+/** A refresh in slices. */
+interface Refresh {
+  /** Takes moves and begins. */
+  begin(values: readonly EdgeValue[]): void;
+  /** Works on about a twentieth; true once it is done. */
+  step(): boolean;
+  /** What came of it. */
+  end(): { readonly best: Best | null; readonly evaluated: number; readonly isRebuild: boolean };
+}
+
+/** A refresh beside a rebuild. */
+interface Pair {
+  readonly rebuildMs: number;
   readonly ms: number;
   readonly evaluated: number;
-  readonly best: Best | null;
+  readonly isRebuild: boolean;
 }
 
-/** Everyone in the same state, and the models that choose. */
+/** The engine as it is, whatever the cost. */
+function engineRefresh(engine: SetEngine): Refresh {
+  let evaluation: ReturnType<SetEngine["begin"]> | null = null, sets = 1;
+  return {
+    begin(values) {
+      engine.setValues(values);
+      sets = Math.max(1, Math.ceil(engine.dirtySets / SLICES));
+      evaluation = engine.begin("partial");
+    },
+    step: () => evaluation?.step(sets) === "done",
+    end() {
+      const outcome = evaluation?.outcome();
+      return { best: outcome?.best ?? null, evaluated: outcome?.evaluated ?? 0, isRebuild: false };
+    },
+  };
+}
+
+/** A run that chooses between a partial refresh and a rebuild, and checks what comes of it. */
+function runRefresh(engine: SetEngine): Refresh {
+  const stopwatchMs = () => performance.now();
+  const run = new OptimisationRun("run_1", engine, { stopwatchMs, auditEvery: 0 }, 0);
+  let sets = SLICE_SETS, report: ReturnType<OptimisationRun["step"]>["report"] = null;
+  return {
+    begin(values) {
+      for (const one of values) run.changes.setValue(one, 0);
+      run.begin();
+      sets = SLICE_SETS;
+    },
+    step() {
+      report = run.step(sets, 0).report;
+      return report !== null;
+    },
+    end() {
+      verify("a refresh that succeeded", report?.state === "succeeded" ? 1 : 0, 1);
+      const { best = null, evaluated = 0, kind = "partial" } = report ?? {};
+      return { best, evaluated, isRebuild: kind === "full" };
+    },
+  };
+}
+
+/** Everyone in the same state. */
 class Sides {
-  readonly rebuildMs: number[] = [];
-  readonly eager: Timed[] = [];
-  readonly lazy: Timed[] = [];
-  /** Refreshes of the eager engine for which a rebuild was chosen. */
-  chosenFull = 0;
   readonly world: World;
   readonly #twin: FullRebuild;
-  readonly #eagerEngine: SetEngine;
-  readonly #lazyEngine: SetEngine;
-  readonly #costs = new CostModel();
 
-  constructor(scorer: ScorerName, bars: number) {
-    this.world = makeWorld(FULL_SIZE, 7);
-    const made = makeScorer(scorer, this.world, bars);
-    this.#twin = new FullRebuild(this.world, made);
-    this.#eagerEngine = makeEngine(this.world, made, "eager");
-    this.#lazyEngine = makeEngine(this.world, made, "lazy");
-    const startMs = performance.now();
-    evaluated(this.#eagerEngine, "full");
-    this.#costs.record("full", FULL_SIZE.sets, performance.now() - startMs);
+  constructor(world: World, scorer: Scorer) {
+    this.world = world;
+    this.#twin = new FullRebuild(world, scorer);
   }
 
-  /** Forgets figures, not what was learned. */
-  clear(): void {
-    this.rebuildMs.length =
-      this.eager.length =
-      this.lazy.length =
-      this.chosenFull =
-        0;
-  }
-
-  /** One refresh of each, the rebuild first or last by turns. */
-  round(round: number, share: number): void {
+  /** A rebuild and a refresh of the same moves; the rebuild's slices go first if `isFirst`. */
+  pair(refresh: Refresh, share: number, isFirst: boolean): Pair {
     const moves = drawMoves(this.world, share), values = edgeValues(this.world, moves);
-    const rebuild = () => {
-      const startMs = performance.now();
-      moves.handles.forEach((edge, i) => this.#twin.values[edge] = moves.values[i] as number);
-      const best = this.#twin.best();
-      this.rebuildMs.push(performance.now() - startMs);
-      return best;
+    const twin = this.#twin;
+    let rebuildMs = 0, ms = 0, isDone = false;
+    const one = (work: () => void) => {
+      const fromMs = performance.now();
+      work();
+      return performance.now() - fromMs;
     };
-    const first = round % 2 === 0 ? rebuild() : null;
-    this.eager.push(timed(() => {
-      this.#eagerEngine.setValues(values);
-      return this.#chosen();
-    }));
-    const second = round % 2 === 1 ? rebuild() : null;
-    this.lazy.push(timed(() => {
-      this.#lazyEngine.setValues(values);
-      return evaluated(this.#lazyEngine, "partial");
-    }));
-    const right = first ?? second;
-    for (const side of [this.eager.at(-1), this.lazy.at(-1)]) {
-      verify("best score", side?.best?.score ?? NaN, right?.score ?? NaN);
-      verify("best set", side?.best?.setId === right?.setId ? 1 : 0, 1);
-    }
+    const rebuild = (work: () => void) => rebuildMs += one(work);
+    const ours = (work: () => void) => ms += one(work);
+    const both = (theirs: () => void, own: () => void) => {
+      if (isFirst) rebuild(theirs);
+      ours(own);
+      if (!isFirst) rebuild(theirs);
+    };
+    both(() => {
+      moves.handles.forEach((edge, i) => twin.values[edge] = moves.values[i] as number);
+      twin.begin();
+    }, () => refresh.begin(values));
+    const step = () => {
+      if (!isDone) isDone = refresh.step();
+    };
+    for (let slice = 0; slice < SLICES; slice++) both(() => twin.step(SLICE_SETS), step);
+    while (!isDone) ours(step);
+    const right = twin.found, { best, evaluated, isRebuild } = refresh.end();
+    verify("best score", best?.score ?? NaN, right?.score ?? NaN);
+    verify("best set", best?.setId === right?.setId ? 1 : 0, 1);
+    return { rebuildMs, ms, evaluated, isRebuild };
   }
 
-  #chosen() {
-    const engine = this.#eagerEngine, startMs = performance.now();
-    const { kind } = this.#costs.choose(engine.dirtySets, engine.sets);
-    const outcome = evaluated(engine, kind);
-    this.#costs.record(kind, outcome.candidates, performance.now() - startMs);
-    if (kind === "full") this.chosenFull++;
-    return outcome;
+  /** Pairs in both orders, in turn. */
+  pairs(refresh: Refresh, share: number, count: number): readonly Pair[] {
+    return Array.from({ length: count }, (_, at) => this.pair(refresh, share, at % 2 === 0));
   }
 }
 
-function timed(refresh: () => { readonly best: Best | null; readonly evaluated: number }): Timed {
-  const startMs = performance.now();
-  const { best, evaluated } = refresh();
-  return { ms: performance.now() - startMs, evaluated, best };
+/** Bars with which a score takes about as long as is aimed at on this machine. */
+function barsOf(world: World): number {
+  const { first, min, max, step } = BARS, sets = FULL_SIZE.sets / 10;
+  const twin = new FullRebuild(world, makeScorer("mean_variance", world, first));
+  const us = Array.from({ length: CALIBRATION_ROUNDS }, () => {
+    twin.begin();
+    const fromMs = performance.now();
+    twin.step(sets);
+    return (performance.now() - fromMs) * 1_000 / sets;
+  });
+  // The first rounds run while code is compiled.
+  const bars = first * SCORE_AIM_US / spreadOf(us.slice(us.length >> 1)).median;
+  return Math.min(max, Math.max(min, Math.ceil(bars / step) * step));
 }
 
-/** Ratios of neighbours, the rebuild over the side. */
-const ratios = (rebuildMs: readonly number[], side: readonly Timed[]): Spread =>
-  spreadOf(side.map(({ ms }, i) => (rebuildMs[i] as number) / ms));
-
-const mean = (values: readonly number[]) =>
-  values.reduce((sum, one) => sum + one, 0) / values.length;
-
-/** Throws, through `verify`, when a side's best is not a rebuild's. */
+/** Throws, through `verify`, when a best is not a rebuild's. */
 export function speedFigures(figures: Figures, { quick }: { readonly quick: boolean }): void {
-  const pairs = quick ? 3 : 21;
-  const sides = new Sides("mean_variance", SLOW_BARS);
-  for (let round = 0; round < 3; round++) sides.round(round, 0.01);
-  for (const { share, eager, lazy } of SHARES) {
-    sides.clear();
-    for (let round = 0; round < pairs; round++) sides.round(round, share);
-    const rebuild = spreadOf(sides.rebuildMs), moved = `${digits(100 * share)} % moved`;
-    const scoreUs = rebuild.median / FULL_SIZE.sets * 1_000;
-    if (share === SHARES[0]?.share) {
-      figures.add("time of a score in a rebuild", spreadOf([scoreUs]), {
-        unit: " µs",
-        must: SCORE_MIN_US,
-        better: "higher",
-      });
+  const count = quick ? 3 : 21, world = makeWorld(FULL_SIZE, 7), bars = barsOf(world);
+  const scorer = makeScorer("mean_variance", world, bars);
+  const scoreUs: number[] = [];
+  for (const name of ["eager", "eager by a run", "lazy"] as const) {
+    const mode = name === "lazy" ? "lazy" : "eager";
+    const sides = new Sides(world, scorer), engine = makeEngine(world, scorer, mode);
+    const refresh = name === "eager by a run" ? runRefresh(engine) : engineRefresh(engine);
+    sides.pairs(refresh, 0.01, 3);
+    for (const { share, [mode]: must } of SHARES) {
+      const pairs = sides.pairs(refresh, share, count);
+      scoreUs.push(...pairs.map(({ rebuildMs }) => rebuildMs * 1_000 / FULL_SIZE.sets));
+      addPairs(figures, `${name}, ${digits(100 * share)} % moved`, pairs, must);
+      if (mode === "lazy" && share === 0.01) addEvaluated(figures, pairs);
     }
-    figures.add(`eager over rebuild, ${moved}`, ratios(sides.rebuildMs, sides.eager), {
-      unit: "×",
-      must: eager,
-      better: "higher",
-    });
-    figures.add(`lazy over rebuild, ${moved}`, ratios(sides.rebuildMs, sides.lazy), {
-      unit: "×",
-      must: lazy ?? 0.95,
-      better: "higher",
-    });
-    const counts = sides.lazy.map((one) => one.evaluated);
-    if (share === 0.01) {
-      figures.add("sets that lazy evaluates, mean, 1 % moved", meanSpread(counts), {
-        unit: "",
-        must: LAZY_EVALUATIONS_MAX,
-        better: "lower",
-      });
-    }
-    figures.note(
-      `rebuild ${digits(rebuild.median)} ms, eager ${digits(medianMs(sides.eager))} ms ` +
-        `(${Math.round(mean(sides.eager.map((one) => one.evaluated)))} sets, rebuilds chosen ` +
-        `${sides.chosenFull} of ${pairs}), lazy ${digits(medianMs(sides.lazy))} ms ` +
-        `(${digits(mean(counts))} sets)`,
-    );
   }
+  figures.add(`time of a score in these rebuilds, ${bars} bars`, spreadOf(scoreUs), {
+    ...{ unit: " µs", must: SCORE_MIN_US, better: "higher" },
+  });
 }
 
-const medianMs = (side: readonly Timed[]) => spreadOf(side.map(({ ms }) => ms)).median;
+/** Speed where that is asked for, else time. */
+function addPairs(
+  figures: Figures,
+  name: string,
+  pairs: readonly Pair[],
+  must: number | undefined,
+): void {
+  const times = spreadOf(pairs.map(({ rebuildMs, ms }) => ms / rebuildMs));
+  const speeds = spreadOf(pairs.map(({ rebuildMs, ms }) => rebuildMs / ms));
+  if (must === undefined) {
+    const bar = { unit: "×", must: TIME_RATIO_MAX, better: "lower" } as const;
+    figures.add(`${name}: time of a rebuild's`, times, bar);
+  } else {
+    const bar = { unit: "×", must, better: "higher" } as const;
+    figures.add(`${name}: speed over a rebuild`, speeds, bar);
+  }
+  const median = (of: (pair: Pair) => number) => digits(spreadOf(pairs.map(of)).median);
+  const rebuilds = pairs.filter(({ isRebuild }) => isRebuild).length;
+  figures.note(
+    `rebuild ${median(({ rebuildMs }) => rebuildMs)} ms, ours ${median(({ ms }) => ms)} ms ` +
+      `(${digits(speeds.median)}×, ${digits(mean(pairs))} sets` +
+      `${rebuilds > 0 ? `, a rebuild ${rebuilds} times of ${pairs.length}` : ""})`,
+  );
+}
 
 /** The mean in place of the median: a bound on an average is asked for. */
-const meanSpread = (values: readonly number[]): Spread => ({
-  ...spreadOf(values),
-  median: mean(values),
-});
+function addEvaluated(figures: Figures, pairs: readonly Pair[]): void {
+  const spread: Spread = { ...spreadOf(pairs.map((one) => one.evaluated)), median: mean(pairs) };
+  figures.add("sets that lazy evaluates, mean, 1 % moved", spread, {
+    ...{ unit: "", must: LAZY_EVALUATIONS_MAX, better: "lower" },
+  });
+}
+
+const mean = (pairs: readonly Pair[]) =>
+  pairs.reduce((sum, { evaluated }) => sum + evaluated, 0) / pairs.length;

@@ -1,5 +1,5 @@
 /**
- * Edges, sets and scorers of a seed, the same for every side.
+ * Edges and sets of a seed, the same for every side.
  *
  * @module
  */
@@ -8,10 +8,7 @@ import { type Random, seededRandom } from "../../src/actor/clock.ts";
 import { type EvaluationMode, SetEngine } from "../../src/refresh/evaluate.ts";
 import type { EvaluationOutcome } from "../../src/refresh/run_engine.ts";
 import type { Scorer } from "../../src/refresh/scorer.ts";
-import { MeanVarianceScorer } from "../../src/refresh/scorer_mean_variance.ts";
-import { PairTable } from "../../src/refresh/scorer_pairs.ts";
-import { ProductScorer } from "../../src/refresh/scorer_product.ts";
-import { ReturnsTable } from "../../src/refresh/scorer_returns.ts";
+import { makeScored, type ScorerName } from "./scored.ts";
 
 /** The best set of a side. */
 export interface Best {
@@ -30,12 +27,10 @@ export const FULL_SIZE: WorldSize = { edges: 5_000, sets: 100_000 };
 
 /** Members of a set. */
 const MEMBERS = 5;
-/** Edges whose correlations among each other are known. */
-const CLUSTER = 20;
 
 /** Edges by handle, which is their number, and sets by number. */
 export interface World {
-  readonly edgeIds: readonly string[];
+  readonly edgeIds: string[];
   readonly values: Float64Array;
   readonly setIds: readonly string[];
   /** `size` handles of each set. */
@@ -43,9 +38,6 @@ export interface World {
   readonly size: number;
   readonly random: Random;
 }
-
-/** Kinds of scorers that are measured. */
-export type ScorerName = "product" | "mean_variance";
 
 /** A world of a seed. Values are positive: factors, or expected returns in tenths of a percent. */
 export function makeWorld({ edges, sets }: WorldSize, seed: number): World {
@@ -73,22 +65,8 @@ export function drawMembers(random: Random, edges: number): number[] {
 }
 
 /** A scorer; `bars` returns of each edge for the mean-variance score. */
-export function makeScorer(name: ScorerName, world: World, bars: number): Scorer {
-  const { random } = world, edges = world.edgeIds.length;
-  if (name === "product") {
-    const pairs = new PairTable();
-    for (let a = 0; a < edges; a++) {
-      const end = Math.min(edges, (Math.floor(a / CLUSTER) + 1) * CLUSTER);
-      for (let b = a + 1; b < end; b++) pairs.set(a, b, 0.9 * random.next());
-    }
-    return new ProductScorer(pairs);
-  }
-  const returns = new ReturnsTable(bars);
-  for (let edge = 0; edge < edges; edge++) {
-    returns.set(edge, Float64Array.from({ length: bars }, () => 0.2 * (random.next() - 0.5)));
-  }
-  return new MeanVarianceScorer(returns, { riskAversion: 10 });
-}
+export const makeScorer = (name: ScorerName, world: World, bars: number): Scorer =>
+  makeScored(name, world.edgeIds.length, world.random, bars).scorer;
 
 /** An engine of a world, evaluated once. */
 export function makeEngine(world: World, scorer: Scorer, mode: EvaluationMode): SetEngine {

@@ -1,6 +1,6 @@
 /**
- * A full rebuild: every set is scored in a plain loop over plain arrays, and nothing is kept. Also
- * the twin that exactness is held against: it knows nothing of indices, bits, blocks or bounds.
+ * A full rebuild: every set is scored in a plain loop over plain arrays, and nothing is kept. Also a
+ * twin that exactness is held against: it knows nothing of indices, bits, blocks or bounds.
  *
  * @module
  */
@@ -8,31 +8,56 @@
 import type { Scorer } from "../../src/refresh/scorer.ts";
 import type { Best, World } from "../refresh/world.ts";
 
+/** As in the engine: a loop that is entered often is compiled better than one that runs long. */
+const CHUNK = 256;
+
 /** See the head of this file. */
 export class FullRebuild {
   readonly name = "full rebuild";
   readonly values: Float64Array;
   readonly setIds: string[];
+  /** `size` edges of each set, by number, in the order of `setIds`; room for more behind them. */
+  readonly members: Uint32Array;
+  /** Members of a set. */
+  readonly size: number;
   readonly #scorer: Scorer;
-  readonly #size: number;
-  #members: Uint32Array;
+  #at = 0;
+  #best = -1;
+  #bestScore = -Infinity;
 
   constructor(world: World, scorer: Scorer) {
     this.#scorer = scorer;
-    this.#size = world.size;
+    this.size = world.size;
     this.values = Float64Array.from(world.values);
     this.setIds = [...world.setIds];
-    // Room for sets that are added.
-    this.#members = new Uint32Array(2 * world.members.length);
-    this.#members.set(world.members);
+    this.members = new Uint32Array(2 * world.members.length);
+    this.members.set(world.members);
   }
 
   /** Scores all sets. */
   best(): Best | null {
-    const { setIds, values } = this, scorer = this.#scorer, members = this.#members;
-    const size = this.#size, count = setIds.length;
-    let best = -1, bestScore = -Infinity;
-    for (let set = 0; set < count; set++) {
+    this.begin();
+    this.step(this.setIds.length);
+    return this.found;
+  }
+
+  /** Begins anew. */
+  begin(): void {
+    this.#at = 0;
+    this.#best = -1;
+    this.#bestScore = -Infinity;
+  }
+
+  /** Scores the next `sets` sets. */
+  step(sets: number): void {
+    for (let left = sets; left > 0; left -= CHUNK) this.#chunk(Math.min(CHUNK, left));
+  }
+
+  #chunk(sets: number): void {
+    const { setIds, values, members, size } = this, scorer = this.#scorer;
+    const end = Math.min(setIds.length, this.#at + sets);
+    let best = this.#best, bestScore = this.#bestScore;
+    for (let set = this.#at; set < end; set++) {
       const score = scorer.score(values, members, set * size, (set + 1) * size);
       const isAhead = score > bestScore ||
         (score === bestScore && (setIds[set] as string) < (setIds[best] as string));
@@ -41,35 +66,29 @@ export class FullRebuild {
         bestScore = score;
       }
     }
-    return best < 0 ? null : { setId: setIds[best] as string, score: bestScore };
+    this.#at = end;
+    this.#best = best;
+    this.#bestScore = bestScore;
   }
 
-  /** Sets that hold an edge whose flag is set, or that `isNew`. */
-  dirtyCount(isMoved: Uint8Array, isNew: (setId: string) => boolean): number {
-    const size = this.#size, members = this.#members;
-    let count = 0;
-    for (let set = 0; set < this.setIds.length; set++) {
-      let isDirty = 0;
-      for (let i = set * size; i < (set + 1) * size; i++) {
-        isDirty |= isMoved[members[i] as number] ?? 0;
-      }
-      if (isDirty === 1 || isNew(this.setIds[set] as string)) count++;
-    }
-    return count;
+  /** The best of those scored since it began. */
+  get found(): Best | null {
+    if (this.#best < 0) return null;
+    return { setId: this.setIds[this.#best] as string, score: this.#bestScore };
   }
 
-  /** Adds a set of edges by handle. */
+  /** Adds a set of edges by number. */
   add(setId: string, edges: readonly number[]): void {
-    this.#members.set(edges, this.setIds.length * this.#size);
+    this.members.set(edges, this.setIds.length * this.size);
     this.setIds.push(setId);
   }
 
   /** Removes the set at a place; the last one moves there. */
   removeAt(at: number): string {
-    const setId = this.setIds[at] as string, last = this.setIds.length - 1, size = this.#size;
-    this.#members.copyWithin(at * size, last * size, (last + 1) * size);
-    this.setIds[at] = this.setIds[last] as string;
-    this.setIds.pop();
+    const { setIds, size } = this, setId = setIds[at] as string, last = setIds.length - 1;
+    this.members.copyWithin(at * size, last * size, (last + 1) * size);
+    setIds[at] = setIds[last] as string;
+    setIds.pop();
     return setId;
   }
 }

@@ -142,16 +142,23 @@ export interface BenchOptions {
   readonly only: readonly string[];
   /** Few short rounds: shows that the bench works, gives no figure to quote. */
   readonly quick: boolean;
+  /** Counts that this bench takes beside, those that were given. */
+  readonly counts: Readonly<Record<string, number>>;
 }
 
 /**
- * Reads `--only name` (may repeat) and `--quick`; prints the help or the mistake and exits when
- * that is asked for or made.
+ * Reads `--only name` (may repeat), `--quick`, and counts by name as `counts` describes them; prints
+ * the help or the mistake and exits when that is asked for or made.
  */
-export function benchOptions(about: string, names: readonly string[]): BenchOptions {
+export function benchOptions(
+  about: string,
+  names: readonly string[],
+  counts: Readonly<Record<string, string>> = {},
+): BenchOptions {
   const help = `${about}\n\n  --only NAME  measure only this, may repeat: ${names.join(", ")}\n` +
-    "  --quick      few short rounds: shows that it works, gives no figure to quote";
-  const { values } = readArgs(help);
+    "  --quick      few short rounds: shows that it works, gives no figure to quote" +
+    Object.entries(counts).map(([name, text]) => `\n  --${name} N  ${text}`).join("");
+  const { values, numbers } = readArgs(help, Object.keys(counts));
   if (values.help === true) {
     console.log(help);
     Deno.exit(0);
@@ -162,7 +169,7 @@ export function benchOptions(about: string, names: readonly string[]): BenchOpti
     console.error(`Cannot measure ${unknown.join(", ")}: expected some of ${names.join(", ")}`);
     Deno.exit(2);
   }
-  return { only, quick: values.quick === true };
+  return { only, quick: values.quick === true, counts: numbers };
 }
 
 /** Runs what was asked for, in its order, and ends the process as the figures say. */
@@ -178,16 +185,28 @@ export async function runMeasurements(
   Deno.exit(figures.finish());
 }
 
-function readArgs(help: string) {
+function readArgs(help: string, counts: readonly string[]) {
   try {
-    return parseArgs({
+    const { values } = parseArgs({
       args: Deno.args,
       options: {
         only: { type: "string", multiple: true },
         quick: { type: "boolean" },
         help: { type: "boolean", short: "h" },
+        ...Object.fromEntries(counts.map((name) => [name, { type: "string" as const }])),
       },
     });
+    const numbers: Record<string, number> = {};
+    for (const name of counts) {
+      const text = (values as Record<string, unknown>)[name];
+      if (text === undefined) continue;
+      const count = Number(text);
+      if (!Number.isInteger(count) || count < 1) {
+        throw new RangeError(`Cannot take --${name}: expected a count from 1: got ${text}`);
+      }
+      numbers[name] = count;
+    }
+    return { values, numbers };
   } catch (error) {
     console.error(`${error instanceof Error ? error.message : error}\n\n${help}`);
     Deno.exit(2);

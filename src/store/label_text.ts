@@ -24,16 +24,19 @@ export const LABEL_TEXT_BYTES: number = (LABEL_TEXT_ROWS + 128) * 512;
 export type TextMemory = Uint8Array<ArrayBuffer>;
 
 /** Whose labels, and how they are written. */
-interface Wanted {
+export interface LabelTextWish {
+  /** The series. */
   readonly series: SeriesKey;
+  /** Hash of the labels' parameters. */
   readonly paramHash: string;
+  /** Of a row. */
   readonly format: LabelFormat;
   /** Where the text is written if there is room; transferred to a store in a thread. */
   readonly memory: TextMemory;
 }
 
 /** Which rows of a page: those of from ≤ ts < to, `limit` at most. */
-export interface LabelPageQuery extends Wanted {
+export interface LabelPageQuery extends LabelTextWish {
   /** First open time. */
   readonly fromTs: number;
   /** End, exclusive. */
@@ -61,7 +64,7 @@ export interface LabelPage {
 }
 
 /** One piece of a page. */
-export interface LabelPieceQuery extends Wanted {
+export interface LabelPieceQuery extends LabelTextWish {
   /** Open time of its first row. */
   readonly fromTs: number;
   /** That of the piece after it. */
@@ -119,7 +122,7 @@ export class LabelTexts {
     });
   }
 
-  #written(query: Wanted, found: StoredLabels, rows: number): TextMemory {
+  #written(query: LabelTextWish, found: StoredLabels, rows: number): TextMemory {
     const { format, memory } = query;
     const formatter = this.#formatters[format] ??= new LabelFormatter(format);
     const text = formatter.into(memory, found.labels, 0, rows, found);
