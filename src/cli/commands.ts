@@ -20,6 +20,7 @@ import { LABEL } from "./label.ts";
 import { REFRESH } from "./refresh.ts";
 import { REPORT } from "./report.ts";
 import { SEND } from "./send.ts";
+import { MONITORING } from "./monitoring.ts";
 import { SERVE } from "./serve.ts";
 import { STATUS } from "./status.ts";
 import { TAIL } from "./tail.ts";
@@ -48,5 +49,6 @@ export const COMMANDS: readonly Command[] = [
   BENCH,
   CONFIG,
   DOCTOR,
+  MONITORING,
   completionsCommand(() => COMMANDS),
 ];
