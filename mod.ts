@@ -677,7 +677,11 @@ const runServe: RunServe = async (config, log, io) => {
       source: () => sourceOf(feed, config.feedBatchRows, io.clock),
     })),
     webhooks,
-    monitor: { intervalMs: config.monitorIntervalMs, figures: config.monitorEnabled },
+    monitor: {
+      intervalMs: config.monitorIntervalMs,
+      figures: config.monitorEnabled,
+      alertCooldownMs: config.alertCooldownMs,
+    },
     admin: {
       about: { name: "wick", version: parts.version },
       options: {

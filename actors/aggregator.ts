@@ -181,7 +181,8 @@ class AggregatorRun {
 
   async #restore(tries: number): Promise<void> {
     try {
-      this.edges = await this.#records.restore(this.#options) ?? this.edges;
+      const nowMs = this.#wall.now();
+      this.edges = await this.#records.restore(this.#options, nowMs) ?? this.edges;
     } catch (error) {
       if (error instanceof ActorError) {
         // A store that does not answer for so long is a reason to be started again later.

@@ -9,16 +9,22 @@
  */
 
 import process from "node:process";
-import { actor, textOf } from "../src/actor/mod.ts";
+import { actor, type Ref, textOf } from "../src/actor/mod.ts";
+import { bookState, engineState } from "../src/http/alert_schemas.ts";
+import { AlertDesk, type AlertSettings, type AlertStore } from "../src/monitor/alert_desk.ts";
 import { WICK_METRICS } from "../src/monitor/catalogue.ts";
 import type { ProcessFigures } from "../src/monitor/collect_process.ts";
 import { type Finding, healthOf, type PartHealth } from "../src/monitor/finding.ts";
+import { healthInputs } from "../src/monitor/health_inputs.ts";
+import { healthSamples } from "../src/monitor/health_metrics.ts";
+import { type HealthScore, healthScore } from "../src/monitor/health_score.ts";
 import { watchLoopLag } from "../src/monitor/loop_lag.ts";
 import type { MetricKind, MetricSpec } from "../src/monitor/metric_spec.ts";
 import { Registry } from "../src/monitor/registry.ts";
 import { applySamples, type Sample } from "../src/monitor/samples.ts";
+import type { MetricsSnapshot } from "../src/monitor/snapshot.ts";
 import { WindowedHistogram } from "../src/monitor/windowed_histogram.ts";
-import { Monitor } from "./protocols.ts";
+import { Monitor, type Store } from "./protocols.ts";
 
 /** Looks at one part of the service. */
 export interface MonitorCollector {
@@ -26,6 +32,12 @@ export interface MonitorCollector {
   readonly name: string;
   /** Called at every tick, unless the call before is still under way. */
   readonly collect: () => Finding | Promise<Finding>;
+}
+
+/** What a monitor makes alerts of. */
+export interface MonitorAlerts extends Omit<AlertSettings, "store"> {
+  /** Where they are kept. */
+  readonly store: Ref<typeof Store.definition>;
 }
 
 /** How a monitor is set up. */
@@ -40,6 +52,10 @@ export interface MonitorArgs {
   readonly timeoutMs?: number;
   /** Time between two probes of the event loop; default 20 ms, null = none. */
   readonly lagEveryMs?: number | null;
+  /** Cores of the machine; without them the use of the processor is unknown. */
+  readonly cores?: number;
+  /** What alerts are made of; default: there are none. */
+  readonly alerts?: MonitorAlerts | null;
 }
 
 const INTERVAL_DEFAULT_MS = 5_000;
@@ -47,14 +63,26 @@ const TIMEOUT_DEFAULT_MS = 2_000;
 /** A gauge that was not measured in so many looks is taken out: what it measured is gone. */
 const LOOKS_KEPT = 3;
 const LAG_WINDOW_MS = 60_000;
+/** The score judges what happened within so long. */
+const SCORE_WINDOW_MS = 60_000;
+/** Between two snapshots that are kept to compare with: a handful are enough. */
+const KEEP_EVERY_MS = 10_000;
 /** Metrics named in the log when their samples are refused; the counter goes on. */
 const REFUSED_NAMES_MAX = 64;
+
+/** Kind of the monitor's records in the store. */
+export const KEPT_KIND = "monitor";
+/** Stopping does not wait longer for the store. */
+const KEEP = { timeoutMs: 2_000 } as const;
+const NOTHING_FIRES = { state: "unknown" } as const;
 
 /** The last look at a part. */
 interface Look {
   /** A call is under way, perhaps beyond its time. */
   isBusy: boolean;
   startMs: number;
+  /** The tick that began it waits for it. */
+  isAwaited: boolean;
   /** It succeeded before: while the tree starts, parts that do not answer yet are no news. */
   isKnown: boolean;
   /** Null before the first. */
@@ -71,7 +99,15 @@ export const monitor = actor(Monitor, (ctx, args: MonitorArgs) => {
   for (const spec of [...WICK_METRICS, ...args.metrics ?? []]) registry.register(spec);
   const looks = new Map(args.collectors.map(({ name }): [string, Look] => [
     name,
-    { isBusy: false, startMs: 0, isKnown: false, state: null, error: "", parts: [] },
+    {
+      isBusy: false,
+      startMs: 0,
+      isAwaited: false,
+      isKnown: false,
+      state: null,
+      error: "",
+      parts: [],
+    },
   ]));
   const refusedNames = new Set<string>();
   const lag = new LagWindow(registry);
@@ -93,6 +129,7 @@ export const monitor = actor(Monitor, (ctx, args: MonitorArgs) => {
   const begin = ({ name, collect }: MonitorCollector, look: Look) => {
     if (look.isBusy) return;
     look.isBusy = true;
+    look.isAwaited = true;
     look.startMs = clock.now();
     ctx.timer(`late ${name}`, { delayMs: timeoutMs }, "late", { name });
     Promise.try(collect).then(
@@ -122,11 +159,40 @@ export const monitor = actor(Monitor, (ctx, args: MonitorArgs) => {
     ]);
   };
 
+  const past = new PastSnapshots();
+  let score: HealthScore | null = null;
+  let isJudged = true;
+  const desk = args.alerts === undefined || args.alerts === null
+    ? null
+    : new AlertDesk({ ...args.alerts, store: recordsIn(args.alerts.store) }, {
+      clock,
+      log: (level, message, fields) => ctx.log(level, message, fields),
+      answer: (kept) => void ctx.self.tell("restored", kept),
+    });
+  if (desk !== null) ctx.onStop(() => desk.save());
+
+  const found = () => healthOf([...looks].flatMap(([name, look]) => partsOf(name, look)));
+
+  /** What all looks of a tick found together. */
+  const judge = () => {
+    isJudged = true;
+    const snapshot = registry.snapshot(clock.wallNow(), clock.now());
+    const options = args.cores === undefined ? {} : { cores: args.cores };
+    score = healthScore(healthInputs(snapshot, past.before(snapshot), options), found().parts);
+    take([...healthSamples(score), ...desk?.look(snapshot) ?? []]);
+  };
+  const judgeWhenAll = () => {
+    if (!isJudged && ![...looks.values()].some(({ isAwaited }) => isAwaited)) judge();
+  };
+
   ctx.timer("tick", { delayMs: 0, everyMs: intervalMs }, "tick", {});
   return {
     report: (samples) => take(samples),
 
     tick: () => {
+      // Looks may take longer than there is between two ticks.
+      if (!isJudged) judge();
+      isJudged = false;
       for (const collector of args.collectors) {
         const look = looks.get(collector.name);
         if (look !== undefined) begin(collector, look);
@@ -138,11 +204,15 @@ export const monitor = actor(Monitor, (ctx, args: MonitorArgs) => {
         { name: "wick_monitor_series", value: registry.series },
         { name: "wick_monitor_series_overflow_total", total: registry.overflowed },
       ]);
+      judgeWhenAll();
     },
 
     late: ({ name }) => {
       const look = looks.get(name);
-      if (look?.isBusy === true) settle(name, look, null, `no answer within ${timeoutMs} ms`);
+      if (look?.isBusy !== true) return;
+      settle(name, look, null, `no answer within ${timeoutMs} ms`);
+      look.isAwaited = false;
+      judgeWhenAll();
     },
 
     collected: ({ name, finding, error }) => {
@@ -152,11 +222,24 @@ export const monitor = actor(Monitor, (ctx, args: MonitorArgs) => {
       ctx.cancelTimer(`late ${name}`);
       // What comes too late was given up already; the next look is begun at the next tick.
       if (clock.now() - look.startMs < timeoutMs) settle(name, look, finding, error ?? "");
+      look.isAwaited = false;
+      judgeWhenAll();
     },
 
     snapshot: () => registry.snapshot(clock.wallNow(), clock.now()),
 
-    health: () => healthOf([...looks].flatMap(([name, look]) => partsOf(name, look))),
+    health: found,
+    score: () => score,
+    alerts: ({ past }) => desk?.list(past) ?? { active: [], past: [] },
+    acknowledge: ({ id, by, note }) => {
+      const done = desk?.acknowledge(id, by, note) ?? NOTHING_FIRES;
+      if (done.state !== "acknowledged") return done;
+      const { event } = done;
+      return event.type === "acknowledged"
+        ? { state: done.state, alert: event.alert }
+        : NOTHING_FIRES;
+    },
+    restored: (kept) => desk?.restored(kept),
   };
 });
 
@@ -165,6 +248,37 @@ function partsOf(name: string, look: Look): readonly PartHealth[] {
   if (look.state === "ok") return look.parts;
   const detail = look.state === null ? { look: "not yet" } : { look: "failed", error: look.error };
   return [{ name, state: "degraded", detail }];
+}
+
+/** The monitor's records in the store. */
+function recordsIn(store: Ref<typeof Store.definition>): AlertStore {
+  const kind = KEPT_KIND;
+  return {
+    get: (key) => store.ask("record", { kind, key }, KEEP),
+    put: async (key, json) => {
+      const written = await store.ask("putRecord", { kind, key, json }, KEEP);
+      if (written.state === "refused") throw new Error(written.message);
+    },
+    readBook: (json) => bookState.parse(json),
+    readRules: (json) => engineState.parse(json),
+  };
+}
+
+/** Snapshots to compare with, the oldest some minute old. */
+class PastSnapshots {
+  #kept: MetricsSnapshot[] = [];
+
+  /** The one of a minute before, or the oldest; null = there is none. Keeps the new one. */
+  before(snapshot: MetricsSnapshot): MetricsSnapshot | null {
+    const { nowMs } = snapshot;
+    const isOld = (one: MetricsSnapshot | undefined) =>
+      one !== undefined && nowMs - one.nowMs >= SCORE_WINDOW_MS;
+    while (isOld(this.#kept[1])) this.#kept.shift();
+    const [before = null] = this.#kept;
+    const last = this.#kept.at(-1);
+    if (last === undefined || nowMs - last.nowMs >= KEEP_EVERY_MS) this.#kept.push(snapshot);
+    return before;
+  }
 }
 
 /** The lag of the event loop, all of it and the last minute. */

@@ -8,11 +8,20 @@ import { z } from "zod";
 import { protocol } from "../src/actor/mod.ts";
 import type { CandleBlock, LabelBlock } from "../src/market/block.ts";
 import type { FeedBatch } from "../src/feed/port.ts";
+import type { KeptAlerts } from "../src/monitor/alert_desk.ts";
 import type { Finding, Health } from "../src/monitor/finding.ts";
 import type { Sample } from "../src/monitor/samples.ts";
 import type { HistogramFamily, MetricsSnapshot, NumberFamily } from "../src/monitor/snapshot.ts";
 import { feedStatus } from "../src/feed/status.ts";
 import type { KeptLetter, LetterCounts, LetterQuery, Replayed } from "../src/http/port.ts";
+import {
+  ackReply,
+  alertAck,
+  alertId,
+  alertsQuery,
+  alertsReply,
+} from "../src/http/alert_schemas.ts";
+import { healthScore } from "../src/http/health_schemas.ts";
 import { kinds, streamCursor } from "../src/http/schemas.ts";
 import type { CallFailure } from "../src/http/webhook/call.ts";
 import { webhookStatus } from "../src/http/webhook/status.ts";
@@ -567,7 +576,7 @@ const health: z.ZodType<Health> = z.strictObject({
   })),
 });
 
-/** Looks at every part and gives metrics and health. */
+/** Looks at every part and gives metrics, health and alerts. */
 export const Monitor = protocol("monitor", {
   report: {
     payload: z.custom<readonly Sample[]>(),
@@ -577,9 +586,29 @@ export const Monitor = protocol("monitor", {
   },
   snapshot: { about: "All metrics as they are now", payload: nothing, reply: metricsSnapshot },
   health: { about: "How every part is", payload: nothing, reply: health, priority: "high" },
+  score: {
+    about: "How well the service does, 0 to 100, and what limits it; null before the first look",
+    payload: nothing,
+    reply: healthScore.nullable(),
+    priority: "high",
+  },
+  alerts: {
+    about: "What is wrong, and what was lately",
+    payload: alertsQuery,
+    reply: alertsReply,
+    priority: "high",
+  },
+  acknowledge: {
+    about: "Says that somebody cares about an alert that fires; idempotent",
+    payload: alertAck.extend({ id: alertId }),
+    reply: ackReply,
+    priority: "high",
+  },
   // What the monitor tells itself: it is time, and what a look at a part came to.
   tick: { payload: nothing, internal: true },
   late: { payload: z.custom<{ readonly name: string }>(), internal: true },
+  // What the store had kept; `error`: it did not answer.
+  restored: { payload: z.custom<KeptAlerts>(), internal: true },
   collected: {
     payload: z.custom<
       { readonly name: string; readonly finding: Finding | null; readonly error: string | null }

@@ -19,7 +19,7 @@
  * @module
  */
 
-import { actor, type Context, pause, type Ref, textOf } from "../src/actor/mod.ts";
+import { actor, ActorError, type Context, pause, type Ref, textOf } from "../src/actor/mod.ts";
 import { SteadyWall } from "../src/cache/shard_tier.ts";
 import { Coordinator } from "../src/refresh/coordinator.ts";
 import { CoordinatorCalls, type IncomingChange } from "../src/refresh/coordinator_calls.ts";
@@ -27,8 +27,9 @@ import { ProviderWatch } from "../src/refresh/provider_watch.ts";
 import type { RefreshSpec } from "../src/refresh/refresh_spec.ts";
 import { totalsOf } from "../src/refresh/run_explain.ts";
 import { loadRun } from "../src/refresh/run_loads.ts";
-import { RUN_RECORDS, type RunRecords, RunSaves } from "../src/refresh/run_saves.ts";
-import { readHead } from "../src/refresh/run_store.ts";
+import { RUN_RECORDS, type RunRecords, sweepWritings } from "../src/refresh/run_records.ts";
+import { RunSaves } from "../src/refresh/run_saves.ts";
+import { readHead, type RunHead } from "../src/refresh/run_store.ts";
 import type { ChangesTaken, RefreshStats } from "../src/refresh/service_types.ts";
 import type { Store } from "./protocols.ts";
 import type { Provider } from "./protocols_batch.ts";
@@ -51,10 +52,17 @@ const LOOK_EVERY_MS = 1_000;
 const LOOK = { timeoutMs: 2_000 } as const;
 /** A record of a large run; the store may be busy with commits. */
 const WRITE = { timeoutMs: 10_000 } as const;
+/** One at the start, of all heads or of one record. */
+const READ = { timeoutMs: 10_000 } as const;
+/** Times that it is made, and the pause before the second, which grows by as much each time. */
+const READ_TRIES = 4;
+const READ_PAUSE_MS = 200;
 /** When a full mailbox has kept a `work` message out. */
 const WORK_AGAIN_MS = 10;
 /** Edges of one message to the aggregator: as many as its protocol takes. */
 const EDGES_PER_MESSAGE = 100_000;
+
+type SavedRecord = Awaited<ReturnType<RunRecords["all"]>>[number];
 
 /** See {@linkcode RefreshCoordinator}. */
 export const refreshCoordinator = actor(
@@ -90,7 +98,7 @@ export const refreshCoordinator = actor(
       stats: () => later(shell.stats()),
       recordOptimizationEdgeChange: (change) => later(shell.calls.change(change)),
       executeOptimizedRefresh: (refresh) => later(shell.calls.optimizedRefresh(refresh)),
-      save: () => later(shell.saves.flushAll().then(() => null)),
+      save: () => later(shell.save()),
       moved: ({ changes, impacted }) => coordinator.moved(changes, impacted),
       correlated: ({ correlations }) => coordinator.correlated(correlations),
       work: () => shell.work(),
@@ -144,22 +152,60 @@ class CoordinatorShell {
 
   // ---- what outlives it ---------------------------------------------------------------------------
 
-  /** Goes on with the runs that a former one has saved, one after another. */
+  /** Goes on with the runs that a former one has saved, in the order in which they were made. */
   async start(): Promise<void> {
     const { coordinator } = this, records = this.#records();
-    for (const { key: runId, json } of await records.all(RUN_RECORDS.head)) {
+    const nowMs = () => this.#wall.now();
+    const saved = await records.all(RUN_RECORDS.head);
+    await this.#sweep(records, saved);
+    for (const head of this.#headsIn(saved)) {
+      const { runId } = head;
       try {
-        const head = readHead(json, runId);
-        if (!coordinator.wants(runId, head.basketSize)) continue;
-        const nowMs = () => this.#wall.now();
         coordinator.restored(await loadRun(runId, head, records, coordinator.making, nowMs));
       } catch (error) {
-        // Left where it is until a run of that id is made: somebody may want to look at it.
-        const fields = { run: runId, reason: textOf(error) };
-        this.#ctx.log("warn", "what was saved of a run cannot be read", fields);
+        // Of a store that does not answer nobody knows what it has saved: started again, not left out.
+        if (error instanceof ActorError) throw error;
+        this.#leftOut(runId, error);
       }
     }
     void this.look();
+  }
+
+  /** Drops what one that died while it wrote has left; nothing of a run whose head is no head. */
+  async #sweep(records: RunRecords, saved: readonly SavedRecord[]): Promise<void> {
+    const writings = new Map<string, number | null>();
+    for (const { key, json } of saved) {
+      try {
+        writings.set(key, readHead(json, key).writing);
+      } catch {
+        writings.set(key, null);
+      }
+    }
+    await sweepWritings(
+      records,
+      writings,
+      (run, reason) =>
+        this.#ctx.log("warn", "parts of a run that no head names are not dropped", { run, reason }),
+    );
+  }
+
+  #headsIn(saved: readonly SavedRecord[]): readonly RunHead[] {
+    const heads: RunHead[] = [];
+    for (const { key, json } of saved) {
+      try {
+        const head = readHead(json, key);
+        if (this.coordinator.wants(key, head.basketSize)) heads.push(head);
+      } catch (error) {
+        this.#leftOut(key, error);
+      }
+    }
+    return heads.sort((a, b) => a.createdAtMs - b.createdAtMs);
+  }
+
+  /** Its records stay where they are until a run of that id is made: somebody may want to look. */
+  #leftOut(runId: string, error: unknown): void {
+    const fields = { run: runId, reason: textOf(error) };
+    this.#ctx.log("warn", "what was saved of a run cannot be read", fields);
   }
 
   /** After a crash nothing is saved: what is in memory may be what crashed it. */
@@ -173,6 +219,16 @@ class CoordinatorShell {
     this.#saveAtMs = Infinity;
     await this.saves.flush();
     this.#armSave();
+  }
+
+  /** Saves all that changed. Rejects when something could not be written. */
+  async save(): Promise<null> {
+    try {
+      await this.saves.flushAll();
+    } finally {
+      this.#armSave();
+    }
+    return null;
   }
 
   #armSave(): void {
@@ -196,10 +252,21 @@ class CoordinatorShell {
       drop: async (kind, key) => done(await store.ask("dropRecord", { kind, key }, WRITE)),
       get: async (kind, key) => {
         await this.#breath(kind);
-        return await store.ask("record", { kind, key }, WRITE);
+        return await this.#read(() => store.ask("record", { kind, key }, READ));
       },
-      all: (kind) => store.ask("records", { kind }, WRITE),
+      all: (kind) => this.#read(() => store.ask("records", { kind }, READ)),
     };
+  }
+
+  /** What a store that is busy, or starts again itself, did not answer is asked for again. */
+  async #read<T>(ask: () => Promise<T>, tries = 1): Promise<T> {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!(error instanceof ActorError) || tries >= READ_TRIES) throw error;
+      await pause(this.#ctx.clock, READ_PAUSE_MS * tries);
+      return await this.#read(ask, tries + 1);
+    }
   }
 
   /** A turn for others between the parts of a large run; none when all is to end. */
@@ -249,7 +316,9 @@ class CoordinatorShell {
   async #record(changes: readonly IncomingChange[]): Promise<ChangesTaken["impacted"] | null> {
     try {
       const payload = { changes: [...changes] };
-      return (await this.#args.aggregator.ask("recordEdgeChanges", payload, LOOK)).impacted;
+      const taken = await this.#args.aggregator.ask("recordEdgeChanges", payload, LOOK);
+      // Clusters have no room for these edges: no tick tells runs of them.
+      return taken.refused.some(({ reason }) => reason === "edges") ? null : taken.impacted;
     } catch (error) {
       const fields = { changes: changes.length, reason: textOf(error) };
       this.#ctx.log("warn", "clusters did not hear of changes of edges", fields);

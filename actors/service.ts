@@ -26,9 +26,11 @@ import { metricsText } from "../src/http/metrics.ts";
 import { REFRESH_TIMEOUT_MAX_MS } from "../src/http/refresh_input.ts";
 import { systemLetters, systemTree } from "../src/http/system_port.ts";
 import { shownUrl, type WebhookSpec } from "../src/http/webhook/options.ts";
+import { wholeTimes } from "../src/http/whole_times.ts";
 import type { Door } from "../src/label/admission.ts";
 import { type LabelParams, paramHash } from "../src/label/params.ts";
 import { InstrumentRegistry } from "../src/market/instrument.ts";
+import type { Alert, AlertEvent } from "../src/monitor/alert.ts";
 import { EventHub } from "../src/monitor/event_hub.ts";
 import { unpackLogged } from "../src/store/commit_codec.ts";
 import { storeErrorCode } from "../src/store/error.ts";
@@ -200,9 +202,19 @@ export class Service {
   refreshEvent({ type, ...news }: RefreshNews): void {
     this.events.publish(
       type === "best" ? "best_set" : "refresh",
-      news,
+      wholeTimes(news),
       this.#running.clock.wallNow(),
     );
+  }
+
+  /** An alert began, ended, was acknowledged or held back. */
+  alertEvent({ type, at, ...event }: AlertEvent): void {
+    // Events are bounded: what is long stands in /api/alerts.
+    const short = ({ runbook: _, labels: __, ...alert }: Alert) => alert;
+    const shown = "alerts" in event
+      ? { ...event, alerts: event.alerts.map(short) }
+      : { ...event, alert: short(event.alert) };
+    this.events.publish("alert", { change: type, ...shown }, at);
   }
 
   /** The view of the admin HTTP. */
@@ -222,7 +234,15 @@ export class Service {
       refresh: this.#refreshPort(),
       providers: () => this.#providers(),
       waitingFor: () => this.#waitingFor(),
-      health: () => this.#monitor.ask("health", {}),
+      health: async () => {
+        const ref = this.#monitor;
+        const [health, score] = await Promise.all([ref.ask("health", {}), ref.ask("score", {})]);
+        return { ...health, score };
+      },
+      alerts: {
+        list: (past) => this.#monitor.ask("alerts", { past }),
+        acknowledge: (id, by, note) => this.#monitor.ask("acknowledge", { id, by, note }),
+      },
       metrics: async () => metricsText(await this.#monitor.ask("snapshot", {})),
     };
   }

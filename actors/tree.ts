@@ -42,6 +42,8 @@ import { webhook } from "./webhook.ts";
 import type { LabelLog } from "../src/http/label_log.ts";
 import { assertWebhooks, type WebhookSpec } from "../src/http/webhook/options.ts";
 import { InstrumentRegistry } from "../src/market/instrument.ts";
+import type { AlertEvent } from "../src/monitor/alert.ts";
+import { wickRules } from "../src/monitor/rules.ts";
 import { backfillFinding, JobTotals } from "../src/monitor/collect_backfill.ts";
 import { cacheFinding, CacheTotals } from "../src/monitor/collect_cache.ts";
 import { providerFinding } from "../src/monitor/collect_provider.ts";
@@ -63,10 +65,12 @@ import { aggregator } from "./aggregator.ts";
 import { refreshCoordinator } from "./refresh_coordinator.ts";
 import { Aggregator, RefreshCoordinator, type RefreshNews } from "./protocols_refresh.ts";
 import {
+  checkedEdgeChange,
+  checkedRefresh,
   checkedRunSpec,
+  type GivenOptimizationEdgeChange,
+  type GivenOptimizedRefresh,
   type GivenRunSpec,
-  type OptimizationEdgeChange,
-  type OptimizedRefresh,
   REFRESH_TIMEOUT_MAX_MS,
 } from "../src/http/refresh_input.ts";
 import type {
@@ -139,6 +143,8 @@ export interface MonitorSettings {
   readonly timeoutMs?: number;
   /** Time between two probes of the event loop, ms; default 20, null = none. */
   readonly lagEveryMs?: number | null;
+  /** Least time between two tellings of one alert, ms; default 5 min. */
+  readonly alertCooldownMs?: number;
 }
 
 /** What the tree is made of. */
@@ -175,6 +181,8 @@ export interface WickOptions {
   readonly refresh?: RefreshSpec | null;
   /** Told of refreshes of runs, and of what they publish. */
   readonly onRefresh?: (news: RefreshNews) => void;
+  /** Told when an alert begins, ends, is acknowledged or held back. */
+  readonly onAlert?: (event: AlertEvent) => void;
   /** Name of the provider that is asked for what feeds leave out; default: none is. */
   readonly fillHolesFrom?: string;
   /** Told when a job changes its state (`job`), and at most once a second how it goes. */
@@ -253,17 +261,19 @@ export interface Wick {
   /**
    * Takes one change of an edge, to clusters and runs alike; null when there is no such run.
    *
-   * @throws {TypeError} by rejecting, in a tree without refreshing; else as asks reject.
+   * @throws {TypeError} by rejecting, in a tree without refreshing, and for what is no change; else
+   * as asks reject.
    */
   recordOptimizationEdgeChange(
-    change: OptimizationEdgeChange,
+    change: GivenOptimizationEdgeChange,
   ): Promise<OptimizationChangeTaken | null>;
   /**
    * Refreshes a run with all that was held back, by the cheapest way, falling back if need be.
    *
-   * @throws {TypeError} by rejecting, in a tree without refreshing; else as asks reject.
+   * @throws {TypeError} by rejecting, in a tree without refreshing, and for what says no refresh;
+   * else as asks reject.
    */
-  executeOptimizedRefresh(refresh: OptimizedRefresh): Promise<OptimizedRefreshAnswer>;
+  executeOptimizedRefresh(refresh: GivenOptimizedRefresh): Promise<OptimizedRefreshAnswer>;
   /**
    * Tells the warmer of an access that the cache did not see, at once and without a message; for
    * callers that come in thousands a second. What comes faster than it can be noted is lost and
@@ -602,9 +612,21 @@ function monitorOf(options: TreeOptions, totals: JobTotals): ChildSpec[] {
     name: "monitor",
     args: ({ system }) => {
       const pool = system.ref(LabelPool, PATHS.pool);
-      const { figures = true, ...rest } = settings;
+      const { figures = true, alertCooldownMs, ...rest } = settings;
+      const { service = null, onAlert } = options;
+      const cores = availableParallelism();
       return {
         ...rest,
+        cores,
+        alerts: !figures ? null : {
+          rules: wickRules({ cores }),
+          store: system.ref(Store, PATHS.store),
+          ...(alertCooldownMs === undefined ? {} : { cooldownMs: alertCooldownMs }),
+          onAlert: (event) => {
+            service?.alertEvent(event);
+            onAlert?.(event);
+          },
+        },
         ...(figures ? {} : { lagEveryMs: null }),
         collectors: collectorsOf(figures, [
           { name: "tree", collect: () => treeFinding(system.tree()) },
@@ -753,9 +775,9 @@ export function wickRefs(
     createRun: async (spec) =>
       await refreshing().ask("createRun", checkedRunSpec(spec), REFRESH_ANSWER),
     recordOptimizationEdgeChange: async (change) =>
-      await refreshing().ask("recordOptimizationEdgeChange", change),
+      await refreshing().ask("recordOptimizationEdgeChange", checkedEdgeChange(change)),
     executeOptimizedRefresh: async (refresh) =>
-      await refreshing().ask("executeOptimizedRefresh", refresh, REFRESH_ANSWER),
+      await refreshing().ask("executeOptimizedRefresh", checkedRefresh(refresh), REFRESH_ANSWER),
     refusal: (priority) => door.refusal(priority),
     system,
     store: system.ref(Store, PATHS.store),

@@ -1,7 +1,7 @@
 /**
  * The figures of refreshes (spec: refresh, "Must show"): evaluations and speed of eager and lazy
- * refreshes, one edge, libraries of signals, clustering, how a run goes without faults, how long its
- * slices are, and exactness against a look at all sets.
+ * refreshes, one edge, libraries of signals, clustering, how a run goes without faults, how long
+ * its slices are, and exactness against a look at all sets.
  *
  * @module
  */

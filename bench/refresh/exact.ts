@@ -3,9 +3,9 @@
  * for bit; and of must show 2 that eager evaluates dirty sets exactly.
  *
  * After every refresh both engines are held against brute force over all sets (`Oracle`), which
- * shares no code with them and has worked out beforehand what does not move with values. After one in
- * so many also against a full rebuild with the scorer itself, and a few times against the engines'
- * own rebuild and audit; their structures are checked then, too.
+ * shares no code with them and has worked out beforehand what does not move with values. After one
+ * in so many also against a full rebuild with the scorer itself, and a few times against the
+ * engines' own rebuild and audit; their structures are checked then, too.
  *
  * @module
  */

@@ -1,7 +1,7 @@
 /**
  * Must show 3, the first half: without faults all refreshes are partial where the cost model wants
- * them, and none falls back. An aggregator and a run, without actors; through the actors, and with the
- * cache, see `tree.ts`.
+ * them, and none falls back. An aggregator and a run, without actors; through the actors, and with
+ * the cache, see `tree.ts`.
  *
  * @module
  */

@@ -1,7 +1,7 @@
 /**
  * The best set by brute force, fast enough to be asked after every refresh: all sets, in one loop,
- * with the part of each score that does not move with values worked out once, when a set comes. Shares
- * no code with scorers and engines; of values it knows what it was told.
+ * with the part of each score that does not move with values worked out once, when a set comes.
+ * Shares no code with scorers and engines; of values it knows what it was told.
  *
  * @module
  */

@@ -1,7 +1,7 @@
 /**
- * What scorers know of edges beside their values, drawn by chance: correlations, returns. Kept twice:
- * in a scorer of the project, and here as plain arrays, with the part of a score that does not move
- * with values worked out anew from the formula, for brute force to look at.
+ * What scorers know of edges beside their values, drawn by chance: correlations, returns. Kept
+ * twice: in a scorer of the project, and here as plain arrays, with the part of a score that does
+ * not move with values worked out anew from the formula, for brute force to look at.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * How long a run holds up its actor: `begin` and every slice after it, when all edges moved and when
- * 100,000 sets came and went. Not among the must shows; the bound is this project's.
+ * How long a run holds up its actor: `begin` and every slice after it, when all edges moved and
+ * when 100,000 sets came and went. Not among the must shows; the bound is this project's.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Must show 2: speed of eager and lazy refreshes, and of a run that chooses by its cost model, over a
- * full rebuild with the same scorer, and how many sets lazy evaluates.
+ * Must show 2: speed of eager and lazy refreshes, and of a run that chooses by its cost model, over
+ * a full rebuild with the same scorer, and how many sets lazy evaluates.
  *
  * A pair is a rebuild and a refresh after the same moves, each in as many slices, which take turns:
  * what else the machine does meanwhile slows both alike. Every best is compared with the rebuild's.
@@ -94,7 +94,9 @@ function runRefresh(engine: SetEngine): Refresh {
     begin(values) {
       for (const one of values) run.changes.setValue(one, 0);
       run.begin();
-      sets = SLICE_SETS;
+      // It may choose a rebuild where most sets are dirty.
+      const { dirtySets } = engine;
+      sets = 2 * dirtySets > engine.sets ? SLICE_SETS : Math.max(1, Math.ceil(dirtySets / SLICES));
     },
     step() {
       report = run.step(sets, 0).report;
@@ -118,42 +120,49 @@ class Sides {
     this.#twin = new FullRebuild(world, scorer);
   }
 
-  /** A rebuild and a refresh of the same moves; the rebuild's slices go first if `isFirst`. */
-  pair(refresh: Refresh, share: number, isFirst: boolean): Pair {
+  /** A rebuild and each refresh of the same moves; the rebuild's slices go first if `isFirst`. */
+  pair(refreshes: readonly Refresh[], share: number, isFirst: boolean): readonly Pair[] {
     const moves = drawMoves(this.world, share), values = edgeValues(this.world, moves);
-    const twin = this.#twin;
-    let rebuildMs = 0, ms = 0, isDone = false;
-    const one = (work: () => void) => {
-      const fromMs = performance.now();
-      work();
-      return performance.now() - fromMs;
+    const twin = this.#twin, ms = new Float64Array(refreshes.length);
+    const isDone = refreshes.map(() => false);
+    let rebuildMs = 0;
+    const turn = (theirs: () => void, ours: (refresh: Refresh, at: number) => void) => {
+      if (isFirst) rebuildMs += timed(theirs);
+      refreshes.forEach((refresh, at) => {
+        if (!isDone[at]) ms[at] = (ms[at] as number) + timed(() => ours(refresh, at));
+      });
+      if (!isFirst) rebuildMs += timed(theirs);
     };
-    const rebuild = (work: () => void) => rebuildMs += one(work);
-    const ours = (work: () => void) => ms += one(work);
-    const both = (theirs: () => void, own: () => void) => {
-      if (isFirst) rebuild(theirs);
-      ours(own);
-      if (!isFirst) rebuild(theirs);
-    };
-    both(() => {
+    turn(() => {
       moves.handles.forEach((edge, i) => twin.values[edge] = moves.values[i] as number);
       twin.begin();
-    }, () => refresh.begin(values));
-    const step = () => {
-      if (!isDone) isDone = refresh.step();
-    };
-    for (let slice = 0; slice < SLICES; slice++) both(() => twin.step(SLICE_SETS), step);
-    while (!isDone) ours(step);
-    const right = twin.found, { best, evaluated, isRebuild } = refresh.end();
-    verify("best score", best?.score ?? NaN, right?.score ?? NaN);
-    verify("best set", best?.setId === right?.setId ? 1 : 0, 1);
-    return { rebuildMs, ms, evaluated, isRebuild };
+    }, (refresh) => refresh.begin(values));
+    const step = (refresh: Refresh, at: number) => void (isDone[at] = refresh.step());
+    for (let slice = 0; slice < SLICES; slice++) turn(() => twin.step(SLICE_SETS), step);
+    while (isDone.includes(false)) turn(() => {}, step);
+    const right = twin.found;
+    return refreshes.map((refresh, at) => {
+      const { best, evaluated, isRebuild } = refresh.end();
+      verify("best score", best?.score ?? NaN, right?.score ?? NaN);
+      verify("best set", best?.setId === right?.setId ? 1 : 0, 1);
+      return { rebuildMs, ms: ms[at] as number, evaluated, isRebuild };
+    });
   }
 
-  /** Pairs in both orders, in turn. */
-  pairs(refresh: Refresh, share: number, count: number): readonly Pair[] {
-    return Array.from({ length: count }, (_, at) => this.pair(refresh, share, at % 2 === 0));
+  /** Pairs in both orders, in turn; those of each refresh. */
+  pairs(refreshes: readonly Refresh[], share: number, count: number): readonly (readonly Pair[])[] {
+    const all = Array.from(
+      { length: count },
+      (_, at) => this.pair(refreshes, share, at % 2 === 0),
+    );
+    return refreshes.map((_, at) => all.map((pairs) => pairs[at] as Pair));
   }
+}
+
+function timed(work: () => void): number {
+  const fromMs = performance.now();
+  work();
+  return performance.now() - fromMs;
 }
 
 /** Bars with which a score takes about as long as is aimed at on this machine. */
@@ -166,8 +175,8 @@ function barsOf(world: World): number {
     twin.step(sets);
     return (performance.now() - fromMs) * 1_000 / sets;
   });
-  // The first rounds run while code is compiled.
-  const bars = first * SCORE_AIM_US / spreadOf(us.slice(us.length >> 1)).median;
+  // The fastest: what else the machine does now it may not do later.
+  const bars = first * SCORE_AIM_US / spreadOf(us).min;
   return Math.min(max, Math.max(min, Math.ceil(bars / step) * step));
 }
 
@@ -176,16 +185,26 @@ export function speedFigures(figures: Figures, { quick }: { readonly quick: bool
   const count = quick ? 3 : 21, world = makeWorld(FULL_SIZE, 7), bars = barsOf(world);
   const scorer = makeScorer("mean_variance", world, bars);
   const scoreUs: number[] = [];
-  for (const name of ["eager", "eager by a run", "lazy"] as const) {
-    const mode = name === "lazy" ? "lazy" : "eager";
-    const sides = new Sides(world, scorer), engine = makeEngine(world, scorer, mode);
-    const refresh = name === "eager by a run" ? runRefresh(engine) : engineRefresh(engine);
-    sides.pairs(refresh, 0.01, 3);
-    for (const { share, [mode]: must } of SHARES) {
-      const pairs = sides.pairs(refresh, share, count);
-      scoreUs.push(...pairs.map(({ rebuildMs }) => rebuildMs * 1_000 / FULL_SIZE.sets));
-      addPairs(figures, `${name}, ${digits(100 * share)} % moved`, pairs, must);
-      if (mode === "lazy" && share === 0.01) addEvaluated(figures, pairs);
+  const engineOf = (mode: "eager" | "lazy") => makeEngine(world, scorer, mode);
+  const sideOf = { eager: engineRefresh, lazy: engineRefresh, run: runRefresh };
+  // The run by itself: what goes on between two sides must not differ much.
+  for (const names of [["eager", "lazy"], ["run"]] as const) {
+    const sides = new Sides(world, scorer);
+    const refreshes = names.map((name) => sideOf[name](engineOf(name === "run" ? "eager" : name)));
+    sides.pairs(refreshes, 0.01, 3);
+    for (const { share, ...musts } of SHARES) {
+      const moved = `${digits(100 * share)} % moved`, found = sides.pairs(refreshes, share, count);
+      found.forEach((pairs, at) => {
+        const name = names[at] ?? "run", mode = name === "run" ? "eager" : name;
+        scoreUs.push(...pairs.map(({ rebuildMs }) => rebuildMs * 1_000 / FULL_SIZE.sets));
+        addPairs(
+          figures,
+          `${name === "run" ? "eager, by a run" : name}, ${moved}`,
+          pairs,
+          musts[mode],
+        );
+        if (mode === "lazy" && share === 0.01) addEvaluated(figures, pairs);
+      });
     }
   }
   figures.add(`time of a score in these rebuilds, ${bars} bars`, spreadOf(scoreUs), {

@@ -1,7 +1,7 @@
 /**
  * Must show 3, the first half, through the actors: changes are told to the aggregator of a running
- * tree, the coordinator refreshes a run in slices, blocks of correlations are warmed in the cache and
- * read from it, audits are done in idle time.
+ * tree, the coordinator refreshes a run in slices, blocks of correlations are warmed in the cache
+ * and read from it, audits are done in idle time.
  *
  * @module
  */

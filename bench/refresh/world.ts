@@ -104,8 +104,8 @@ export interface Moves {
 }
 
 /**
- * Moves of a share of all edges, at least one: each anew from 0.5 to 1.5. `step` 0 moves freely, 1/8
- * makes many equal values and so equal scores.
+ * Moves of a share of all edges, at least one: each anew from 0.5 to 1.5. `step` 0 moves freely,
+ * 1/8 makes many equal values and so equal scores.
  */
 export function drawMoves(world: World, share: number, step = 0): Moves {
   const { random } = world, edges = world.edgeIds.length;

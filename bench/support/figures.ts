@@ -147,8 +147,8 @@ export interface BenchOptions {
 }
 
 /**
- * Reads `--only name` (may repeat), `--quick`, and counts by name as `counts` describes them; prints
- * the help or the mistake and exits when that is asked for or made.
+ * Reads `--only name` (may repeat), `--quick`, and counts by name as `counts` describes them;
+ * prints the help or the mistake and exits when that is asked for or made.
  */
 export function benchOptions(
   about: string,

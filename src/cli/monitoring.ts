@@ -66,7 +66,9 @@ export function monitoredMetrics(): MetricSpec[] {
 /** Rules over metrics that the service has: one over others would never say anything. */
 export function monitoredRules(cores: number, specs: readonly MetricSpec[]): readonly Rule[] {
   const names = new Set(specs.map(({ name }) => name));
-  return wickRules({ cores }).filter((rule) => metricsOf(rule).every(({ name }) => names.has(name)));
+  return wickRules({ cores }).filter((rule) =>
+    metricsOf(rule).every(({ name }) => names.has(name))
+  );
 }
 
 async function run({ operands, values }: CommandCall, io: CliIo): Promise<ExitCode> {

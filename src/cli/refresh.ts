@@ -5,14 +5,13 @@
  */
 
 import type { z } from "zod";
-import { runId } from "../http/refresh_input.ts";
 import * as shape from "../http/refresh_schemas.ts";
-import { CHANGE_TYPES } from "../refresh/magnitude.ts";
 import type { RefreshReport } from "../refresh/run_types.ts";
 import type { ChangesTaken } from "../refresh/service_types.ts";
-import type { Command, CommandCall, OptionSpec } from "./command.ts";
-import { Exit, type ExitCode, UsageError } from "./exit_code.ts";
+import type { Command, CommandCall } from "./command.ts";
+import { Exit, type ExitCode } from "./exit_code.ts";
 import type { CliIo } from "./io.ts";
+import { checkCall, OWN_OPTIONS, type Verb, VERBS, WAIT_DEFAULT_MS } from "./refresh_call.ts";
 import { blockText, clustersText, edgeText, takenText } from "./refresh_edges_text.ts";
 import { batchesOf, readChanges, readCorrelations, readRun } from "./refresh_files.ts";
 import { statsText } from "./refresh_stats_text.ts";
@@ -21,85 +20,10 @@ import { SERVICE_OPTIONS, withService } from "./service_call.ts";
 import { type Asked, type ServiceClient, ServiceError } from "./service_client.ts";
 import { countOf } from "./text.ts";
 
-const VERBS = [
-  ...["stats", "runs", "run", "explain", "now", "rebuild", "create", "remove"] as const,
-  ...["clusters", "cluster", "edge", "change", "changes", "correlations", "scorers"] as const,
-] as const;
-
-type Verb = (typeof VERBS)[number];
-
-/** What follows an action. */
-const OPERANDS: Readonly<Record<Verb, "ID" | "EDGE" | "FILE" | null>> = {
-  stats: null,
-  runs: null,
-  run: "ID",
-  explain: "ID",
-  now: "ID",
-  rebuild: "ID",
-  create: "FILE",
-  remove: "ID",
-  clusters: null,
-  cluster: "ID",
-  edge: "EDGE",
-  change: "EDGE",
-  changes: "FILE",
-  correlations: "FILE",
-  scorers: null,
-};
-
-/** Actions whose ID is that of a run. */
-const OF_RUNS: readonly Verb[] = ["run", "explain", "now", "rebuild", "remove"];
-
-/** Longer than a partial attempt and its rebuild may take in a run that does not say otherwise. */
-const WAIT_DEFAULT_MS = 120_000;
 /** As many clusters as the service lists: there are no more edges either. */
 const CLUSTERS_MAX = 10_000;
 /** Longest wait for what may be large to arrive and to be taken, ms. */
 const LARGE_MS = 60_000;
-
-/** Options of some actions only. */
-const OWN: Readonly<Record<string, OptionSpec & { readonly verbs: readonly Verb[] }>> = {
-  set: {
-    value: "text",
-    called: "SET",
-    about: "explain: also how that set stands",
-    verbs: ["explain"],
-  },
-  "no-fallback": { about: "now: report a failure, do not rebuild", verbs: ["now"] },
-  "wait-ms": {
-    value: "number",
-    called: "N",
-    about: "now, rebuild: longest wait for it to end",
-    byDefault: String(WAIT_DEFAULT_MS),
-    verbs: ["now", "rebuild"],
-  },
-  min: {
-    value: "number",
-    called: "N",
-    about: "clusters: of at least so many edges",
-    byDefault: "1",
-    verbs: ["clusters"],
-  },
-  magnitude: {
-    value: "number",
-    called: "M",
-    about: "change: how much; 1 is a large one",
-    verbs: ["change"],
-  },
-  value: {
-    value: "number",
-    called: "V",
-    about: "change: the edge's value now, which runs score",
-    verbs: ["change"],
-  },
-  type: {
-    value: CHANGE_TYPES,
-    about: "change: what changed",
-    byDefault: "custom",
-    verbs: ["change"],
-  },
-  forget: { about: "correlations: take back those handed in", verbs: ["correlations"] },
-};
 
 /** The command. */
 export const REFRESH: Command = {
@@ -131,9 +55,7 @@ export const REFRESH: Command = {
     verbs: VERBS,
   },
   options: {
-    ...Object.fromEntries(
-      Object.entries(OWN).map(([name, { verbs: _verbs, ...spec }]) => [name, spec]),
-    ),
+    ...OWN_OPTIONS,
     json: { about: "as JSON" },
     ...SERVICE_OPTIONS,
   },
@@ -164,40 +86,6 @@ export const REFRESH: Command = {
     return withService(call, io, (client) => runRefresh(call, io, client));
   },
 };
-
-// ---- words --------------------------------------------------------------------------------------
-
-/** What can be said to be wrong before anything is asked. @throws {UsageError} */
-function checkCall({ operands, values }: CommandCall): void {
-  const [word = "stats", operand] = operands;
-  const verb = word as Verb;
-  for (const [name, { verbs }] of Object.entries(OWN)) {
-    if (!values.has(name) || verbs.includes(verb)) continue;
-    throw new UsageError(`Cannot use --${name} with ${verb}: it is for ${verbs.join(", ")}`);
-  }
-  const called = values.flag("forget") ? null : OPERANDS[verb];
-  if (called === null && operand !== undefined) {
-    const after = values.flag("forget") ? `${verb} --forget` : verb;
-    throw new UsageError(`expected nothing after ${after}: current value is ${shown(operand)}`);
-  }
-  if (called !== null && operand === undefined) {
-    throw new UsageError(`no ${called} given; see wick refresh --help`);
-  }
-  if (OF_RUNS.includes(verb) && !runId.safeParse(operand).success) {
-    throw new UsageError(
-      `Cannot use ID: expected 1 to 64 letters, digits or . _ -: current value is ${
-        shown(operand ?? "")
-      }`,
-    );
-  }
-  if (verb === "change" && !values.has("magnitude")) {
-    throw new UsageError("no --magnitude given; see wick refresh --help");
-  }
-}
-
-function shown(word: string): string {
-  return JSON.stringify(word.length > 64 ? `${word.slice(0, 64)}…` : word);
-}
 
 // ---- actions ------------------------------------------------------------------------------------
 

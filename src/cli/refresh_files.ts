@@ -6,6 +6,7 @@
 
 import { CORRELATIONS_BYTES_MAX, EDGE_CHANGES_BYTES_MAX, RUN_BYTES_MAX } from "../http/limits.ts";
 import { type CheckedEdgeChange, EDGE_CHANGES_MAX, edgeChange } from "../http/refresh_input.ts";
+import { shapeIssues } from "../http/shape_issues.ts";
 import { UsageError } from "./exit_code.ts";
 import type { CliIo } from "./io.ts";
 
@@ -46,8 +47,8 @@ export async function readChanges(path: string, io: CliIo): Promise<readonly Che
   return found.map(([place, json]) => {
     const checked = edgeChange.safeParse(json);
     if (checked.success) return checked.data;
-    const [issue] = checked.error.issues;
-    const at = issue?.path.length ? ` at ${issue.path.join(".")}` : "";
+    const [issue] = shapeIssues("", checked.error, json);
+    const at = issue?.path ? ` at ${issue.path.slice(1)}` : "";
     throw cannot(path, `${place}${at}: ${(issue?.message ?? "").replace(/^Invalid input: /, "")}`);
   });
 }

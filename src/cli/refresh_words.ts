@@ -54,15 +54,19 @@ export function idText(id: string, io: CliIo, share = 25): string {
   return text.length > most ? `${text.slice(0, most - 1)}…` : text;
 }
 
-/** `0 ms`, `0.041 ms`, `1.24 ms`, `85.1 ms`, `1.3 s`. */
+/** `0 ms`, `< 0.001 ms`, `0.041 ms`, `1.24 ms`, `85.1 ms`, `412 ms`, `1.3 s`. */
 export function durationText(ms: number): string {
-  if (ms >= 99.95 || ms === 0) return spanText(ms);
+  if (ms >= 999.5 || ms === 0) return spanText(ms);
+  if (ms < 0.000_5) return "< 0.001 ms";
+  if (ms >= 99.95) return `${ms.toFixed(0)} ms`;
   return `${ms.toFixed(ms < 0.0995 ? 3 : ms < 9.995 ? 2 : 1)} ms`;
 }
 
-/** A time for people, UTC, to the second. */
+/** A time for people, UTC, to the second, all as long as each other. */
 export function secondText(ts: number | null): string {
-  return ts === null ? "never" : timeText(ts - ts % 1_000);
+  if (ts === null) return "never";
+  const text = timeText(ts - ts % 1_000);
+  return /:\d\d:\d\d$/.test(text) ? text : `${text}:00`;
 }
 
 /** A share as `12.3 %`. */

@@ -101,7 +101,7 @@ function reasonOf(error: unknown): string {
 /** On one line, without colours. */
 function plain(text: string): string {
   // deno-lint-ignore no-control-regex -- SGR codes and other controls
-  const line = text.replace(/\x1b\[\d+m/g, "").replace(/[\s\x00-\x1f\x7f]+/g, " ").trim();
+  const line = text.replace(/\x1b\[[\d;]*m/g, "").replace(/[\s\x00-\x1f\x7f]+/g, " ").trim();
   return line.length > DETAIL_CHARS_MAX ? `${line.slice(0, DETAIL_CHARS_MAX)}…` : line;
 }
 

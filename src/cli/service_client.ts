@@ -224,9 +224,9 @@ export class ServiceClient {
       // Not a problem document: another program may answer there.
     }
     const said = found?.detail ?? found?.title ?? (text.split("\n")[0] || response.statusText);
-    // The detail holds the first of them.
+    // The detail holds the first of them, and names fields of a message without "payload".
     const issues = (found?.issues ?? []).map(({ path, message }) => `${path}: ${message}`)
-      .filter((issue) => !said.includes(issue));
+      .filter((issue) => !said.includes(issue.replace(/^payload\./, "")));
     const about = { status, code: found?.code ?? `http_${status}`, oldestSeq: found?.oldestSeq };
     const detail = [said, ...issues].join("; ").slice(0, DETAIL_CHARS_MAX);
     if (status === 401 || status === 403) {

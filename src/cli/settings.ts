@@ -136,7 +136,7 @@ export const SETTINGS: Readonly<Record<SettingName, Setting>> = {
     "boolean",
   ),
   monitorIntervalMs: setting("time between two collections, ms", "number"),
-  alertCooldownMs: later("least time between two alerts of one kind, ms", "number"),
+  alertCooldownMs: setting("least time between two tellings of one alert, ms", "number"),
   redisUrl: setting("Redis behind the caches of several nodes", "text", { secret: true }),
   gcpProjectId: later("project of the Firestore feed", "text"),
   googleCredentialsFile: later("file with the key of the Firestore feed", "text"),

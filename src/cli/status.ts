@@ -5,7 +5,10 @@
  */
 
 import type { z } from "zod";
+import { alertsReply } from "../http/alert_schemas.ts";
 import { healthReply } from "../http/schemas.ts";
+import type { Alert } from "../monitor/alert.ts";
+import type { HealthScore } from "../monitor/health_score.ts";
 import type { Command, CommandCall } from "./command.ts";
 import { Exit, type ExitCode } from "./exit_code.ts";
 import type { CliIo } from "./io.ts";
@@ -36,7 +39,8 @@ async function runStatus(
   client: ServiceClient,
 ): Promise<ExitCode> {
   const health = await client.ask("/api/health", healthReply);
-  if (values.flag("json")) io.out(`${JSON.stringify(health)}\n`);
+  const { active } = await client.ask("/api/alerts?past=0", alertsReply);
+  if (values.flag("json")) io.out(`${JSON.stringify({ ...health, alerts: active })}\n`);
   else {
     const rows = health.parts.map(({ name, state, detail }) => [
       name,
@@ -44,7 +48,7 @@ async function runStatus(
       detailText(detail),
     ]);
     io.out(
-      `${healthLine(health, io)}\n${
+      `${healthLine(health, io)}\n${scoreText(health.score)}${alertsText(active, io)}${
         rows.length > 0 ? textTable(["part", "state", ""], rows, io) : ""
       }`,
     );
@@ -58,6 +62,38 @@ export function healthLine({ name, version, state, ready, seq }: Health, io: Cli
   return `${name} ${version}  ${how}  ${
     seq === null ? "no commit known" : `commit ${countText(seq)}`
   }`;
+}
+
+/** The score with its parts, and what limits it; nothing before it is known. */
+function scoreText(score: HealthScore | null): string {
+  if (score === null) return "";
+  const { score: of100, state, parts, limiting, unknown } = score;
+  const of = parts.map(({ name, state, points, weight }) =>
+    points === null
+      ? `${name} ${state}`
+      : `${name} ${Math.round(points)} (${Math.round(weight * 100)} %)`
+  );
+  const lines = [
+    `health ${of100 === null ? "unknown" : `${of100} of 100, ${state}`}: ${of.join(", ")}`,
+    ...limiting === null ? [] : [`limited by ${limiting.name}: ${limiting.reason}`],
+    ...unknown.length === 0 ? [] : [`unknown: ${unknown.join(", ")}`],
+  ];
+  return `${lines.map(oneLine).join("\n")}\n`;
+}
+
+/** Names come from data: a line stays a line. */
+const oneLine = (text: string) => text.replaceAll(/[\p{Cc}\u2028\u2029]+/gu, " ");
+
+/** A table of what is wrong; nothing when all is well. */
+function alertsText(active: readonly Alert[], io: CliIo): string {
+  const paint = palette(io.hasColour.stdout);
+  const rows = active.map(({ severity, state, mutedBy, acknowledged, summary, id }) => [
+    severity === "page" && state === "firing" ? paint.red(severity) : severity,
+    mutedBy !== null ? "muted" : acknowledged !== null ? "acknowledged" : state,
+    oneLine(summary),
+    id,
+  ]);
+  return rows.length === 0 ? "" : textTable(["alert", "state", "", "id"], rows, io);
 }
 
 function stateText(state: Health["state"], io: CliIo): string {

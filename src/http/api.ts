@@ -11,6 +11,7 @@
 import type { Hono } from "hono";
 import { z } from "zod";
 import type { JsonForm } from "./body.ts";
+import * as alerts from "./alert_schemas.ts";
 import * as cache from "./cache_schemas.ts";
 import * as jobs from "./job_schemas.ts";
 import { CACHE_BYTES_MAX, JOB_BYTES_MAX, LEVELS_BYTES_MAX } from "./limits.ts";
@@ -89,7 +90,24 @@ export const ROUTES = {
     get: { about: "The service at a glance", access: "open", answers: "html" },
   },
   "/api/health": {
-    get: { about: "How every part is", access: "read", reply: shape.healthReply },
+    get: { about: "How every part is, and the score", access: "read", reply: shape.healthReply },
+  },
+  "/api/alerts": {
+    get: {
+      about: "What is wrong, the most severe first, and what was, the latest first",
+      access: "read",
+      query: alerts.alertsQuery,
+      reply: alerts.alertsReply,
+    },
+  },
+  "/api/alerts/:id/ack": {
+    post: {
+      about: "Says that somebody cares about an alert that fires; idempotent",
+      access: "act",
+      param: z.strictObject({ id: alerts.alertId }),
+      json: alerts.alertAck,
+      reply: alerts.alertAcked,
+    },
   },
   "/api/events": {
     get: {

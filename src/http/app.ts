@@ -20,6 +20,7 @@ import { HttpProblem, problemOf, shapeProblem } from "./problem.ts";
 import { readQuery } from "./query.ts";
 import { respondJson, respondProblem } from "./respond.ts";
 import { actorRoutes } from "./routes/actors.ts";
+import { alertRoutes } from "./routes/alerts.ts";
 import { cacheRoutes } from "./routes/cache.ts";
 import { dataRoutes } from "./routes/data.ts";
 import { deadLetterRoutes } from "./routes/dead_letters.ts";
@@ -61,6 +62,7 @@ export function createAdmin(port: ServicePort, options: AdminOptions = {}): Admi
   const handlers: Handlers = {
     ...serviceRoutes(around),
     ...pageRoutes(around),
+    ...alertRoutes(around),
     ...actorRoutes(around),
     ...deadLetterRoutes(around),
     ...labelRoutes(around),
@@ -119,7 +121,7 @@ function parsed<S extends NonNullable<RouteSpec["json"]>>(
   value: unknown,
 ) {
   const result = schema.safeParse(value);
-  if (!result.success) throw shapeProblem(where, result.error);
+  if (!result.success) throw shapeProblem(where, result.error, value);
   return result.data as Record<string, unknown>;
 }
 

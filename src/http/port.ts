@@ -24,6 +24,8 @@ import type { Level } from "../label/levels.ts";
 import type { LabelParams } from "../label/params.ts";
 import type { CandleBlock, LabelBlock, SeriesKey } from "../market/block.ts";
 import type { Instrument, InstrumentSpec } from "../market/instrument.ts";
+import type { Alert } from "../monitor/alert.ts";
+import type { HealthScore } from "../monitor/health_score.ts";
 import type { ProviderStatus } from "../provider/status.ts";
 import type { ClusterStatus, EdgeExplanation } from "../refresh/aggregator_types.ts";
 import type { RunMetadata } from "../refresh/run_types.ts";
@@ -396,6 +398,19 @@ export interface Health {
   readonly state: "ok" | "degraded" | "down";
   /** All parts. */
   readonly parts: readonly PartHealth[];
+  /** How well it does; null before it was judged for the first time. */
+  readonly score: HealthScore | null;
+}
+
+/** What is wrong, and that somebody cares. */
+export interface AlertsPort {
+  /** Active ones, the most severe first, and at most `past` resolved ones, the latest first. */
+  list(past: number): Maybe<{ readonly active: readonly Alert[]; readonly past: readonly Alert[] }>;
+  /** Acknowledges one that fires; `known`: somebody had before, `unknown`: nothing like it fires. */
+  acknowledge(id: string, by: string, note: string): Maybe<
+    | { readonly state: "acknowledged" | "known"; readonly alert: Alert }
+    | { readonly state: "unknown" }
+  >;
 }
 
 /** A webhook as it is shown. */
@@ -590,8 +605,10 @@ export interface ServicePort {
   providers(): Maybe<readonly ProviderView[]>;
   /** Parts that are not up yet; none = ready. Answers at once. */
   waitingFor(): readonly string[];
-  /** How every part is. */
+  /** How every part is, and how well all of it does. */
   health(): Maybe<Health>;
+  /** The alerts. */
+  readonly alerts: AlertsPort;
   /** The metrics in the text format of Prometheus, version 0.0.4. */
   metrics(): Maybe<string>;
 }

@@ -18,6 +18,7 @@ import { CacheError } from "../cache/error.ts";
 import { MarketError } from "../market/error.ts";
 import { RefreshError, type RefreshErrorCode } from "../refresh/error.ts";
 import type { Problem } from "./schemas.ts";
+import { ISSUES_MAX, shapeIssues } from "./shape_issues.ts";
 
 /** What a problem has besides status, code and detail. */
 export type ProblemParts = Partial<Omit<Problem, "type" | "title" | "status" | "code" | "detail">>;
@@ -117,12 +118,12 @@ export function goneProblem(oldestSeq: number): HttpProblem {
   );
 }
 
-/** A value of the wrong shape, with every field that is wrong; `where` is the part it came in. */
-export function shapeProblem(where: string, error: z.ZodError): HttpProblem {
-  const issues = error.issues.flatMap(meant).slice(0, ISSUES_MAX).map((issue) => ({
-    path: [where, ...issue.path.map(String)].join("."),
-    message: issue.message,
-  }));
+/**
+ * A value of the wrong shape, with every field that is wrong; `where` is the part it came in,
+ * `value` what was checked.
+ */
+export function shapeProblem(where: string, error: z.ZodError, value: unknown): HttpProblem {
+  const issues = shapeIssues(where, error, value);
   const first = issues[0];
   const detail = first === undefined
     ? `Cannot read the ${where}: wrong shape`
@@ -130,27 +131,8 @@ export function shapeProblem(where: string, error: z.ZodError): HttpProblem {
   return new HttpProblem(422, "shape", detail, { issues });
 }
 
-/**
- * An issue of a choice of shapes as those of the one shape that was meant: the only one that takes
- * this type of value.
- */
-function meant(issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] {
-  if (issue.code !== "invalid_union") return [issue];
-  const near = issue.errors.filter((choice) => !choice.some(isOtherType));
-  const [only] = near;
-  if (only === undefined || near.length > 1) return [issue];
-  return only.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] })).flatMap(meant);
-}
-
-function isOtherType({ code, path }: z.core.$ZodIssue): boolean {
-  return path.length === 0 && code === "invalid_type";
-}
-
 /** Codes of refreshing that do not speak of what was asked for. */
 const BROKEN: ReadonlySet<RefreshErrorCode> = new Set(["busy", "invariant", "snapshot", "state"]);
-
-/** Issues named in one answer. */
-const ISSUES_MAX = 20;
 
 /** Any error as a problem; one that is not known says only that something went wrong. */
 export function problemOf(error: unknown): HttpProblem {

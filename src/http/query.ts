@@ -31,7 +31,7 @@ export function readQuery<S extends z.ZodObject>(
     values[name] = valueOf(texts[0] ?? "", field);
   }
   const parsed = schema.safeParse(values);
-  if (!parsed.success) throw shapeProblem("query", parsed.error);
+  if (!parsed.success) throw shapeProblem("query", parsed.error, values);
   return parsed.data;
 }
 

@@ -15,6 +15,7 @@ import {
 import { plainText, UNFIT, UNFIT_TEXT } from "./cache_schemas.ts";
 import { longList } from "./long_list.ts";
 import { time } from "./schemas.ts";
+import { shapeIssues } from "./shape_issues.ts";
 
 /** Longest id of an edge or a set, in characters: as `src/refresh` has it. */
 const ID_CHARS_MAX = 256;
@@ -41,8 +42,10 @@ export const edgeId = plainText(ID_CHARS_MAX)
 /** Id of a candidate set. */
 export const setId = plainText(ID_CHARS_MAX).meta({ examples: ["EUR_USD+GBP_USD"] });
 /** Id of a run; it stands in paths. */
-export const runId = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/)
-  .meta({ examples: ["baskets"], description: "1 to 64 letters, digits or . _ -" });
+export const runId = z.string().regex(
+  /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
+  "expected 1 to 64 letters, digits or . _ -, a letter or a digit first",
+).meta({ examples: ["baskets"], description: "1 to 64 letters, digits or . _ -" });
 
 /** What is told with a change, by name. */
 type Metadata = Readonly<Record<string, string | number | boolean | null>>;
@@ -113,7 +116,10 @@ export const edgeChange = z.strictObject({
 export const edgeChanges = z.array(edgeChange).min(1).max(EDGE_CHANGES_MAX);
 
 /** One change, or many in their order. */
-export const edgeChangesPost = z.union([edgeChange, edgeChanges]);
+export const edgeChangesPost = z.union(
+  [edgeChange, edgeChanges],
+  "expected a change of an edge, or an array of them",
+);
 
 /** Edges by id. */
 export const edgeIds = longList(edgeId, { min: 1, max: RUN_EDGES_MAX });
@@ -122,7 +128,8 @@ export const edgesGiven = z.strictObject({ edges: edgeIds }).meta({ id: "EdgesGi
 
 /** What a correlation may be beyond 1, as those that were rounded are. */
 const RHO_MAX = 1 + 1e-9;
-const rho = z.number().min(-RHO_MAX).max(RHO_MAX).nullable();
+const RHO_TEXT = "expected a correlation of -1 to 1";
+const rho = z.number().min(-RHO_MAX, RHO_TEXT).max(RHO_MAX, RHO_TEXT).nullable();
 const isRho = (value: unknown) =>
   value === null || (typeof value === "number" && Math.abs(value) <= RHO_MAX);
 
@@ -255,8 +262,12 @@ export type SetGenerator = z.output<typeof setGenerator>;
 export type RunChange = z.output<typeof runChange>;
 /** See {@linkcode optimizationEdgeChange}. */
 export type OptimizationEdgeChange = z.output<typeof optimizationEdgeChange>;
+/** A change as it is given: what is left out is as by default. */
+export type GivenOptimizationEdgeChange = z.input<typeof optimizationEdgeChange>;
 /** See {@linkcode optimizedRefresh}. */
 export type OptimizedRefresh = z.output<typeof optimizedRefresh>;
+/** A refresh as it is given: what is left out is as by default. */
+export type GivenOptimizedRefresh = z.input<typeof optimizedRefresh>;
 
 /**
  * A specification of a run as it came, whole.
@@ -264,7 +275,35 @@ export type OptimizedRefresh = z.output<typeof optimizedRefresh>;
  * @throws {TypeError} for what is none, with everything that is wrong.
  */
 export function checkedRunSpec(given: GivenRunSpec): RunSpec {
-  const { data, error } = runSpec.safeParse(given);
+  return checked(runSpec, given, "create a run", "run");
+}
+
+/**
+ * A change as it came, whole.
+ *
+ * @throws {TypeError} for what is none, with everything that is wrong.
+ */
+export function checkedEdgeChange(given: GivenOptimizationEdgeChange): OptimizationEdgeChange {
+  return checked(optimizationEdgeChange, given, "record a change", "change");
+}
+
+/**
+ * What a refresh is told, whole.
+ *
+ * @throws {TypeError} for what is none, with everything that is wrong.
+ */
+export function checkedRefresh(given: GivenOptimizedRefresh): OptimizedRefresh {
+  return checked(optimizedRefresh, given, "refresh a run", "refresh");
+}
+
+function checked<S extends z.ZodType>(
+  schema: S,
+  given: unknown,
+  what: string,
+  where: string,
+): z.output<S> {
+  const { data, error } = schema.safeParse(given);
   if (error === undefined) return data;
-  throw new TypeError(`Cannot create a run: ${z.prettifyError(error)}`, { cause: error });
+  const issues = shapeIssues(where, error, given).map(({ path, message }) => `${path}: ${message}`);
+  throw new TypeError(`Cannot ${what}: ${issues.join("; ")}`, { cause: error });
 }

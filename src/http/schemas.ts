@@ -15,6 +15,7 @@ import { TS_MS_MAX } from "../market/candle.ts";
 import { GRANULARITIES } from "../market/granularity.ts";
 import { ASSET_CLASSES, CALENDAR_NAMES } from "../market/instrument.ts";
 import { isSeries, isSymbol } from "../market/series.ts";
+import { healthScore } from "./health_schemas.ts";
 import { webhookStatus } from "./webhook/status.ts";
 
 /** Most rows of one page of candles or labels: 10,000 labels are some 5 MB of JSON. */
@@ -45,7 +46,9 @@ export const time = z.union([
   z.int().min(-TS_MS_MAX).max(TS_MS_MAX),
   z.iso.datetime(),
   z.iso.date(),
-]).transform((value) => typeof value === "number" ? value : Date.parse(value));
+], "expected epoch milliseconds, or an ISO date or time in UTC").transform((value) =>
+  typeof value === "number" ? value : Date.parse(value)
+);
 
 /** A commit's number. */
 export const seq = z.int().min(0).meta({ description: "Number of a commit" });
@@ -436,6 +439,7 @@ export const healthReply = z.strictObject({
   ready: z.boolean(),
   seq: seq.nullable(),
   parts: z.array(z.strictObject({ name: z.string(), state: partState, detail: z.unknown() })),
+  score: healthScore.nullable().meta({ description: "Null before it was judged first" }),
 }).meta({ id: "Health" });
 
 /** That the process lives. */

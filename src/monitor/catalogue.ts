@@ -13,7 +13,9 @@ import { TREE_METRICS } from "./collect_tree.ts";
 import { REFRESH_METRICS } from "./collect_refresh.ts";
 import { WARM_METRICS } from "./collect_warm.ts";
 import { WEBHOOK_METRICS } from "./collect_webhook.ts";
+import { HEALTH_METRICS } from "./health_metrics.ts";
 import type { MetricSpec } from "./metric_spec.ts";
+import { ALERT_METRICS } from "./rules_metrics.ts";
 
 /** Metrics of the monitor itself. */
 export const MONITOR_METRICS: readonly MetricSpec[] = [
@@ -73,4 +75,6 @@ export const WICK_METRICS: readonly MetricSpec[] = [
   ...JOB_METRICS,
   ...PROCESS_METRICS,
   ...MONITOR_METRICS,
+  ...HEALTH_METRICS,
+  ...ALERT_METRICS,
 ];

@@ -28,6 +28,10 @@ export const ALERT_METRICS: readonly MetricSpec[] = [
     kind: "counter",
     help: "Alerts that found no room, or lost theirs to a more severe one",
   },
+];
+
+/** Metrics that only rules read: to be registered where they are measured. */
+export const RULE_METRICS: readonly MetricSpec[] = [
   {
     name: "wick_label_outcomes_total",
     kind: "counter",

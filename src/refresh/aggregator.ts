@@ -10,6 +10,8 @@
  * - The stream is asked every `regroupBars` bars, and never in between, so that clusters do not
  *   depend on when somebody looks at them. 1,000 edges take 8 ms.
  * - Clusters are made anew when they are next needed after something changed. 1,000 edges take 2 ms.
+ * - Where there is no room for an edge that changes, those go of which nothing is known and that have
+ *   not changed for the longest time; see `aggregator_room.ts`.
  * - Ids are compared whole: `run_1` has nothing to do with `run_10`.
  *
  * @example
@@ -32,6 +34,7 @@ import { byCodeUnits, checkWhole, isEdgeId } from "./aggregator_checks.ts";
 import { RefreshError, shown } from "./error.ts";
 import { explainEdge } from "./aggregator_explain.ts";
 import { type FoldedChange, PendingChanges } from "./aggregator_pending.ts";
+import { idleEdges } from "./aggregator_room.ts";
 import { checkedAggregator } from "./aggregator_snapshot.ts";
 import type {
   AggregatorOptions,
@@ -81,6 +84,8 @@ export class Aggregator {
   #used: Correlations | null = null;
   #clusters = new Clusters([]);
   #isGrouped = true;
+  /** Whether all edges are in use, as far as is known. */
+  #isCrammed = false;
   #totals: Record<keyof AggregatorTotals, number> = {
     ...{ recorded: 0, folded: 0, refused: 0, minor: 0, moderate: 0, major: 0 },
     ...{ ticks: 0, fired: 0, regrouped: 0 },
@@ -135,6 +140,7 @@ export class Aggregator {
     this.#given = this.#given?.without(gone) ?? null;
     this.#streamed = this.#streamed?.without(gone) ?? null;
     this.#isGrouped = false;
+    this.#isCrammed = false;
   }
 
   /**
@@ -160,7 +166,9 @@ export class Aggregator {
   pushBars(bars: readonly ClosedBar[]): PushedBars {
     const stream = this.#stream;
     if (stream === null) throw wrongEdges("an aggregator with a stream", null);
-    const taken = bars.filter(({ edgeId }) => this.#admit(edgeId));
+    for (const { edgeId } of bars) this.#admit(edgeId);
+    // One may have made room for another of them.
+    const taken = bars.filter(({ edgeId }) => this.#edges.has(edgeId));
     const pushed = stream.push(taken);
     this.#folded(stream, pushed.folded);
     return { ...pushed, refused: pushed.refused + bars.length - taken.length };
@@ -191,10 +199,11 @@ export class Aggregator {
    */
   adoptStream(stream: CorrelationStream): void {
     if (this.#stream === null) throw wrongEdges("an aggregator with a stream", null);
+    // Before its edges are admitted: none of them makes room for another.
+    this.#stream = stream;
     for (const edgeId of stream.edgeIds()) {
       if (!this.#admit(edgeId)) stream.removeEdge(edgeId);
     }
-    this.#stream = stream;
     // Those that were handed in count: then nobody asks.
     if (this.#given === null) this.#askStream();
   }
@@ -210,7 +219,7 @@ export class Aggregator {
     return this.#used;
   }
 
-  /** A change of an edge, which waits for the next tick. An edge that is new is added. O(1). */
+  /** A change of an edge, which waits for the next tick. An edge that is new is added. O(1) on average. */
   recordEdgeChange(change: EdgeChange): RecordedChange {
     const reason = refusalOf(change) ?? (this.#admit(change.edgeId) ? null : "edges");
     if (reason !== null) {
@@ -239,6 +248,7 @@ export class Aggregator {
   tick(nowMs: number): Tick {
     const clusters = this.clusters();
     const changes = this.#pending.take();
+    this.#isCrammed = false;
     const fired = new Map<string, Cluster>();
     const byCluster = new Map<string, FoldedChange[]>();
     for (const change of changes) {
@@ -355,11 +365,16 @@ export class Aggregator {
   }
 
   /**
-   * An aggregator that goes on from a snapshot.
+   * An aggregator that goes on from a snapshot. Impacts and changes are none of a time after `nowMs`,
+   * epoch ms.
    *
    * @throws {RefreshError} code `snapshot`, or that of what is wrong inside.
    */
-  static restore(snapshot: unknown, options: AggregatorOptions = {}): Aggregator {
+  static restore(
+    snapshot: unknown,
+    options: AggregatorOptions = {},
+    nowMs = Infinity,
+  ): Aggregator {
     const saved = checkedAggregator(snapshot);
     const aggregator = new Aggregator(options);
     aggregator.addEdges(saved.edges);
@@ -370,9 +385,10 @@ export class Aggregator {
       aggregator.#askStream();
     }
     for (const change of saved.pending) {
-      if (aggregator.#edges.has(change.edgeId)) aggregator.#pending.put(change);
+      if (!aggregator.#edges.has(change.edgeId)) continue;
+      aggregator.#pending.put({ ...change, at: Math.min(change.at, nowMs) });
     }
-    aggregator.#impacts.restore(saved.impacts, aggregator.clusters());
+    aggregator.#impacts.restore(saved.impacts, aggregator.clusters(), nowMs);
     aggregator.#blocks.restore(saved.blocks);
     aggregator.#totals = { ...saved.totals };
     return aggregator;
@@ -401,13 +417,31 @@ export class Aggregator {
     }
   }
 
-  /** Adds an edge if there is room. */
+  /** Adds an edge if there is room, or can be. O(1) on average. */
   #admit(edgeId: string): boolean {
     if (this.#edges.has(edgeId)) return true;
-    if (!isEdgeId(edgeId) || this.#edges.size >= this.#clusterSettings.edgesMax) return false;
+    if (!isEdgeId(edgeId)) return false;
+    if (this.#edges.size >= this.#clusterSettings.edgesMax) this.#makeRoom();
+    if (this.#edges.size >= this.#clusterSettings.edgesMax) return false;
     this.#edges.add(edgeId);
     this.#isGrouped = false;
     return true;
+  }
+
+  /** Once a tick at most when there is none to make. O(edges · log edges). */
+  #makeRoom(): void {
+    if (this.#isCrammed) return;
+    const isKnown = (edgeId: string) =>
+      [this.#given, this.#streamed, this.#used].some((one) => one?.handleOf(edgeId) !== undefined);
+    const gone = idleEdges(this.#edges, {
+      isInUse: (edgeId) =>
+        this.#pending.of(edgeId) !== undefined || this.#stream?.has(edgeId) === true ||
+        isKnown(edgeId),
+      changedAt: (edgeId) => this.#impacts.of(edgeId).at ?? -Infinity,
+    });
+    this.#isCrammed = gone.length === 0;
+    for (const edgeId of gone) this.#edges.delete(edgeId);
+    this.#isGrouped &&= gone.length === 0;
   }
 
   /** Asks a stream that has passed another `regroupBars` bars, whoever wants clusters or not. */

@@ -140,7 +140,7 @@ export class AggregatorRecords {
    *
    * @throws {RefreshError | SyntaxError} by rejecting, when that cannot be read. Rejects as reads do.
    */
-  async restore(options: AggregatorOptions): Promise<Aggregator | null> {
+  async restore(options: AggregatorOptions, nowMs?: number): Promise<Aggregator | null> {
     const { kind, key } = AGGREGATOR_RECORD;
     const json = await this.#ports.record(kind, key);
     const parts = new Map(
@@ -149,7 +149,7 @@ export class AggregatorRecords {
     if (json === null) return null;
     const { snapshot, correlations: names } = keptAggregator(json);
     const correlations = correlationsOfParts(names, parts);
-    const aggregator = Aggregator.restore({ ...snapshot, correlations }, options);
+    const aggregator = Aggregator.restore({ ...snapshot, correlations }, options, nowMs);
     this.#parts = names;
     // What a crash between two writes has left.
     await this.#drop([...parts.keys()].filter((part) => !names.includes(part)));

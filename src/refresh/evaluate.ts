@@ -54,8 +54,8 @@ export interface CandidateSetSpec {
 }
 
 /**
- * Sets up to which those of moved edges may be found by a look at all sets, in one go: 5 ns a set, so
- * at most 1.3 ms.
+ * Sets up to which those of moved edges may be found by a look at all sets, in one go: 5 ns a set,
+ * so at most 1.3 ms.
  */
 const SCAN_SETS_MAX = 262_144;
 
@@ -345,8 +345,8 @@ export class SetEngine implements RunEngine {
   }
 
   /**
-   * Marks the sets of edges that moved, until that took `budgetPairs` pairs of an edge and a set: some
-   * 5 ns a pair eagerly, 20 ns lazily. What is left is done by {@linkcode SetEngine.begin}.
+   * Marks the sets of edges that moved, until that took `budgetPairs` pairs of an edge and a set:
+   * some 5 ns a pair eagerly, 20 ns lazily. What is left is done by {@linkcode SetEngine.begin}.
    *
    * @throws {RefreshError} code `busy`.
    */
@@ -358,8 +358,8 @@ export class SetEngine implements RunEngine {
 
   /**
    * Starts an evaluation of the inputs as they are. Marks the sets of moved edges first, see
-   * {@linkcode SetEngine.prepare}; `full` makes the inverted index anew instead, some 3 ms for half a
-   * million pairs.
+   * {@linkcode SetEngine.prepare}; `full` makes the inverted index anew instead, some 3 ms for half
+   * a million pairs.
    *
    * @throws {RefreshError} code `busy`, when one is under way.
    */

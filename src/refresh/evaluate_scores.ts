@@ -12,7 +12,7 @@
  */
 
 import { Blocks, NO_KEY } from "./blocks.ts";
-import type { CandidateSets } from "./candidate_sets.ts";
+import { type CandidateSets, MEMBERS_MAX } from "./candidate_sets.ts";
 import { DirtyBits } from "./dirty.ts";
 import type { Edges } from "./edges.ts";
 import { assertInvariant } from "./error.ts";
@@ -53,14 +53,17 @@ export class SetScores {
   readonly #sets: CandidateSets;
   readonly #scorer: Scorer;
   /**
-   * Last score by handle, NaN if there is none. Null where no set is ever stale: then it is the key,
-   * and a pass over all sets reads and writes that much less.
+   * Last score by handle, NaN if there is none. Null where no set is ever stale: then it is the
+   * key, and a pass over all sets reads and writes that much less.
    */
   #lasts: Float64Array | null;
   /** Sets for which there is room. */
   #size = 0;
   /** Scores of a chunk. */
   readonly #found = new Float64Array(CHUNK);
+  /** Members of its sets, and where those of each end. */
+  readonly #members = new Uint32Array(CHUNK * MEMBERS_MAX);
+  readonly #ends = new Uint32Array(CHUNK);
   readonly #one = new Uint32Array(1);
   /** Up to where the scorer did not throw, and what it threw there. */
   #scored = 0;
@@ -148,9 +151,9 @@ export class SetScores {
   }
 
   /**
-   * The same of the first `count` of `handles`, at most {@linkcode CHUNK}. First all are scored, then
-   * what comes of it is kept: a scorer that looks at much drives everything else out of the nearest
-   * cache, and so it comes back once in a chunk and not for each set.
+   * The same of the first `count` of `handles`, at most {@linkcode CHUNK}. First all are scored,
+   * then what comes of it is kept: a scorer that looks at much drives everything else out of the
+   * nearest cache, and so it comes back once in a chunk and not for each set.
    */
   evaluateAll(handles: Uint32Array, count: number, tally: Tally): void {
     for (let at = 0; at < count; at++) {
@@ -174,12 +177,26 @@ export class SetScores {
 
   /** Apart from `try`, inside of which a scorer's loops are compiled to slower code. */
   #scoreAll(handles: Uint32Array, from: number, count: number): void {
-    const { starts, sizes, members } = this.#sets, { values } = this.#edges;
-    const scorer = this.#scorer, found = this.#found;
+    const { values } = this.#edges, scorer = this.#scorer, found = this.#found;
+    const members = this.#members, ends = this.#ends;
+    this.#gather(handles, from, count);
+    for (let i = from, start = 0; i < count; i++) {
+      const end = ends[i] as number;
+      found[i] = scorer.score(values, members, start, end);
+      start = end;
+      this.#scored = i + 1;
+    }
+  }
+
+  /** Members of a chunk, side by side: fetching them one after the other would wait for each. */
+  #gather(handles: Uint32Array, from: number, count: number): void {
+    const { starts, sizes, members } = this.#sets, gathered = this.#members, ends = this.#ends;
+    let end = 0;
     for (let i = from; i < count; i++) {
       const handle = handles[i] as number, start = starts[handle] as number;
-      found[i] = scorer.score(values, members, start, start + (sizes[handle] as number));
-      this.#scored = i + 1;
+      const to = start + (sizes[handle] as number);
+      for (let at = start; at < to; at++) gathered[end++] = members[at] as number;
+      ends[i] = end;
     }
   }
 

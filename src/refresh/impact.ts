@@ -133,13 +133,16 @@ export class Impacts {
   }
 
   /**
-   * Takes the place of what was saved, each in the cluster that its lowest member is in now.
+   * Takes the place of what was saved, each in the cluster that its lowest member is in now. None is
+   * later than `nowMs`: the machine's clock may have been set back, and impact would not fade until
+   * it is there again.
    *
    * @throws {RefreshError} code `snapshot`.
    */
-  restore(saved: unknown, clusters: Clusters): void {
+  restore(saved: unknown, clusters: Clusters, nowMs = Infinity): void {
     if (!Array.isArray(saved)) throw wrong("expected a list", saved);
-    const checked = saved.map(checkedImpact);
+    const checked = saved.map(checkedImpact)
+      .map((state) => ({ ...state, at: Math.min(state.at, nowMs) }));
     const at = checked.reduce((latest, state) => Math.max(latest, state.at), -Infinity);
     this.#byCluster = new Map();
     for (const { clusterId, ...state } of checked) {

@@ -81,8 +81,8 @@ export class OptimisationRun {
   }
 
   /**
-   * Whether changes of the refresh under way are on their way to the engine: `step` takes about 1 ms
-   * whatever its budget, and says nothing of what a set costs.
+   * Whether changes of the refresh under way are on their way to the engine: `step` takes about 1
+   * ms whatever its budget, and says nothing of what a set costs.
    */
   get isPreparing(): boolean {
     return this.#refresher.isPreparing;

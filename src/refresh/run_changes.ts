@@ -225,10 +225,10 @@ export class RunChanges {
   }
 
   /**
-   * Hands up to `budget` of the changes taken to the engine: structure first, in order, then values.
-   * A change of structure that the engine refuses is left out and told in `events`; values that it
-   * refuses wait for the next refresh, and it throws. What the scorer keeps ends a slice, since
-   * nobody knows how long such a change takes. About 1 µs a change.
+   * Hands up to `budget` of the changes taken to the engine: structure first, in order, then
+   * values. A change of structure that the engine refuses is left out and told in `events`; values
+   * that it refuses wait for the next refresh, and it throws. What the scorer keeps ends a slice,
+   * since nobody knows how long such a change takes. About 1 µs a change.
    */
   handOver(budget: number, events: RunEvent[]): "more" | "done" {
     const taking = this.#taking;

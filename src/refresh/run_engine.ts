@@ -78,8 +78,8 @@ export interface EdgeValue {
 }
 
 /**
- * See the head of this file. While an evaluation is under way only `has…`, `membersOf`, `scoreOf` and
- * the counts are called.
+ * See the head of this file. While an evaluation is under way only `has…`, `membersOf`, `scoreOf`
+ * and the counts are called.
  */
 export interface RunEngine {
   /** Counts changes of the inputs; starts anew with the process. */

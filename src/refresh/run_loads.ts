@@ -8,7 +8,7 @@ import { CoordinatedRun } from "./coordinated_run.ts";
 import { RefreshError } from "./error.ts";
 import type { EdgeValue } from "./run_engine.ts";
 import { type MadeRun, makeRun, type RunMaking } from "./run_make.ts";
-import { partKey, RUN_RECORDS, type RunRecords } from "./run_saves.ts";
+import { partKey, RUN_RECORDS, type RunRecords } from "./run_records.ts";
 import {
   readPart,
   readState,

@@ -17,8 +17,8 @@
  * - A refresh that fails changes what is published for the better only. A rebuild on which the
  *   scorer threw gives the best of the sets that have a score, and still counts as failed.
  * - After a failure that leaves the structures in doubt, the next refresh is a rebuild.
- * - Sets that failed in a rebuild cause no other one: it would find the same. They are tried in each
- *   refresh, which is incomplete as long as they fail.
+ * - Sets that failed in a rebuild cause no other one: it would find the same. They are tried in
+ *   each refresh, which is incomplete as long as they fail.
  *
  * @module
  */
@@ -56,7 +56,7 @@ export const FULL_TIMEOUT_MS = 60_000;
  */
 const KNOWN_FAILED_MAX = 1_000;
 /** Changes that a slice hands to the engine: about 1 ms. */
-const PREPARE_CHANGES = 1_000;
+const PREPARE_CHANGES = 500;
 /** Pairs of a moved edge and a set that a slice marks: at 5 to 20 ns, 0.3 to 1.3 ms. */
 const PREPARE_PAIRS = 65_536;
 

@@ -8,36 +8,23 @@
 import { type CoordinatedRun, SAVE_PAUSE_MS } from "./coordinated_run.ts";
 import { errorText } from "./fallback.ts";
 import { partTexts, recordText, type SavedRunState } from "./run_store.ts";
-
-/** Kinds of records, by what they hold. */
-export const RUN_RECORDS = {
-  head: "refresh_run",
-  state: "refresh_state",
-  part: "refresh_part",
-} as const;
+import {
+  dropParts,
+  noteWritings,
+  partKey,
+  RUN_RECORDS,
+  type RunRecords,
+  strikeWritings,
+} from "./run_records.ts";
 
 /** Until what could not be written is tried again, ms. */
 const RETRY_MS = 10_000;
 /** Writings that changes of structure may break off in a row; the next is made in one go. */
 const BROKEN_OFF_MAX = 3;
+/** Writings of a run that are noted at most: each is one whose parts could not be dropped. */
+const NOTED_MAX = 64;
 /** The pause between two writings of the same inputs is so many times what one takes. */
 const PAUSE_RATIO = 20;
-
-/** Where records are kept. */
-export interface RunRecords {
-  /** Writes or replaces one; rejects when it is not kept. */
-  put(kind: string, key: string, json: string): Promise<void>;
-  /** Drops one; rejects when it is not dropped. */
-  drop(kind: string, key: string): Promise<void>;
-  /** One, or null. */
-  get(kind: string, key: string): Promise<string | null>;
-  /** All of a kind. */
-  all(kind: string): Promise<readonly { readonly key: string; readonly json: string }[]>;
-}
-
-/** Key of a part of a run's inputs. */
-export const partKey = (runId: string, writing: number, part: number): string =>
-  `${runId}/${writing}/${part}`;
 
 /** See the head of this file. */
 export class RunSaves {
@@ -46,6 +33,8 @@ export class RunSaves {
   readonly #nowMs: () => number;
   readonly #warn: (message: string, fields: Readonly<Record<string, unknown>>) => void;
   #gone: CoordinatedRun[] = [];
+  /** Writings by run whose parts may be there although no head names them. */
+  readonly #noted = new Map<string, readonly number[]>();
   #goneDueMs = Infinity;
   #failures = 0;
   #isFlushing = false;
@@ -64,8 +53,12 @@ export class RunSaves {
     this.#warn = warn;
   }
 
-  /** When the next record is due, epoch ms; Infinity: none. */
+  /**
+   * When the next record is due, epoch ms; Infinity: none, or nobody can tell before the writing under
+   * way has ended, which looks at all runs.
+   */
   get dueAtMs(): number {
+    if (this.#isFlushing) return Infinity;
     let atMs = this.#goneDueMs;
     for (const { inputsDueMs, stateDueMs } of this.#runs.values()) {
       // A state is written after the inputs that it is about.
@@ -132,17 +125,22 @@ export class RunSaves {
     const writing = Math.max(Math.floor(fromMs), (before?.writing ?? 0) + 1);
     run.inputsDueMs = Infinity;
     run.isWritten = false;
-    const { parts, order, most } = await this.#writeParts(run, writing);
     const { runId, input, createdAtMs, basketSize } = run;
-    if (!this.#isThere(run)) return this.#dropParts(runId, writing, 0, most);
+    const records = this.#records;
+    await this.#note(runId, before === null ? [writing] : [before.writing, writing]);
+    const { parts, order, most } = await this.#writeParts(run, writing);
+    if (!this.#isThere(run)) return dropParts(records, runId, writing, { from: 0, to: most });
     const own = { version: 1, writing, createdAtMs, parts, basketSize } as const;
     await this.#records.put(RUN_RECORDS.head, runId, recordText({ ...input, ...own }));
     run.written = { writing, parts, order };
     run.isWritten = true;
     // Its values are in another order now.
     run.stateDueMs = this.#nowMs();
-    await this.#dropParts(runId, writing, parts, most);
-    if (before !== null) await this.#dropParts(runId, before.writing, 0, before.parts);
+    await dropParts(records, runId, writing, { from: parts, to: most });
+    if (before !== null) {
+      await dropParts(records, runId, before.writing, { from: 0, to: before.parts });
+    }
+    await this.#strike(runId);
     if (!(run.inputsDueMs < Infinity)) return;
     const pauseMs = Math.max(SAVE_PAUSE_MS, PAUSE_RATIO * (this.#nowMs() - fromMs));
     run.inputsDueMs = Math.max(run.inputsDueMs, this.#nowMs() + pauseMs);
@@ -183,14 +181,19 @@ export class RunSaves {
 
   /** The head first: what is left of a half-done removal belongs to no run. */
   async #drop(run: CoordinatedRun): Promise<void> {
-    const { runId, written } = run;
+    const { runId, written } = run, records = this.#records;
     try {
-      // One of that id that was made meanwhile writes its own head and state.
-      if (!this.#runs.has(runId)) {
-        await this.#records.drop(RUN_RECORDS.head, runId);
-        await this.#records.drop(RUN_RECORDS.state, runId);
+      // One of that id that was made meanwhile writes its own head, state and note.
+      const isOver = !this.#runs.has(runId);
+      if (isOver) {
+        if (written !== null) await this.#note(runId, [written.writing]);
+        await records.drop(RUN_RECORDS.head, runId);
+        await records.drop(RUN_RECORDS.state, runId);
       }
-      if (written !== null) await this.#dropParts(runId, written.writing, 0, written.parts);
+      if (written !== null) {
+        await dropParts(records, runId, written.writing, { from: 0, to: written.parts });
+      }
+      if (isOver) await this.#strike(runId);
     } catch (error) {
       this.#failed("records of a run that was removed are not dropped", runId, error);
       this.#gone.push(run);
@@ -198,9 +201,19 @@ export class RunSaves {
     }
   }
 
-  async #dropParts(runId: string, writing: number, from: number, to: number): Promise<void> {
-    for (let part = from; part < to; part++) {
-      await this.#records.drop(RUN_RECORDS.part, partKey(runId, writing, part));
+  /** Beside those whose note was not struck out. */
+  async #note(runId: string, writings: readonly number[]): Promise<void> {
+    const noted = [...new Set([...this.#noted.get(runId) ?? [], ...writings])].slice(-NOTED_MAX);
+    this.#noted.set(runId, noted);
+    await noteWritings(this.#records, runId, noted);
+  }
+
+  async #strike(runId: string): Promise<void> {
+    // What an earlier one has left is dropped at the next start.
+    const noted = this.#noted.get(runId) ?? [];
+    if (noted.length <= 2) {
+      await strikeWritings(this.#records, runId);
+      this.#noted.delete(runId);
     }
   }
 

@@ -141,10 +141,11 @@ Deno.test("whoever asks for what cannot be is refused, and nothing crashes", asy
   const correlations = pairsOf(["A", "B", "C"]);
   await assertRejects(() => rig.answer(aggregator.ask("correlations", { correlations })));
   const taken = await rig.answer(aggregator.ask("recordEdgeChanges", {
-    changes: [change("B", 0.1), change("C", 0.1)],
+    // A has nothing more to say, and makes room.
+    changes: [change("B", 0.1), change("C", 0.1), change("D", 0.1)],
   }));
-  assertEquals(taken.refused, [{ index: 1, reason: "edges" }]);
-  assertEquals((await rig.status()).totals.recorded, 2);
+  assertEquals(taken.refused, [{ index: 2, reason: "edges" }]);
+  assertEquals((await rig.status()).totals.recorded, 3);
 });
 
 Deno.test("edges come and go; clusters are shown the largest first", async () => {

@@ -78,6 +78,8 @@ const PAYLOADS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   },
   "store.dropLetters": { filter: { id: 1 } },
   "store.backup": { path: "/nowhere/wick.db" },
+  "monitor.alerts": { past: 5 },
+  "monitor.acknowledge": { id: "actor_down-0123456789abcdef", by: "ann", note: "on it" },
   "webhook.seek": { after: "17-3" },
   "label_pool.compute": {
     series: "EUR_USD:H1",

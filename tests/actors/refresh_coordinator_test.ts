@@ -372,6 +372,18 @@ Deno.test("recordOptimizationEdgeChange: to clusters and runs, or to one run alo
   assertEquals(best(await rig.get("pairs")), ["a+c", 30]);
 });
 
+Deno.test("recordOptimizationEdgeChange: an edge that clusters have no room for is one of its runs", async () => {
+  await using rig = await Rig.start();
+  await rig.create(PAIRS);
+  await rig.settle();
+  rig.notes.isFull = true;
+  const change = { edgeId: "a", type: "odds_change", magnitude: 1.5, value: 8 } as const;
+  const taken = await rig.play(rig.coordinator.ask("recordOptimizationEdgeChange", change));
+  assertEquals(taken?.runs, ["pairs"]);
+  await rig.settle();
+  assertEquals(best(await rig.get("pairs")), ["a+c", 24]);
+});
+
 Deno.test("executeOptimizedRefresh takes what was held back with it, and says how all is", async () => {
   await using rig = await Rig.start();
   await rig.create(PAIRS);

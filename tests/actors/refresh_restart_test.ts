@@ -3,7 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { seededRandom } from "../../src/actor/clock.ts";
 import { correlationsOf } from "../../src/refresh/correlation.ts";
-import { RUN_RECORDS } from "../../src/refresh/run_saves.ts";
+import { RUN_RECORDS } from "../../src/refresh/run_records.ts";
 import type { RunMetadata } from "../../src/refresh/run_types.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 import { seedOf } from "../actor/seed.ts";
@@ -167,10 +167,12 @@ Deno.test("removeRun drops all records of its run, and of no other", async () =>
   await rig.pass(3_000);
   await rig.play(rig.coordinator.ask("removeRun", { runId: "run_1" }));
   await rig.pass(3_000);
-  for (const kind of Object.values(RUN_RECORDS)) {
+  const { writing, ...kinds } = RUN_RECORDS;
+  for (const kind of Object.values(kinds)) {
     const keys = rig.memory.records(kind).map(({ key }) => key.split("/")[0]);
     assertEquals(new Set(keys), new Set(["run_10"]));
   }
+  assertEquals(rig.memory.records(writing), []);
   await using next = await again(rig);
   assertEquals((await next.play(next.coordinator.ask("list", {}))).length, 1);
 });
@@ -191,6 +193,95 @@ Deno.test("a store that refuses costs nothing but the save, which is tried again
   await using next = await Rig.start({ memory: copied(rig.memory) });
   await next.settle();
   assertEquals(published(await next.get("pairs")), ["a+c", 27]);
+});
+
+Deno.test("a store that does not answer at the start is asked again, and no run is left out", async () => {
+  const rig = await Rig.start();
+  await rig.create(PAIRS);
+  await rig.pass(10);
+  await rig.create({ ...PAIRS, runId: "other" });
+  await rig.settle();
+  const before = await rig.get("other");
+  await rig[Symbol.asyncDispose]();
+  const { memory } = rig, record = memory.record.bind(memory);
+  let isFailing = true;
+  memory.record = (kind, key) => {
+    if (!isFailing || kind !== RUN_RECORDS.part) return record(kind, key);
+    isFailing = false;
+    throw new Error("the disk does not answer");
+  };
+  await using next = await Rig.start({ memory });
+  await next.pass(1_000);
+  assert(!isFailing);
+  const list = await next.play(next.coordinator.ask("list", {}));
+  assertEquals(list.map(({ runId }) => runId), ["pairs", "other"], "in the order they were made");
+  assertEquals(published(await next.get("other")), published(before));
+});
+
+Deno.test("a store that takes long for a record is waited for, and keeps nobody busy", async () => {
+  await using rig = await Rig.start();
+  const gate = Promise.withResolvers<void>();
+  const put = rig.store.putRecord.bind(rig.store);
+  Object.assign(rig.store, {
+    putRecord: async (kind: string, key: string, json: string) => {
+      await gate.promise;
+      return put(kind, key, json);
+    },
+  });
+  let saves = 0;
+  rig.beforeHandle = (_path, type) => {
+    if (type === "autosave") saves++;
+  };
+  await rig.create(PAIRS);
+  await rig.pass(2_000);
+  for (let at = 0; at < 5; at++) {
+    rig.moved({ a: 5 + at }, "major");
+    await rig.pass(1_000);
+  }
+  assert(saves <= 2, `${saves} saves were tried while one was under way`);
+  gate.resolve();
+  await rig.pass(2_000);
+  await using next = await Rig.start({ memory: copied(rig.memory) });
+  assertEquals(published(await next.get("pairs")), ["a+c", 27]);
+});
+
+Deno.test("a process that dies between any two writes leaves no part that no head names for long", async () => {
+  const rig = await Rig.start();
+  const copies: MemoryStore[] = [];
+  const { putRecord, dropRecord } = rig.memory;
+  Object.assign(rig.memory, {
+    putRecord(kind: string, key: string, json: string) {
+      copies.push(copied(rig.memory));
+      return putRecord.call(rig.memory, kind, key, json);
+    },
+    dropRecord(kind: string, key: string) {
+      copies.push(copied(rig.memory));
+      return dropRecord.call(rig.memory, kind, key);
+    },
+  });
+  await rig.create(PAIRS);
+  await rig.pass(3_000);
+  const change = { ...NONE, addSets: [{ setId: "all", members: ["a", "b", "c", "d"] }] };
+  await rig.play(rig.coordinator.ask("changeRun", { runId: "pairs", change }));
+  await rig.pass(5_000);
+  await rig.play(rig.coordinator.ask("removeRun", { runId: "pairs" }));
+  await rig.pass(3_000);
+  await rig[Symbol.asyncDispose]();
+  assert(copies.length >= 14, `${copies.length} writes`);
+  for (const memory of copies) {
+    await using next = await Rig.start({ memory });
+    await next.settle();
+    const head = memory.record(RUN_RECORDS.head, "pairs");
+    const parts = memory.records(RUN_RECORDS.part).map(({ key }) => key).sort();
+    assertEquals(memory.records(RUN_RECORDS.writing), []);
+    if (head === null) assertEquals(parts, []);
+    else {
+      const { writing, parts: count } = JSON.parse(head);
+      const named = Array.from({ length: count }, (_, part) => `pairs/${writing}/${part}`);
+      assertEquals(parts, named);
+      assert(next.logged.every((line) => !line.includes("cannot be read")));
+    }
+  }
 });
 
 Deno.test("inputs that change are written anew, and older parts dropped", async () => {

@@ -60,6 +60,8 @@ export class AggregatorNotes {
   readonly edges: string[] = [];
   readonly changes: { readonly edgeId: string; readonly value?: number | undefined }[] = [];
   isDown = false;
+  /** Whether it has no room for any edge. */
+  isFull = false;
   /** Clusters that each change sets off. */
   impacted: { id: string; members: string[]; impact: number }[] = [];
 }
@@ -67,6 +69,10 @@ export class AggregatorNotes {
 const aggregator = actor(Aggregator, (_ctx, notes: AggregatorNotes) => {
   const taken = (changes: AggregatorNotes["changes"]) => {
     if (notes.isDown) throw new Error("down");
+    if (notes.isFull) {
+      const refused = changes.map((_, index) => ({ index, reason: "edges" as const }));
+      return { recorded: 0, refused, impacted: [] };
+    }
     notes.changes.push(...changes);
     return { recorded: changes.length, refused: [], impacted: notes.impacted };
   };

@@ -139,13 +139,13 @@ Deno.test("one call records a change, and one refreshes, in a program and over H
     generator: { kind: "combinations", size: 2 },
   });
   const taken = await wick.recordOptimizationEdgeChange({
-    ...{ runId: "own", edgeId: "c", type: "custom", magnitude: 1, value: 4 },
+    ...{ runId: "own", edgeId: "c", magnitude: 1, value: 4 },
   });
   assertEquals([taken?.class, taken?.isDeferred, taken?.mode], ["major", false, "normal"]);
   assertEquals(taken?.runs, ["own"]);
   // A change of magnitude 1 fires by itself.
   assertEquals(taken?.impacted.map(({ members }) => members), [["c"]]);
-  const answer = await wick.executeOptimizedRefresh({ runId: "own", kind: "cheapest" });
+  const answer = await wick.executeOptimizedRefresh({ runId: "own" });
   assert(answer.state === "done");
   // 0.5 · 4, by hand; of a+c and b+c the lower id.
   assertEquals([answer.report.best?.setId, answer.report.best?.score], ["a+c", 2]);
@@ -165,6 +165,48 @@ Deno.test("one call records a change, and one refreshes, in a program and over H
   assertEquals([done.report.best.setId, done.report.best.score], ["a+c", 12]);
   const stats = await (await fetch(`${url}/api/refresh/stats`)).json();
   assertEquals([stats.runs, stats.fallbacks], [1, 0]);
+});
+
+Deno.test("events of refreshes have times as whole as those of the routes", async () => {
+  await using rig = await rigOf({ feeds: [], admin: ADMIN });
+  const { url } = await rig.wick.admin.ask("status", {});
+  const events = await fetch(`${url}/api/events`);
+  assert(events.body !== null);
+  const lines = events.body.pipeThrough(new TextDecoderStream());
+  await rig.wick.createRun({
+    runId: "own",
+    edges: [{ edgeId: "a", value: 0.5 }],
+    generator: { kind: "combinations", size: 1 },
+  });
+  let text = "";
+  for await (const part of lines) {
+    text += part;
+    if (/^data: .*"runId":"own".*\n/m.test(text)) break;
+  }
+  const times = [...text.matchAll(/"atMs":([\d.]+)/g)].map(([, ms]) => Number(ms));
+  assert(times.length > 0, text);
+  assert(times.every(Number.isInteger), text);
+});
+
+Deno.test("what is no change, refresh or run is refused before it is a message", async () => {
+  await using rig = await rigOf({ feeds: [] });
+  const { wick } = rig;
+  await assertRejects(
+    () => wick.recordOptimizationEdgeChange({ edgeId: "a", magnitude: -1 }),
+    TypeError,
+    "Cannot record a change: change.magnitude: Too small: expected number to be >=0: " +
+      "current value is -1",
+  );
+  await assertRejects(
+    () => wick.executeOptimizedRefresh({ runId: "a b" }),
+    TypeError,
+    "Cannot refresh a run: refresh.runId: expected 1 to 64 letters",
+  );
+  await assertRejects(
+    () => wick.createRun({ runId: "r", edges: [{ edgeId: "a", value: 1 }] }),
+    TypeError,
+    "Cannot create a run: run: expected sets or a generator, and not both",
+  );
 });
 
 Deno.test("a tree without refreshing says so", async () => {

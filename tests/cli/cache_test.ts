@@ -248,7 +248,7 @@ test(
         2,
         /Cannot use --ttl with invalidate: it is for set/,
       ],
-      [["get", "AAPL"], 1, /expected kind:SYMBOL or kind:SYMBOL:params, as price:AAPL \(422\)/],
+      [["get", "AAPL"], 1, /as price:AAPL: current value is "AAPL" \(422\)/],
       [["explain", "AAPL"], 1, /^[^;]*expected kind:SYMBOL[^;]*$/],
       [["set", "label:EUR_USD:H1", "1"], 1, /expected another kind than label, /],
       [["get", "price:A", "--priority", "11"], 1, /priority.*\(422\)/],

@@ -284,7 +284,7 @@ Deno.test("wick config shows values, origins and what has no effect yet, and hid
       REDIS_URL: "redis://user:pw@localhost",
       CACHE_MEMORY_SIZE: "10",
       WARMING_POPULAR_LIMIT: "7",
-      WICK_ALERT_COOLDOWN_MS: "7",
+      WICK_GCP_PROJECT_ID: "p7",
       WICK_PROT: "1",
     }),
   };
@@ -297,7 +297,7 @@ Deno.test("wick config shows values, origins and what has no effect yet, and hid
   assertMatch(out, /^warmingPopularLimit +7 +environment WARMING_POPULAR_LIMIT$/m);
   assertMatch(
     out,
-    /^alertCooldownMs +7 +environment WICK_ALERT_COOLDOWN_MS, without effect yet$/m,
+    /^gcpProjectId +p7 +environment WICK_GCP_PROJECT_ID, without effect yet$/m,
   );
   assertMatch(out, /^durability +full +default$/m);
   assertEquals(err, "wick config: environment WICK_PROT is no setting; did you mean WICK_PORT?\n");
@@ -306,7 +306,7 @@ Deno.test("wick config shows values, origins and what has no effect yet, and hid
   assertEquals(Object.keys(shown), [...SETTING_NAMES]);
   assertEquals(shown.port, { value: 9000, origin: "option --port" });
   assertEquals(shown.token, { value: "[hidden]", origin: "environment WICK_TOKEN" });
-  assertEquals(shown.alertCooldownMs.effect, "none yet");
+  assertEquals(shown.gcpProjectId.effect, "none yet");
   for (const text of [out, json.out]) {
     assert(!text.includes("token-0123456789abc") && !text.includes("pw@"));
   }

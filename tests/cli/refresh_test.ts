@@ -76,7 +76,7 @@ test("create makes a run out of a file, which runs and run show", async (refresh
     runs.out,
     /^run +state +edges +sets +refreshes +refreshed +score +published\n/,
   );
-  assertMatch(runs.out, /^pairs +fresh +3 +3 +1 +2026-03-03 15:00 +0\.42000 +B\+C$/m);
+  assertMatch(runs.out, /^pairs +fresh +3 +3 +1 +2026-03-03 15:00:00 +0\.42000 +B\+C$/m);
   const one = await refresh("run", "pairs");
   assertEquals([one.code, one.err], [0, ""]);
   assertMatch(one.out, /^run +pairs\nstate +fresh\npublished +B\+C 0\.42\n/);
@@ -172,7 +172,7 @@ test("explain says what a refresh would do, and how a set stands", async (refres
   assertMatch(out, /^set +A\+B\nstate +up to date\nlast score +0\.3$/m);
   assertMatch(out, /^score now +0\.3$/m);
   assertMatch(out, /^member +value\nA +0\.50000\nB +0\.60000$/m);
-  assertMatch(out, /^2026-03-03 15:00 +published +B\+C 0\.42, first$/m);
+  assertMatch(out, /^2026-03-03 15:00:00 +published +B\+C 0\.42, first$/m);
   const none = await refresh("explain", "pairs", "--set", "A+Z");
   assertEquals(none.code, 1);
   assertMatch(none.err, /run pairs has none of that id/);
@@ -196,7 +196,7 @@ test("stats is what it does without an action", async (refresh) => {
   assertEquals(code, 0);
   assertMatch(out, /^runs +1, none stale\nrefreshes +0 partial, 1 full\n/);
   assertMatch(out, /^busy +25\.0 % of the last seconds$/m);
-  assertMatch(out, /^mode +normal since 2026-03-03 15:00$/m);
+  assertMatch(out, /^mode +normal since 2026-03-03 15:00:00$/m);
   assertMatch(out, /^instruments +2 followed up to commit 7$/m);
   assertMatch(out, /^simulated +closed +3 +1$/m);
   assertMatch(out, /^silent +no answer +0 +0$/m);
@@ -226,7 +226,7 @@ test("correlations come from a file, and are taken back", async (refresh, servic
   assertMatch(out, /^cluster +edges +impact +state +last change +with\nA +2 +0\.\d{3} +\S+ /);
   const block = await refresh("cluster", "A");
   assertEquals(block.code, 0);
-  assertMatch(block.out, /^cluster +A\nedges +2\nas of +2026-03-03 15:00, worked out now\n/);
+  assertMatch(block.out, /^cluster +A\nedges +2\nas of +2026-03-03 15:00:00, worked out now\n/);
   assertMatch(block.out, /^ +edge +1 +2\n1 +A +1\.00 +0\.80\n2 +B +0\.80 +1\.00\n$/m);
   const edge = await refresh("edge", "A");
   assertMatch(edge.out, /^edge +A\ncluster +A, with 1 other edge\n/);
@@ -319,7 +319,10 @@ Deno.test("wick refresh changes sends many in several requests, and counts throu
 
 test("says what is wrong with a file before anything is sent", async (refresh, service) => {
   const cases: [string[], RegExp][] = [
-    [["changes", "bad.ndjson"], /Cannot read bad\.ndjson: line 3 at magnitude: .*>=0/],
+    [
+      ["changes", "bad.ndjson"],
+      /Cannot read bad\.ndjson: line 3 at magnitude: .*>=0: current value is -/,
+    ],
     [["changes", "broken.ndjson"], /Cannot read broken\.ndjson: line 2: expected JSON: /],
     [
       ["changes", "badarray.json"],
@@ -363,6 +366,10 @@ test("says what is wrong with its words before it asks", async (refresh, service
     [["rebuild", "a", "--no-fallback"], /Cannot use --no-fallback with rebuild: it is for now/],
     [["--min", "3"], /Cannot use --min with stats: it is for clusters/],
     [["changes", "a", "b"], /at most 2/],
+    [["clusters", "--min", "0"], /--min: expected a whole number of 1 to .* current value is 0/],
+    [["clusters", "--min", "1.5"], /--min: expected a whole number .* current value is 1\.5/],
+    [["now", "a", "--wait-ms", "0"], /--wait-ms: expected a whole number .* current value is 0/],
+    [["rebuild", "a", "--wait-ms", "4e6"], /--wait-ms: .* current value is 4000000/],
     [["run", ""], /expected ACTION \[ID\|EDGE\|FILE\]: current value is ""/],
   ];
   for (const [words, message] of cases) {

@@ -168,7 +168,7 @@ Deno.test("scorersOf() says what does not compile, load, or is not there to impo
     /expected a module whose imports are there: .*nope\.ts/,
   );
   assertEquals(
-    await refusal('throw new Error("boom\\n\\u001b[31mred");'),
+    await refusal('throw new Error("boom\\n\\u001b[38;5;245mred\\u001b[0m");'),
     "Cannot load the scorers of /scorer0.ts: expected a module that loads: it throws boom red",
   );
   assertEquals(

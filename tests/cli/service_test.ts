@@ -246,7 +246,7 @@ Deno.test("commands against the service end with 130 at an interrupt", async () 
 });
 
 Deno.test("every command against the service takes --url, --config and --json", () => {
-  const local = ["label", "check", "demo", "serve", "config", "completions"];
+  const local = ["label", "check", "demo", "serve", "config", "completions", "monitoring"];
   for (const { name, options } of COMMANDS.filter(({ name }) => !local.includes(name))) {
     for (const option of ["url", "config", "json"]) assert(option in options, `${name} ${option}`);
   }

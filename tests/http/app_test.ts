@@ -438,6 +438,7 @@ test("an error inside is 500, told to the log, and shows nothing", async (_app, 
     providers: () => [],
     waitingFor: () => [],
     health: () => service.health(),
+    alerts: service.alerts,
     metrics: () => "",
   };
   const app = createApp(port, { onError: (error) => told.push(error) });

@@ -5,8 +5,10 @@ import { WICK_METRICS } from "../../src/monitor/catalogue.ts";
 import { CACHE_METRICS } from "../../src/monitor/collect_cache.ts";
 import { REFRESH_METRICS } from "../../src/monitor/collect_refresh.ts";
 import { WARM_METRICS } from "../../src/monitor/collect_warm.ts";
+import { HEALTH_METRICS } from "../../src/monitor/health_metrics.ts";
 import type { MetricSpec } from "../../src/monitor/metric_spec.ts";
 import { Registry } from "../../src/monitor/registry.ts";
+import { ALERT_METRICS } from "../../src/monitor/rules_metrics.ts";
 import type { MetricsSnapshot } from "../../src/monitor/snapshot.ts";
 import { STRATEGY_NAMES } from "../../src/warm/types.ts";
 import { seedOf } from "../actor/seed.ts";
@@ -153,7 +155,8 @@ async function textOf(
 const bytesOf = (text: string) => new TextEncoder().encode(text).length;
 
 Deno.test("metricsText() of a large tree stays under 64 KB, what has tests of its own apart", async () => {
-  const apart = [...CACHE_METRICS, ...WARM_METRICS, ...REFRESH_METRICS];
+  const judged = [...HEALTH_METRICS, ...ALERT_METRICS];
+  const apart = [...CACHE_METRICS, ...WARM_METRICS, ...REFRESH_METRICS, ...judged];
   const specs = WICK_METRICS.filter((spec) => !apart.includes(spec));
   // 32 actors with paths as long as ours are, 8 feeds, 3 providers, every other label with what it
   // may have.
@@ -197,4 +200,16 @@ Deno.test("metricsText() of refreshing stays under 4 KB", async () => {
   const text = await textOf(REFRESH_METRICS, () => ["normal", "degraded", "burst"]);
   assertLess(bytesOf(text), 4 * 1024);
   assertGreater(parseExposition(text).values.size, 24);
+});
+
+Deno.test("metricsText() of health and alerts stays under 4 KB", async () => {
+  const values: Readonly<Record<string, readonly string[]>> = {
+    part: ["latency", "success", "cache", "throughput"],
+    component: ["store", "feeds", "pool", "cache", "redis", "providers", "disk"],
+    state: ["pending", "firing"],
+  };
+  const text = await textOf([...HEALTH_METRICS, ...ALERT_METRICS], (label) => values[label] ?? []);
+  assertLess(bytesOf(text), 4 * 1024);
+  // 4 parts, 7 components, 2 states, 3 gauges of health, 3 counters of alerts.
+  assertEquals(parseExposition(text).values.size, 19);
 });

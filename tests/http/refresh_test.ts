@@ -142,8 +142,15 @@ test("changes say which clusters they set off", async (app) => {
 });
 
 test("a change that is refused is named by its place, with the reason", async (app, refresh) => {
-  const edges = Array.from({ length: 10_000 }, (_, i) => `e${i}`);
-  await read(send(app, "edges", { edges }), shape.edgesKept);
+  // What has correlations does not make room for others.
+  const pairs = Array.from(
+    { length: 5_000 },
+    (_, i) => ({ a: `e${2 * i}`, b: `e${2 * i + 1}`, correlation: 0 }),
+  );
+  await read(
+    send(app, "correlations", { kind: "pairs", pairs }, { method: "PUT" }),
+    shape.correlationsTaken,
+  );
   refresh.told.length = 0;
   const list = ["e0", "one too many", "e1"].map((edgeId) => ({ edgeId, magnitude: 0.1 }));
   const taken = await read(send(app, "edges/changes", list), shape.changesTaken);
@@ -224,7 +231,14 @@ test("correlations of a cluster are a row and a column for each member", async (
   assertEquals(cacheHit, false);
   assertEquals(block.members, ["A", "B", "C"]);
   assertEquals(block.rows, [[1, 0.8, 0.5], [0.8, 1, null], [0.5, null, 1]]);
-  await refused(app.request("/api/clusters/B/correlations"), 404, "unknown_cluster");
+  const member = await refused(app.request("/api/clusters/B/correlations"), 404, "unknown_cluster");
+  assertEquals(
+    member.detail,
+    "Cannot show correlations of cluster B: expected the id of its lowest member, A: " +
+      "current value is B",
+  );
+  const none = await refused(app.request("/api/clusters/Z/correlations"), 404, "unknown_cluster");
+  assertMatch(none.detail, /of cluster Z: there is none of that id$/);
 });
 
 test("correlations are taken back by DELETE", async (app, refresh) => {
@@ -356,7 +370,8 @@ test("a run is explained: what is next, the published members, and one set", asy
   assertEquals([set?.setId, set?.state, set?.error], ["CD", "clean", null]);
   assertAlmostEquals(set?.scoreNow ?? NaN, 0.09, 1e-12);
   assertEquals(set?.lastScore, set?.scoreNow);
-  await refused(app.request("/api/runs/r1/explain?set=none"), 404, "unknown_set");
+  const none = await refused(app.request("/api/runs/r1/explain?set=none"), 404, "unknown_set");
+  assertEquals(none.detail, "Cannot find set none: run r1 has none of that id");
   await refused(app.request("/api/runs/r2/explain"), 404, "unknown_run");
 });
 

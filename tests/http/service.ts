@@ -39,6 +39,7 @@ import {
   LabelStatus,
 } from "../../src/market/block.ts";
 import { InstrumentRegistry } from "../../src/market/instrument.ts";
+import { AlertBook } from "../../src/monitor/alerts.ts";
 import { EventHub } from "../../src/monitor/event_hub.ts";
 import type { LoggedCommit } from "../../src/store/port.ts";
 import { MemoryCache } from "./cache_service.ts";
@@ -156,6 +157,17 @@ export class MemoryService implements ServicePort, AsyncDisposable {
   oldestSeq = 0;
   waiting: string[] = [];
   healthState: Health["state"] = "ok";
+  score: Health["score"] = null;
+  readonly book = new AlertBook();
+  readonly alerts: ServicePort["alerts"] = {
+    list: (past) => ({ active: this.book.active(), past: past > 0 ? this.book.past(past) : [] }),
+    acknowledge: (id, by, note) => {
+      const done = this.book.acknowledge(id, by, 1_700_000_000_000, note);
+      if (done.state !== "acknowledged") return done;
+      const alert = this.book.active().find((one) => one.id === id);
+      return alert === undefined ? { state: "unknown" } : { state: "acknowledged", alert };
+    },
+  };
   readonly #commits: LoggedCommit[] = [];
   readonly #labels = new Map<string, Map<number, Logged>>();
   readonly #levels = new Map<string, readonly Level[]>();
@@ -198,7 +210,8 @@ export class MemoryService implements ServicePort, AsyncDisposable {
 
   health(): Health {
     const state = this.healthState;
-    return { state, parts: [{ name: "store", state, detail: { seq: this.#seq } }] };
+    const parts = [{ name: "store", state, detail: { seq: this.#seq } }];
+    return { state, parts, score: this.score };
   }
 
   metrics(): string {

@@ -5,12 +5,14 @@ import { Registry } from "../../src/monitor/registry.ts";
 import { applySamples, type Sample } from "../../src/monitor/samples.ts";
 import { wickRules } from "../../src/monitor/rules.ts";
 import { RuleEngine, RULES_MAX, valueText } from "../../src/monitor/rules_engine.ts";
-import { ALERT_METRICS, alertSamples } from "../../src/monitor/rules_metrics.ts";
+import { ALERT_METRICS, alertSamples, RULE_METRICS } from "../../src/monitor/rules_metrics.ts";
 import { LOOK_LEAST_MS, SloWatch } from "../../src/monitor/rules_slo.ts";
 import { type LevelRule, metricsOf, type Rule } from "../../src/monitor/rules_types.ts";
 
 /** Those of the alerts may be in the catalogue already. */
-const SPECS = new Map([...WICK_METRICS, ...ALERT_METRICS].map((spec) => [spec.name, spec]));
+const SPECS = new Map(
+  [...WICK_METRICS, ...ALERT_METRICS, ...RULE_METRICS].map((spec) => [spec.name, spec]),
+);
 
 Deno.test("wickRules(): every metric exists and has the labels that its rule names", () => {
   for (const rule of wickRules()) {

@@ -314,7 +314,7 @@ function shuffled<T>(items: readonly T[], random: Random): T[] {
 
 Deno.test("Aggregator.adoptStream() goes on with what another stream learned, as far as there is room", () => {
   const aggregator = new Aggregator({ stream: {}, clusters: { edgesMax: 3 } });
-  aggregator.addEdges(["Z"]);
+  aggregator.recordEdgeChange({ edgeId: "Z", type: "custom", magnitude: 1, at: 0 });
   const stream = new CorrelationStream({ memoryBars: 10, returnsMin: 3 });
   for (let bar = 0; bar < 20; bar++) {
     const close = 100 + (bar * 7) % 5;
@@ -353,4 +353,38 @@ Deno.test("Aggregator.forgetBars() keeps the edge, and what it had in common end
     [20, 21, 22, 23, 24, 25, 26].map((ts) => ({ edgeId: "B", ts, close: 1 + ts })),
   );
   assertEquals(aggregator.clusters().of("A")?.members, ["A"]);
+});
+
+Deno.test("Aggregator.recordEdgeChange() has room for new edges as long as others rest", () => {
+  const aggregator = new Aggregator({ clusters: { edgesMax: 16 } });
+  aggregator.setCorrelations({ kind: "pairs", pairs: [{ a: "p", b: "q", correlation: 0.9 }] });
+  const change = (edgeId: string, at: number) =>
+    aggregator.recordEdgeChange({ edgeId, type: "custom", magnitude: 1, at }).state;
+  const names = Array.from({ length: 200 }, (_, at) => `e${at}`);
+  names.forEach((name, at) => {
+    assertEquals(change(name, at), "recorded");
+    aggregator.tick(at);
+    assert(aggregator.clusters().edges <= 16);
+    aggregator.invariant();
+  });
+  const there = aggregator.clusters().all.flatMap(({ members }) => members);
+  // Those with correlations stay, and of the others those that changed last.
+  assertEquals(there.sort(), ["p", "q", ...names.slice(-14)].sort());
+  // All that changed since the last tick are in use.
+  const taken = names.map((name) => change(name, 1_000));
+  assertEquals(taken.filter((state) => state === "recorded").length, 14);
+  aggregator.tick(1_000);
+  assertEquals(change("e0", 1_001), "recorded");
+});
+
+Deno.test("Aggregator.pushBars() refuses bars of edges that there is no room for, and takes no others in", () => {
+  const aggregator = new Aggregator({ stream: { memoryBars: 10 }, clusters: { edgesMax: 2 } });
+  const change = { edgeId: "Z", type: "custom", magnitude: 1, at: 0 } as const;
+  aggregator.recordEdgeChange(change);
+  for (let ts = 0; ts < 20; ts++) {
+    const bars = ["A", "B", "C"].map((edgeId) => ({ edgeId, ts, close: 100 + (ts * 7) % 5 }));
+    assertEquals(aggregator.pushBars(bars).refused, 2);
+    aggregator.invariant();
+    assertEquals([aggregator.clusters().edges, aggregator.status().stream?.edges], [2, 1]);
+  }
 });

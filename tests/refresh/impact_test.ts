@@ -1,4 +1,4 @@
-import { assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import { RefreshError } from "../../src/refresh/error.ts";
 import { type Cluster, Clusters } from "../../src/refresh/clusters.ts";
 import { IMPACT_DEFAULTS, Impacts, impactSettings } from "../../src/refresh/impact.ts";
@@ -83,6 +83,16 @@ Deno.test("Impacts.restore() goes on from a snapshot, in the clusters there are 
     const error = assertThrows(() => other.restore(wrong, groups(["a"])), RefreshError);
     assertEquals(error.code, "snapshot");
   }
+});
+
+Deno.test("Impacts.restore() fades what was saved by a clock that was ahead", () => {
+  const aHour = 3_600_000, settings = impactSettings({ halfLifeMs: 1_000 });
+  const ahead = new Impacts(settings);
+  ahead.change("a", 1, aHour);
+  const impacts = new Impacts(settings);
+  impacts.restore(structuredClone(ahead.snapshot()), groups(["a"]), 0);
+  assertEquals(impacts.of("a"), { impact: 0.3, isFired: true, at: 0 });
+  assert(impacts.change("a", 1, 10_000), "it is armed again ten half-lives later");
 });
 
 Deno.test("impactSettings() refuses what is out of bounds", () => {

@@ -66,9 +66,8 @@ function edgeRoutes(refresh: () => RefreshPort): Pick<Handlers, EdgePaths> {
       get: async ({ param: { id } }) => {
         const found = await refresh().edge(id);
         if (found !== null) return wholeTimes(found);
-        throw new HttpProblem(404, "unknown_edge", "Cannot explain the edge: there is none", {
-          found: id,
-        });
+        const detail = `Cannot find edge ${id}: there is none`;
+        throw new HttpProblem(404, "unknown_edge", detail, { found: id });
       },
     },
   };
@@ -101,7 +100,7 @@ function clusterRoutes(refresh: () => RefreshPort): Pick<Handlers, ClusterPaths>
 
 /** @throws {HttpProblem} 404 `unknown_cluster`, 422 `answer_too_large`. */
 async function blockOf(refresh: RefreshPort, id: string): Promise<ServedBlock> {
-  const cannot = "Cannot show correlations of the cluster";
+  const cannot = `Cannot show correlations of cluster ${id}`;
   const { cluster } = await refresh.edge(id) ?? {};
   const size = cluster?.members.length ?? 0;
   if (size > BLOCK_MEMBERS_MAX) {
@@ -111,7 +110,10 @@ async function blockOf(refresh: RefreshPort, id: string): Promise<ServedBlock> {
   }
   const served = cluster?.id === id ? await refresh.block(id) : null;
   if (served === null) {
-    const detail = `${cannot}: there is none of that id: an id is that of the lowest member`;
+    const why = cluster === undefined
+      ? "there is none of that id"
+      : `expected the id of its lowest member, ${cluster.id}: current value is ${id}`;
+    const detail = `${cannot}: ${why}`;
     throw new HttpProblem(404, "unknown_cluster", detail, { found: id });
   }
   const { block, cacheHit } = served;

@@ -64,7 +64,7 @@ export function runRoutes(refresh: () => RefreshPort): Pick<Handlers, Paths> {
       get: async ({ param: { id }, query }) => {
         const found = await refresh().explain(id, query.set ?? null) ?? thrown(id);
         if (query.set === undefined || found.set !== null) return wholeTimes(found);
-        const detail = `Cannot explain the set: run ${id} has none of that id`;
+        const detail = `Cannot find set ${query.set}: run ${id} has none of that id`;
         throw new HttpProblem(404, "unknown_set", detail, { found: query.set });
       },
     },

@@ -32,7 +32,8 @@ export function serviceRoutes(
       get: async () => {
         const ready = port.waitingFor().length === 0;
         const [health, seq] = await Promise.all([port.health(), ready ? port.data.seq() : null]);
-        return { ...port.about, ready, seq, state: health.state, parts: [...health.parts] };
+        const { state, parts, score } = health;
+        return { ...port.about, ready, seq, state, parts: [...parts], score };
       },
     },
     "/api/events": {
