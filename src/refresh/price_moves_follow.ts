@@ -2,9 +2,11 @@
  * Keeps up with the candles of all instruments: looks after commits, live bars into correlations, and
  * what the stream of correlations missed learned from the store.
  *
- * - One look is under way at most, and the next begins at the earliest {@linkcode LOOK_EVERY_MS} later:
- *   however many commits come, the store is asked ten times a second.
+ * - One look is under way at most, and the next begins at the earliest {@linkcode LOOK_EVERY_MS} later,
+ *   and the later the longer the last one took: however many commits come, the store is asked ten
+ *   times a second at most, and looks take a twentieth of the time.
  * - Bars go into the stream a few times of the clock a turn, so that others are answered meanwhile.
+ *   What comes faster than it is worth, as in a bulk load, is learned from the store afterwards.
  * - The stream is learned from the store after the first look, and again when many bars came out of
  *   order; see `price_moves_replay.ts`.
  * - A read that fails is made again after a pause that doubles: a store that restarts is waited for.
@@ -27,6 +29,23 @@ import { BarReplay, timesPerTurn, turnEnd } from "./price_moves_replay.ts";
 
 /** Least time from the end of one look to the next. */
 export const LOOK_EVERY_MS = 100;
+
+/** The rest after a look as a multiple of the time that it took, … */
+const LOOK_REST = 19;
+/** … at most, ms: prices are no older than that. */
+const LOOK_REST_MAX_MS = 2_000;
+
+/**
+ * Most updates of pairs for the bars of one look: some 10 ms. For 1,000 instruments these are three
+ * bars of each, which never come within a look where candles are live.
+ */
+const PUSHED_PAIRS_MAX = 1_700_000;
+
+/**
+ * The rest after a turn of learning as a multiple of the time that it took: for 1,000 edges a turn
+ * cannot be shorter than 3 ms, and there are 500 of them.
+ */
+const LEARN_REST = 20;
 
 /** First pause after a read that failed, and the longest one: they double. */
 const RETRY_MS = { least: 200, most: 10_000 } as const;
@@ -80,6 +99,8 @@ export class PriceFollower {
   /** Whether the time of the next look stands. */
   #isLookAsked = false;
   #lookedAtMs = -Infinity;
+  /** How long the last look took. */
+  #lookTookMs = 0;
   /** In a row. */
   #lookFailures = 0;
   #readFailures = 0;
@@ -145,6 +166,7 @@ export class PriceFollower {
     this.#isLookAsked = false;
     if (this.#isLooking || !this.#looks.isDue) return;
     this.#isLooking = true;
+    const beganAtMs = this.#ports.nowMs();
     try {
       await this.#looks.look();
       this.#lookFailures = 0;
@@ -153,6 +175,7 @@ export class PriceFollower {
     }
     this.#isLooking = false;
     this.#lookedAtMs = this.#ports.nowMs();
+    this.#lookTookMs = this.#lookedAtMs - beganAtMs;
     if (!this.#ports.isLive()) return;
     this.#takeBars();
     const failures = this.#lookFailures;
@@ -172,7 +195,8 @@ export class PriceFollower {
     if (this.#isLookAsked) return;
     this.#isLookAsked = true;
     const failures = this.#lookFailures;
-    const waitMs = failures === 0 ? LOOK_EVERY_MS : pauseMs(failures);
+    const restMs = Math.min(LOOK_REST_MAX_MS, LOOK_REST * this.#lookTookMs);
+    const waitMs = failures === 0 ? Math.max(LOOK_EVERY_MS, restMs) : pauseMs(failures);
     const leftMs = this.#lookedAtMs + waitMs - this.#ports.nowMs();
     this.#ports.later("look", Math.max(0, leftMs));
   }
@@ -185,7 +209,11 @@ export class PriceFollower {
 
   #takeBars(): void {
     const { bars, missed } = this.#looks.takeBars();
-    if (bars.length > 0 && this.#replay === null) {
+    // Each bar time updates all pairs.
+    const pairs = bars.length / Math.max(1, this.instruments) * pairsOf(this.instruments);
+    const isBulk = pairs > PUSHED_PAIRS_MAX;
+    if (isBulk && this.#replay === null) this.#noteMissed(bars.length);
+    if (bars.length > 0 && this.#replay === null && !isBulk) {
       const left = this.#queue.slice(this.#queueAt);
       this.#queue = left.length === 0 ? bars : [...left, ...bars].sort((a, b) => a.ts - b.ts);
       this.#queueAt = 0;
@@ -239,8 +267,12 @@ export class PriceFollower {
     if (this.#unread.length > 0) {
       this.#isReading = true;
       void this.#readSome(replay);
-    } else if (replay.turn()) this.#ports.later("work", 0);
-    else {
+      return;
+    }
+    const beganAtMs = this.#ports.nowMs();
+    if (replay.turn()) {
+      this.#ports.later("work", LEARN_REST * (this.#ports.nowMs() - beganAtMs));
+    } else {
       this.#replay = null;
       this.#hasLearned = true;
       this.#restsToMs = this.#ports.nowMs() + restMs(replay.stream.edges);
