@@ -26,7 +26,7 @@ import type {
 } from "../src/refresh/aggregator_types.ts";
 import type { FoldedChange } from "../src/refresh/aggregator_pending.ts";
 import type { Correlations } from "../src/refresh/correlation.ts";
-import type { RefreshReport, RunMetadata } from "../src/refresh/run_types.ts";
+import type { RunMetadata } from "../src/refresh/run_types.ts";
 import type {
   ChangeAnswer,
   ChangesTaken,
@@ -40,6 +40,8 @@ import type {
   ServedBlock,
 } from "../src/refresh/service_types.ts";
 import { commitNews } from "./protocols.ts";
+
+export type { RunNews as RefreshNews } from "../src/refresh/coordinator_news.ts";
 
 const nothing = z.strictObject({});
 const oneRun = z.strictObject({ runId });
@@ -199,13 +201,3 @@ export const RefreshCoordinator = protocol("refresh_coordinator", {
   look: { payload: nothing, internal: true },
   autosave: { payload: nothing, internal: true, priority: "low" },
 });
-
-/** A thing that happened to a run, for whoever watches. */
-export type RefreshNews =
-  | { readonly type: "run"; readonly runId: string; readonly report: RefreshReport }
-  | {
-    readonly type: "best";
-    readonly runId: string;
-    readonly setId: string;
-    readonly score: number;
-  };

@@ -80,7 +80,15 @@ Deno.test("tail prints only the series asked for, and what comes from now on by 
   assertEquals(rows[0].seq, 3);
 });
 
-const HEALTH = { name: "wick", version: "1", state: "ok", ready: true, seq: 4, parts: [] };
+const HEALTH = {
+  name: "wick",
+  version: "1",
+  state: "ok",
+  ready: true,
+  seq: 4,
+  parts: [],
+  score: null,
+};
 
 /** A stream that breaks off after every third line; its second answer is that it is busy. */
 async function breaking(total: number) {
@@ -151,7 +159,7 @@ Deno.test("tail goes on where it was after lost connections, with growing pauses
     pauses.push(Number(waiting[1]));
     clock.advance(Number(waiting[1]) * 1_000);
   }
-  assertEquals(await code, 0);
+  assertEquals(await code, 0, io.text.err);
   assertEquals(linesOf(out).map((line) => JSON.parse(line).ts), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
   // The second connection was refused: the pause after it is twice as long; each row makes it short.
   assertEquals(asked, ["4", "6-0", "6-0", "7-1", "9-0"]);
