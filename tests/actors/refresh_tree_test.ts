@@ -96,8 +96,10 @@ Deno.test("a crash of either part restarts both, and the run goes on with what i
     // Its first refresh is a rebuild.
     const after = await refreshed(rig, (before?.counters.refreshes ?? 0) + 1);
     assertEquals(after.sets, before?.sets);
-    assertEquals(after.publishedBest?.setId, before?.publishedBest?.setId);
-    assertEquals(after.publishedBest?.score, before?.publishedBest?.score);
+    // What is published may move: correlations are learned anew when it has become quiet.
+    assertEquals(after.createdAtMs, before?.createdAtMs);
+    assert((after.bestEver?.score ?? 0) >= (before?.bestEver?.score ?? 1));
+    assert(after.counters.publications >= (before?.counters.publications ?? Infinity));
   }
   const clusters = await rig.aggregator.ask("clusters", { sizeMin: 1, limit: 10 });
   assertEquals(clusters.flatMap(({ members }) => members).length, 4);
