@@ -58,6 +58,12 @@ const MODES = ["normal", "degraded", "burst"] as const;
 const gauge = (name: string, help: string) => ({ name, kind: "gauge", help }) as const;
 const counter = (name: string, help: string) => ({ name, kind: "counter", help }) as const;
 
+const total = (name: string, total: number): Sample => ({
+  name: `wick_refresh_${name}_total`,
+  total,
+});
+const value = (name: string, value: number): Sample => ({ name: `wick_refresh_${name}`, value });
+
 /** Metrics of refreshing. */
 export const REFRESH_METRICS: readonly MetricSpec[] = [
   gauge("wick_refresh_edges", "Edges that are known"),
@@ -98,11 +104,6 @@ export const REFRESH_METRICS: readonly MetricSpec[] = [
  */
 export function refreshFinding(part: string, figures: RefreshFigures): Finding {
   const { gate, aggregator } = figures;
-  const total = (name: string, total: number): Sample => ({
-    name: `wick_refresh_${name}_total`,
-    total,
-  });
-  const value = (name: string, value: number): Sample => ({ name: `wick_refresh_${name}`, value });
   const isWrong = gate.mode !== "normal" || aggregator === null;
   return {
     samples: [
@@ -142,11 +143,6 @@ export function refreshFinding(part: string, figures: RefreshFigures): Finding {
 }
 
 function aggregatorSamples({ totals, blocks, ...figures }: AggregatorFigures): Sample[] {
-  const total = (name: string, total: number): Sample => ({
-    name: `wick_refresh_${name}_total`,
-    total,
-  });
-  const value = (name: string, value: number): Sample => ({ name: `wick_refresh_${name}`, value });
   return [
     value("edges", figures.edges),
     value("clusters", figures.clusters),

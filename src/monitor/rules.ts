@@ -403,9 +403,7 @@ const HEALTH_RULES: readonly Rule[] = [
   },
   {
     name: "jobs_missed",
-    kind: "level",
-    value: { read: "grew", metric: "wick_job_missed_runs", overMs: EVENT_MS },
-    level: { side: "above", raise: 0 },
+    ...happened("wick_job_missed_runs"),
     ...ticket,
     component: BACKFILL,
     summary: "{value} scheduled runs did not take place",
@@ -431,9 +429,7 @@ const BUSINESS_RULES: readonly Rule[] = [
   },
   {
     name: "gaps",
-    kind: "level",
-    value: { read: "grew", metric: "wick_feed_missing_bars", overMs: EVENT_MS },
-    level: { side: "above", raise: 0 },
+    ...happened("wick_feed_missing_bars"),
     ...business,
     component: FEEDS,
     actorLabel: "feed",

@@ -90,6 +90,17 @@ Deno.test("a crash of either part restarts both, and the run goes on with what i
   await quiet(rig);
   await rig.refresh.ask("refreshWithFallback", RUN, { timeoutMs: 10_000 });
   await rig.refresh.ask("save", {});
+  // One that follows no correlations: nothing moves what it publishes.
+  const own = { runId: "own" };
+  await rig.wick.createRun({
+    ...own,
+    edges: [{ edgeId: "a", value: 0.5 }, { edgeId: "b", value: 0.25 }, { edgeId: "c", value: 2 }],
+    generator: { kind: "combinations", size: 2 },
+  });
+  await rig.refresh.ask("refreshWithFallback", own, { timeoutMs: 10_000 });
+  const published = (await rig.refresh.ask("get", own))?.publishedBest;
+  // 0.5 · 2, by hand.
+  assertEquals([published?.setId, published?.score], ["a+c", 1]);
   for (const path of [PATHS.aggregator, PATHS.coordinator]) {
     const before = await rig.refresh.ask("get", RUN);
     system.restart(`${system.root.path}/${path}`);
@@ -100,9 +111,12 @@ Deno.test("a crash of either part restarts both, and the run goes on with what i
     assertEquals(after.createdAtMs, before?.createdAtMs);
     assert((after.bestEver?.score ?? 0) >= (before?.bestEver?.score ?? 1));
     assert(after.counters.publications >= (before?.counters.publications ?? Infinity));
+    const kept = (await rig.refresh.ask("get", own))?.publishedBest;
+    assertEquals([kept?.setId, kept?.score], [published?.setId, published?.score]);
   }
   const clusters = await rig.aggregator.ask("clusters", { sizeMin: 1, limit: 10 });
-  assertEquals(clusters.flatMap(({ members }) => members).length, 4);
+  // Four pairs, and the edges of the other run.
+  assertEquals(clusters.flatMap(({ members }) => members).length, 4 + 3);
 });
 
 Deno.test("runs outlive the process with what they published", async () => {
