@@ -309,6 +309,7 @@ export type { SqliteBounds } from "./src/store/sqlite/bounds.ts";
 export type { Durability } from "./src/store/sqlite/open.ts";
 export type { RetentionOptions } from "./src/store/sqlite/retention.ts";
 export { SqliteStore, type SqliteStoreOptions } from "./src/store/sqlite_store.ts";
+export { type TouchedSeries, touchedSeries } from "./src/store/touched_series.ts";
 
 export { type Admin as AdminHttp, createAdmin, createApp } from "./src/http/app.ts";
 export type { AdminApp, AdminSchema } from "./src/http/api.ts";

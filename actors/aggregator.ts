@@ -60,6 +60,7 @@ import type { PriceMove } from "../src/refresh/price_moves.ts";
 import { type FollowTask, PriceFollower } from "../src/refresh/price_moves_follow.ts";
 import type { RefreshSpec } from "../src/refresh/refresh_spec.ts";
 import type { ChangesTaken, ServedAggregator, ServedBlock } from "../src/refresh/service_types.ts";
+import { unpackTails } from "../src/store/commit_codec.ts";
 import type { Store } from "./protocols.ts";
 import type { CacheValue } from "./protocols_cache.ts";
 import { Aggregator, type EdgesMoved, type RefreshCoordinator } from "./protocols_refresh.ts";
@@ -68,6 +69,8 @@ import { Aggregator, type EdgesMoved, type RefreshCoordinator } from "./protocol
 export interface AggregatorArgs {
   readonly spec: RefreshSpec;
   readonly store: Ref<typeof Store.definition>;
+  /** The store is in a thread: tails travel as one buffer each. */
+  readonly packed: boolean;
   /** Told of what has moved. */
   readonly coordinator: TellRef<typeof RefreshCoordinator.definition>;
   /** Where blocks of correlations go; null = nowhere: they are worked out for whoever asks. */
@@ -400,13 +403,16 @@ class AggregatorRun {
   }
 
   #followerOf(): PriceFollower {
-    const { store } = this.#args;
+    const { store, packed } = this.#args;
     return new PriceFollower({
       reads: {
-        touched: (seq, limit) => store.ask("touched", { seq, limit }, READ),
+        touched: (seq, limit) => store.ask("touchedSeries", { seq, limit }, READ),
         series: () => store.ask("series", {}, READ),
         info: () => store.ask("info", {}, READ),
-        tails: (series, bars) => store.ask("tails", { series, bars }, READ),
+        tails: async (series, bars) =>
+          packed
+            ? unpackTails(await store.ask("tailsPacked", { series, bars }, READ))
+            : await store.ask("tails", { series, bars }, READ),
       },
       stream: this.#options.stream ?? null,
       moved: (moves) => void this.#take(moves.map((move) => this.#changeOf(move))),

@@ -49,6 +49,7 @@ import {
   type Tail,
   type Window,
 } from "../src/store/port.ts";
+import type { TouchedSeries } from "../src/store/touched_series.ts";
 import {
   type LabelParamsInput,
   labelParamsInput,
@@ -213,6 +214,11 @@ export const Store = protocol("store", {
         toTs: z.number(),
       }),
     ),
+  },
+  touchedSeries: {
+    payload: z.custom<{ readonly seq: number; readonly limit: number }>(),
+    reply: z.custom<TouchedSeries>(),
+    internal: true,
   },
   putRecord: {
     about: "Keeps a small thing as JSON under a kind and a key",

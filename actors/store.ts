@@ -10,6 +10,7 @@ import { packLogged, packResult, packTails, unpackCommit } from "../src/store/co
 import { LabelTexts } from "../src/store/label_text.ts";
 import { MemoryStore, type MemoryStoreOptions } from "../src/store/memory.ts";
 import type { Store as StorePort } from "../src/store/port.ts";
+import { touchedSeries } from "../src/store/touched_series.ts";
 import { SqliteStore, type SqliteStoreOptions } from "../src/store/sqlite_store.ts";
 import { Store } from "./protocols.ts";
 
@@ -49,6 +50,8 @@ export const store = actor(Store, (ctx, args: StoreArgs) => {
     labelsAfterPacked: ({ seq, limit }) =>
       failing(ctx, async () => packLogged(await backend.labelsAfter(seq, limit))),
     touched: ({ seq, limit }) => failing(ctx, () => backend.touched(seq, limit)),
+    touchedSeries: ({ seq, limit }) =>
+      failing(ctx, async () => touchedSeries(await backend.touched(seq, limit))),
     putRecord: ({ kind, key, json }) => backend.putRecord(kind, key, json),
     dropRecord: ({ kind, key }) => backend.dropRecord(kind, key),
     record: ({ kind, key }) => failing(ctx, () => backend.record(kind, key)),

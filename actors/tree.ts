@@ -473,6 +473,7 @@ function refreshOf(options: TreeOptions): ChildSpec[] {
       args: (refs) => ({
         spec,
         store: refs.ask(Store, PATHS.store),
+        packed: isPacked(options.store),
         coordinator: refs.tell(RefreshCoordinator, PATHS.coordinator),
         router: treeCache?.router ?? null,
         instruments: instruments ?? new InstrumentRegistry(),

@@ -99,6 +99,16 @@ export interface PushedBars {
   readonly folded: number;
 }
 
+/** Updates of pairs that a bar time owes. */
+interface Owed {
+  /** Handles of edges that have a return of the same span, ascending. */
+  readonly group: Int32Array;
+  /** By handle. */
+  readonly returns: Float64Array;
+  /** The next of the group whose pairs with those before it are to be updated. */
+  at: number;
+}
+
 interface OpenBar {
   readonly ts: number;
   readonly closes: Map<number, number>;
@@ -119,6 +129,8 @@ export class CorrelationStream {
   readonly #lastLog: Float64Array<ArrayBuffer>;
   /** Ascending by time. */
   #open: OpenBar[] = [];
+  /** In the order of time; none but between {@linkcode CorrelationStream.pushOwing} and its work. */
+  #owed: Owed[] = [];
   #foldedTs = -Infinity;
   #bars = 0;
   #late = 0;
@@ -191,10 +203,16 @@ export class CorrelationStream {
     return true;
   }
 
+  /** Makes room for so many edges at once, as far as there may be as many; O(pairs) of them. */
+  reserve(edges: number): void {
+    this.#grow(pairsOf(Math.min(edges, this.settings.edgesMax)) * PAIR_NUMBERS);
+  }
+
   /** Removes an edge and all its pairs. Idempotent. O(edges). */
   removeEdge(edgeId: string): void {
     const handle = this.#handles.get(edgeId);
     if (handle === undefined) return;
+    this.learn();
     this.#handles.delete(edgeId);
     this.#edges[handle] = null;
     this.#free.push(handle);
@@ -212,6 +230,16 @@ export class CorrelationStream {
    * O(pairs) for each time that is taken in. Edges that are new are added while there is room.
    */
   push(bars: readonly ClosedBar[]): PushedBars {
+    const pushed = this.pushOwing(bars);
+    this.learn();
+    return pushed;
+  }
+
+  /**
+   * As `push`, but pairs are updated by {@linkcode CorrelationStream.learn}, for who has to answer others meanwhile, or
+   * by the first call that needs them. What is owed is not bounded here: learn before more is pushed.
+   */
+  pushOwing(bars: readonly ClosedBar[]): PushedBars {
     // By time, so that what one series is ahead of others makes no bar of theirs late.
     const sorted = bars.filter(({ ts }) => Number.isFinite(ts)).sort((a, b) => a.ts - b.ts);
     let taken = 0, late = 0, refused = bars.length - sorted.length, folded = 0;
@@ -228,12 +256,30 @@ export class CorrelationStream {
     return { taken, late, refused, folded };
   }
 
+  /**
+   * Updates pairs that are owed: at least so many if there are, and at most those of one edge more.
+   * False when none are left.
+   */
+  learn(pairsMin = Infinity): boolean {
+    let left = pairsMin;
+    for (let owed = this.#owed[0]; owed !== undefined; owed = this.#owed[0]) {
+      for (; owed.at < owed.group.length; owed.at++) {
+        if (left <= 0) return true;
+        this.#learnRow(owed.group, owed.at, owed.returns);
+        left -= owed.at;
+      }
+      this.#owed.shift();
+    }
+    return false;
+  }
+
   /** Takes in all bars up to a time, that included; returns how many times these were. */
   flush(untilTs = Infinity): number {
     let folded = 0;
     while ((this.#open[0]?.ts ?? Infinity) <= untilTs && this.#open.length > 0) {
       folded += this.#foldFirst();
     }
+    this.learn();
     return folded;
   }
 
@@ -242,11 +288,13 @@ export class CorrelationStream {
     const i = this.#handles.get(a), j = this.#handles.get(b);
     if (i === undefined || j === undefined) return NaN;
     if (i === j) return 1;
+    this.learn();
     return coefficient(this.#pairs, pairAt(Math.max(i, j), Math.min(i, j)), this.#weightMin);
   }
 
   /** All of them, as they are now. O(pairs). */
   correlations(): Correlations {
+    this.learn();
     const from: number[] = [];
     const handles = new Map<string, number>();
     this.#edges.forEach((edge, handle) => {
@@ -271,6 +319,7 @@ export class CorrelationStream {
 
   /** A copy of all that is known; bars that wait included. O(pairs). */
   snapshot(): CorrelationStreamSnapshot {
+    this.learn();
     const edges = [...this.#handles.keys()];
     const from = Int32Array.from(this.#handles.values());
     return {
@@ -344,33 +393,33 @@ export class CorrelationStream {
       this.#lastTs[handle] = bar.ts;
       this.#lastLog[handle] = log;
     }
-    for (const group of groups.values()) this.#learn(Int32Array.from(group).sort(), returns);
+    for (const group of groups.values()) {
+      this.#owed.push({ group: Int32Array.from(group).sort(), returns, at: 1 });
+    }
     this.#foldedTs = bar.ts;
     this.#bars++;
     return 1;
   }
 
-  /** Pairs of edges that all have a return of the same span; handles ascend. */
-  #learn(group: Int32Array, returns: Float64Array): void {
+  /** Pairs of the edge at `g` of a group with those before it. */
+  #learnRow(group: Int32Array, g: number, returns: Float64Array): void {
     const pairs = this.#pairs, decay = this.#decay;
-    for (let g = 1; g < group.length; g++) {
-      const i = group[g] as number;
-      const y = returns[i] as number;
-      for (let h = 0; h < g; h++) {
-        const j = group[h] as number;
-        const at = pairAt(i, j);
-        const weight = (pairs[at] as number) * decay + 1;
-        const a = 1 / weight, keep = 1 - a;
-        const dx = (returns[j] as number) - (pairs[at + 1] as number);
-        const dy = y - (pairs[at + 2] as number);
-        pairs[at] = weight;
-        pairs[at + 1] = (pairs[at + 1] as number) + a * dx;
-        pairs[at + 2] = (pairs[at + 2] as number) + a * dy;
-        pairs[at + 3] = keep * ((pairs[at + 3] as number) + a * dx * dx);
-        pairs[at + 4] = keep * ((pairs[at + 4] as number) + a * dy * dy);
-        // The product first: so it is the same to the bit whichever of the two edges comes first.
-        pairs[at + 5] = keep * ((pairs[at + 5] as number) + a * (dx * dy));
-      }
+    const i = group[g] as number;
+    const y = returns[i] as number;
+    for (let h = 0; h < g; h++) {
+      const j = group[h] as number;
+      const at = pairAt(i, j);
+      const weight = (pairs[at] as number) * decay + 1;
+      const a = 1 / weight, keep = 1 - a;
+      const dx = (returns[j] as number) - (pairs[at + 1] as number);
+      const dy = y - (pairs[at + 2] as number);
+      pairs[at] = weight;
+      pairs[at + 1] = (pairs[at + 1] as number) + a * dx;
+      pairs[at + 2] = (pairs[at + 2] as number) + a * dy;
+      pairs[at + 3] = keep * ((pairs[at + 3] as number) + a * dx * dx);
+      pairs[at + 4] = keep * ((pairs[at + 4] as number) + a * dy * dy);
+      // The product first: so it is the same to the bit whichever of the two edges comes first.
+      pairs[at + 5] = keep * ((pairs[at + 5] as number) + a * (dx * dy));
     }
   }
 

@@ -101,9 +101,17 @@ interface Edge {
   count: number;
 }
 
+/** What the name of a series means. */
+interface SeriesOf {
+  readonly edgeId: string;
+  readonly granularity: Granularity;
+}
+
 /** See the top of the file. */
 export class PriceMoves {
   readonly #edges = new Map<string, Edge>();
+  /** What the names of series mean, those of followed instruments: a look meets thousands of them. */
+  readonly #series = new Map<string, SeriesOf>();
 
   /** Instruments there are. */
   get size(): number {
@@ -116,8 +124,10 @@ export class PriceMoves {
    * is no room for another instrument. O(granularities²).
    */
   saw(series: string, lastTs: number): (Followed & { readonly isSwitched: boolean }) | null {
-    if (!isSeries(series) || !Number.isFinite(lastTs)) return null;
-    const { symbol, granularity } = parseSeries(series);
+    if (!Number.isFinite(lastTs)) return null;
+    const known = this.#series.get(series) ?? this.#seriesNamed(series);
+    if (known === null) return null;
+    const { edgeId: symbol, granularity } = known;
     let edge = this.#edges.get(symbol);
     const isNew = edge === undefined;
     if (edge === undefined) {
@@ -131,13 +141,22 @@ export class PriceMoves {
       };
       this.#edges.set(symbol, edge);
     }
+    // Only now is it sure that its instrument is among those that there is room for.
+    if (!this.#series.has(series)) this.#series.set(series, known);
     edge.lastTs.set(granularity, Math.max(lastTs, edge.lastTs.get(granularity) ?? -Infinity));
     const followed = finestLive(edge.lastTs) ?? granularity;
     const isSwitched = !isNew && followed !== edge.followed;
     edge.followed = followed;
     // Its bars are of another length: what they have in common with others begins anew.
     if (isSwitched) this.restartBars(symbol);
-    return { edgeId: symbol, series: formatSeries(symbol, followed), isSwitched };
+    const name = followed === granularity ? series : formatSeries(symbol, followed);
+    return { edgeId: symbol, series: name, isSwitched };
+  }
+
+  #seriesNamed(series: string): SeriesOf | null {
+    if (!isSeries(series)) return null;
+    const { symbol, granularity } = parseSeries(series);
+    return { edgeId: symbol, granularity };
   }
 
   /** What an instrument is followed on; null when it is unknown. O(1). */
@@ -226,6 +245,7 @@ function magnitudeOf(move: number, atr: number): number {
 
 /** See the top of the file; null of none. */
 function finestLive(lastTs: ReadonlyMap<Granularity, number>): Granularity | null {
+  if (lastTs.size === 1) return lastTs.keys().next().value ?? null;
   const there = GRANULARITIES.filter((granularity) => lastTs.has(granularity));
   const endOf = (granularity: Granularity) =>
     (lastTs.get(granularity) as number) + granularityMs(granularity);

@@ -42,16 +42,18 @@ const LOOK_REST_MAX_MS = 2_000;
 const PUSHED_PAIRS_MAX = 1_700_000;
 
 /**
- * The rest after a turn of learning as a multiple of the time that it took: for 1,000 edges a turn
- * cannot be shorter than 3 ms, and there are 500 of them.
+ * The rest after a turn of learning as a multiple of the time that it took; much longer in a bulk load,
+ * which has use for the time, and after which all is learned again.
  */
-const LEARN_REST = 20;
+const LEARN_REST = { live: 20, bulk: 200 } as const;
+/** Touched ranges a look and instrument from which on it is a bulk load. */
+const BULK_RANGES = 4;
 
 /** First pause after a read that failed, and the longest one: they double. */
 const RETRY_MS = { least: 200, most: 10_000 } as const;
 
-/** Series whose stored bars are read at once: some 400 KB of columns. */
-const SERIES_AT_ONCE = 16;
+/** Series whose stored bars are read at once: some 200 KB of columns, and 4,000 bars. */
+const SERIES_AT_ONCE = 8;
 
 /** Bars out of order that are worth learning everything anew; less of them wear off by themselves. */
 const RELEARN_BARS = 100;
@@ -271,7 +273,9 @@ export class PriceFollower {
     }
     const beganAtMs = this.#ports.nowMs();
     if (replay.turn()) {
-      this.#ports.later("work", LEARN_REST * (this.#ports.nowMs() - beganAtMs));
+      const isBulk = this.#looks.ranges > BULK_RANGES * this.instruments;
+      const rest = isBulk ? LEARN_REST.bulk : LEARN_REST.live;
+      this.#ports.later("work", rest * (this.#ports.nowMs() - beganAtMs));
     } else {
       this.#replay = null;
       this.#hasLearned = true;

@@ -14,8 +14,8 @@
 import type { ClosedBar } from "./correlation_stream.ts";
 import { LOOK_CANDLES, type PriceMove, PriceMoves, type SeriesTail } from "./price_moves.ts";
 
-/** Ranges of one page: some milliseconds of the store. */
-const PAGE_RANGES = 1_000;
+/** Touched ranges that the store goes through at once: some milliseconds of it. */
+const PAGE_RANGES = 4_000;
 /** Series whose tails are read at once: 100 KB of columns. */
 const SERIES_AT_ONCE = 64;
 /**
@@ -24,13 +24,22 @@ const SERIES_AT_ONCE = 64;
  */
 export const BARS_WAITING_MAX = 100_000;
 
+/** Series that commits touched, each once. */
+export interface TouchedEnds {
+  /** Seq of the last of the commits; null when none touched candles. */
+  readonly seq: number | null;
+  /** Ranges there were; fewer than were asked for when there are no more. */
+  readonly ranges: number;
+  /** The series. */
+  readonly series: readonly string[];
+  /** End of the latest range of each, exclusive, epoch ms. */
+  readonly toTs: readonly number[];
+}
+
 /** What is read from the store. */
 export interface CandleReads {
-  /** As `touched` of the store: whole commits, until `limit` ranges are passed. */
-  touched(
-    seq: number,
-    limit: number,
-  ): Promise<readonly { readonly seq: number; readonly series: string; readonly toTs: number }[]>;
+  /** The series that whole commits after `seq` touched, until `limit` ranges are passed. */
+  touched(seq: number, limit: number): Promise<TouchedEnds>;
   /** Series that hold candles. */
   series(): Promise<readonly { readonly series: string; readonly lastTs: number }[]>;
   /** The last commit, and how far back `touched` reaches. */
@@ -65,6 +74,7 @@ export class PriceLooks {
   #seq: number | null = null;
   #heardSeq = 0;
   #isAllDue = true;
+  #ranges = 0;
 
   /** Nothing was looked at yet. */
   constructor(reads: CandleReads, news: LookNews) {
@@ -75,6 +85,11 @@ export class PriceLooks {
   /** The last commit that was looked at; null before the first look. */
   get seq(): number | null {
     return this.#seq;
+  }
+
+  /** Touched ranges that the last look found. */
+  get ranges(): number {
+    return this.#ranges;
   }
 
   /** Whether something is to be looked at. */
@@ -104,6 +119,7 @@ export class PriceLooks {
 
   /** One look. Rejects when the store does; what is due then still is. */
   async look(): Promise<void> {
+    this.#ranges = 0;
     if (!this.#isAllDue) await this.#readTouched();
     if (this.#isAllDue) await this.#readAll();
     const due = [...this.#due];
@@ -140,10 +156,13 @@ export class PriceLooks {
       }
       if (!this.#news.isLive()) return;
       // Ranges end after their last candle.
-      for (const { series, toTs } of page) this.#touch(series, toTs - 1, false);
-      const isLast = page.length < PAGE_RANGES;
+      this.#ranges += page.ranges;
+      page.series.forEach((series, at) =>
+        this.#touch(series, (page.toTs[at] ?? -Infinity) - 1, false)
+      );
+      const isLast = page.ranges < PAGE_RANGES;
       // A commit need not touch candles: then its seq is in no page.
-      const readTo = page.at(-1)?.seq ?? seq;
+      const readTo = page.seq ?? seq;
       this.#seq = isLast ? Math.max(readTo, heardSeq) : readTo;
       if (isLast) return;
     }

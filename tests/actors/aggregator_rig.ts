@@ -114,6 +114,8 @@ export class AggregatorRig {
               args: (refs) => ({
                 spec,
                 store: refs.ask(Store, PATHS.store),
+                // As from a thread, so that what is packed is read again.
+                packed: true,
                 coordinator: this.listener,
                 router: this.router,
                 instruments,

@@ -13,6 +13,7 @@ import {
   turnEnd,
 } from "../../src/refresh/price_moves_replay.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
+import { touchedSeries } from "../../src/store/touched_series.ts";
 import { batchOf, candlesOf, T0, walks } from "./price_rig.ts";
 
 const SEED = Number(Deno.env.get("WICK_SEED") ?? Math.floor(Math.random() * 2 ** 31));
@@ -43,7 +44,8 @@ class Rig {
       });
     this.follower = new PriceFollower({
       reads: {
-        touched: (seq, limit) => read("touched", () => this.store.touched(seq, limit)),
+        touched: (seq, limit) =>
+          read("touched", () => touchedSeries(this.store.touched(seq, limit))),
         series: () => read("series", () => this.store.series()),
         info: () => read("info", () => this.store.info()),
         tails: (series, bars) => read("tails", () => this.store.tails(series, bars)),
@@ -328,7 +330,7 @@ Deno.test("replayBars() are twice the memory, and as many as make a correlation 
 });
 
 Deno.test("a turn is some bar times for few edges, and one for many", () => {
-  assertEquals([1, 3, 100, 1_000, 2_000].map(timesPerTurn), [64, 64, 50, 1, 1]);
+  assertEquals([1, 3, 100, 1_000, 2_000].map(timesPerTurn), [64, 64, 20, 1, 1]);
   const bars = [1, 1, 2, 3, 3, 3, 4].map((ts) => ({ edgeId: "A", ts, close: 1 }));
   assertEquals([turnEnd(bars, 0, 1), turnEnd(bars, 0, 3), turnEnd(bars, 3, 1)], [2, 6, 6]);
   assertEquals([turnEnd(bars, 0, 9), turnEnd(bars, 7, 1)], [7, 7]);
