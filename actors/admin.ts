@@ -6,10 +6,8 @@
  */
 
 import { actor, textOf } from "../src/actor/mod.ts";
-import { createAdmin } from "../src/http/app.ts";
 import type { AdminOptions } from "../src/http/options.ts";
 import type { ServicePort } from "../src/http/port.ts";
-import { serveAdmin } from "../src/http/serve.ts";
 import { Admin } from "./protocols.ts";
 
 /** What the admin HTTP serves, and how. */
@@ -22,6 +20,11 @@ export interface AdminArgs {
 
 /** See {@linkcode Admin}. */
 export const admin = actor(Admin, async (ctx, { port, options }: AdminArgs) => {
+  // Whoever embeds the tree without HTTP is spared 20 MB of it.
+  const [{ createAdmin }, { serveAdmin }] = await Promise.all([
+    import("../src/http/app.ts"),
+    import("../src/http/serve.ts"),
+  ]);
   const made = createAdmin(port(), {
     ...options,
     clock: ctx.clock,

@@ -22,7 +22,6 @@ import type {
   WebhookView,
 } from "../src/http/port.ts";
 import { LabelLog, logReader } from "../src/http/label_log.ts";
-import { metricsText } from "../src/http/metrics.ts";
 import { REFRESH_TIMEOUT_MAX_MS } from "../src/http/refresh_input.ts";
 import { systemLetters, systemTree } from "../src/http/system_port.ts";
 import { shownUrl, type WebhookSpec } from "../src/http/webhook/options.ts";
@@ -243,7 +242,11 @@ export class Service {
         list: (past) => this.#monitor.ask("alerts", { past }),
         acknowledge: (id, by, note) => this.#monitor.ask("acknowledge", { id, by, note }),
       },
-      metrics: async () => metricsText(await this.#monitor.ask("snapshot", {})),
+      metrics: async () => {
+        // 20 MB that are needed where somebody scrapes.
+        const { metricsText } = await import("../src/http/metrics.ts");
+        return await metricsText(await this.#monitor.ask("snapshot", {}));
+      },
     };
   }
 

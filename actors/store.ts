@@ -11,7 +11,7 @@ import { LabelTexts } from "../src/store/label_text.ts";
 import { MemoryStore, type MemoryStoreOptions } from "../src/store/memory.ts";
 import type { Store as StorePort } from "../src/store/port.ts";
 import { touchedSeries } from "../src/store/touched_series.ts";
-import { SqliteStore, type SqliteStoreOptions } from "../src/store/sqlite_store.ts";
+import type { SqliteStoreOptions } from "../src/store/sqlite_store.ts";
 import { Store } from "./protocols.ts";
 
 /** Which backend, or one that is open already (it survives restarts of the actor). */
@@ -20,16 +20,17 @@ export type StoreArgs =
   | { readonly kind: "sqlite"; readonly options: Omit<SqliteStoreOptions, "clock"> }
   | { readonly kind: "open"; readonly backend: StorePort };
 
-function backendOf(args: StoreArgs, clock: Clock): StorePort {
+async function backendOf(args: StoreArgs, clock: Clock): Promise<StorePort> {
   if (args.kind === "open") return args.backend;
-  return args.kind === "memory"
-    ? new MemoryStore({ clock, ...args.options })
-    : new SqliteStore({ clock, ...args.options });
+  if (args.kind === "memory") return new MemoryStore({ clock, ...args.options });
+  // In a thread of its own as a rule: the isolate of the tree is spared 10 MB of it.
+  const { SqliteStore } = await import("../src/store/sqlite_store.ts");
+  return new SqliteStore({ clock, ...args.options });
 }
 
 /** See {@linkcode Store}. */
-export const store = actor(Store, (ctx, args: StoreArgs) => {
-  const backend = backendOf(args, ctx.clock);
+export const store = actor(Store, async (ctx, args: StoreArgs) => {
+  const backend = await backendOf(args, ctx.clock);
   const texts = new LabelTexts(backend);
   if (args.kind !== "open") ctx.onStop(() => backend.close());
   return {
