@@ -112,6 +112,7 @@ import { processIo } from "./src/cli/io.ts";
 import { runCommand } from "./src/cli/main.ts";
 import type { WickConfig } from "./src/cli/config_schema.ts";
 import { Exit } from "./src/cli/exit_code.ts";
+import { LogLevels } from "./src/cli/log_levels.ts";
 import { metricsWriter } from "./src/cli/metrics_files.ts";
 import {
   type CliParts,
@@ -123,13 +124,18 @@ import {
 import { admissionOf, labelParamsOf, sourceOf } from "./src/cli/serve_feeds.ts";
 import { cacheOf } from "./src/cli/serve_cache.ts";
 import { scorersOf } from "./src/cli/scorer_module.ts";
+import { secretsOf } from "./src/cli/secrets.ts";
 import { refreshOf } from "./src/cli/serve_refresh.ts";
+import { tuningOf } from "./src/cli/serve_tuning.ts";
 import { warmingOf } from "./src/cli/serve_warming.ts";
 import { isCron } from "./actors/warmer.ts";
 import { holeFillerOf, providersOf, scheduledJobs } from "./src/cli/serve_jobs.ts";
 import { webhooksOf } from "./src/cli/serve_webhooks.ts";
+import { tracingOf } from "./src/cli/tracer.ts";
+import { alertSinksOf } from "./src/cli/serve_alerts.ts";
+import { targetChanges } from "./src/cli/monitor_config.ts";
 import type { StoreArgs } from "./actors/store.ts";
-import { causesOf, textOf, type TreeNode } from "./src/actor/mod.ts";
+import { causesOf, textOf, TRACE_RATIO, type TreeNode } from "./src/actor/mod.ts";
 import { readInstruments } from "./src/feed/instrument_file.ts";
 import { InstrumentRegistry } from "./src/market/instrument.ts";
 import { storeErrorCode } from "./src/store/error.ts";
@@ -156,6 +162,7 @@ export * from "./src/label/correction.ts";
 export * from "./src/label/finer.ts";
 export * from "./src/label/format.ts";
 export * from "./src/label/kinds/columns.ts";
+export * from "./src/label/worker_slots.ts";
 export * from "./src/label/kinds/kind_labeler.ts";
 export * from "./src/label/kinds/label_kinds.ts";
 export type * from "./src/label/kinds/path.ts";
@@ -164,6 +171,9 @@ export * from "./src/label/kinds/sides.ts";
 export * from "./src/label/labeler.ts";
 export * from "./src/label/levels.ts";
 export * from "./src/label/params.ts";
+export { partitionOwners } from "./src/market/spread.ts";
+export * from "./src/label/open_events.ts";
+export * from "./src/label/label_tally.ts";
 export * from "./src/label/row_object.ts";
 export * from "./src/label/rows.ts";
 
@@ -323,6 +333,10 @@ export type * from "./src/http/port.ts";
 export { type AdminServer, serveAdmin } from "./src/http/serve.ts";
 export { systemLetters, systemTree } from "./src/http/system_port.ts";
 export type { WebhookSpec } from "./src/http/webhook/options.ts";
+export type { AlertSinkSpec } from "./src/http/webhook/alert_sink.ts";
+
+export { openTelemetryTracer } from "./src/cli/tracer.ts";
+export type { AlertSinkStatus, AlertTestResult } from "./src/http/webhook/alert_sink_status.ts";
 export { SIGNATURE_HEADER, verifyWebhook } from "./src/http/webhook/signature.ts";
 export type { WebhookStatus } from "./src/http/webhook/status.ts";
 
@@ -349,6 +363,7 @@ export {
   type Ending,
   type EntryTtl,
   type SetEntry,
+  type ShardBounds,
   type ShardOptions,
   type TimeLeft,
   type ValueCodec,
@@ -366,6 +381,7 @@ export {
   type TtlSettings,
 } from "./src/cache/ttl_rules.ts";
 export * from "./src/cache/types.ts";
+export * from "./src/cache/ttl_left.ts";
 
 export * from "./src/refresh/aggregator.ts";
 export * from "./src/refresh/evaluate.ts";
@@ -439,6 +455,9 @@ export * from "./src/monitor/alert_book.ts";
 export * from "./src/monitor/alert_causes.ts";
 export * from "./src/monitor/alerts.ts";
 export * from "./src/monitor/alert_payload.ts";
+export * from "./src/monitor/alert_outbox.ts";
+export * from "./src/monitor/alert_webhook_payload.ts";
+export * from "./src/monitor/own_metrics.ts";
 export * from "./src/monitor/burn_rate.ts";
 export * from "./src/monitor/burn_rate_events.ts";
 export * from "./src/monitor/cusum.ts";
@@ -452,10 +471,20 @@ export * from "./src/monitor/rules_shift.ts";
 export * from "./src/monitor/rules_slo.ts";
 export * from "./src/monitor/rules_types.ts";
 export * from "./src/monitor/targets.ts";
+export * from "./src/monitor/target_metrics.ts";
+export * from "./src/monitor/tuning_view.ts";
+export * from "./src/monitor/tuning_readings.ts";
+export * from "./src/monitor/tuning_desk.ts";
+export * from "./src/monitor/figures_recent.ts";
+export * from "./src/monitor/figures_history.ts";
+export * from "./src/monitor/figures.ts";
 export type { PartHealth as PartFinding, PartState } from "./src/monitor/finding.ts";
 export * from "./src/monitor/health_inputs.ts";
 export * from "./src/monitor/health_components.ts";
 export * from "./src/monitor/health_score.ts";
+export * from "./src/http/log_ring.ts";
+export type { KnobSpec, TuningSpec } from "./actors/tree_tuning.ts";
+export type { ProcessFigures } from "./src/monitor/collect_process.ts";
 export * from "./src/monitor/limiting.ts";
 export * from "./src/monitor/health_metrics.ts";
 export * from "./src/monitor/scaling.ts";
@@ -512,6 +541,7 @@ export {
   type FeedSpec,
   type MonitorSettings,
   type ProviderSpec,
+  type ShownLog,
   startWick,
   type Wick,
   type WickOptions,
@@ -547,7 +577,7 @@ const startDemoTree: StartDemoTree = async (source, log) => {
     warming: {},
     refresh: { baskets: DEMO_BASKETS },
     admin: { about: { name: "wick", version: config.version }, options: { port: 0 } },
-    system: { log },
+    system: { log, ...await tracingOf((name) => Deno.env.get(name), config.version, TRACE_RATIO) },
   });
   const { url } = await wick.admin.ask("status", {});
   const { system, store, pool } = wick;
@@ -652,13 +682,16 @@ const runServe: RunServe = async (config, log, io) => {
     : await readInstruments(config.instrumentsFile).catch((error) => {
       throw new ServeError(textOf(error), Exit.usage, { cause: error });
     });
+  const logLevels = new LogLevels(config.logLevel);
   const webhooks = await webhooksOf(config, io);
+  const alertSinks = await alertSinksOf(config, io);
   const jobs = await scheduledJobs(config, io);
   const providers = providersOf(config, io);
   const onReport = metricsWriter(config, log);
   const cache = cacheOf(config, providers);
   const warming = warmingOf(config, cache, isCron);
   const refresh = refreshOf(config, await scorersOf(config.refreshScorers, io.clock));
+  const tracing = await tracingOf(io.env, parts.version, config.traceRatio);
   const wick = await startWick({
     store: storeOf(config),
     params: labelParamsOf(config),
@@ -678,10 +711,14 @@ const runServe: RunServe = async (config, log, io) => {
       source: () => sourceOf(feed, config.feedBatchRows, io.clock),
     })),
     webhooks,
+    alertSinks,
     monitor: {
       intervalMs: config.monitorIntervalMs,
       figures: config.monitorEnabled,
       alertCooldownMs: config.alertCooldownMs,
+      targets: targetChanges(config.targets),
+      metrics: config.metrics,
+      tuning: tuningOf(config),
     },
     admin: {
       about: { name: "wick", version: parts.version },
@@ -691,8 +728,12 @@ const runServe: RunServe = async (config, log, io) => {
         hosts: config.allowedHosts,
         tokens: { act: config.token, read: config.readToken },
       },
+      log: {
+        admits: (level, path) => logLevels.admits(level, path),
+        secrets: secretsOf(config),
+      },
     },
-    system: { log },
+    system: { log, ...tracing },
   }).catch((error) => {
     throw serveError(error);
   });

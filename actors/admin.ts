@@ -5,7 +5,7 @@
  * @module
  */
 
-import { actor, textOf } from "../src/actor/mod.ts";
+import { actor, textOf, type Tracing } from "../src/actor/mod.ts";
 import type { AdminOptions } from "../src/http/options.ts";
 import type { ServicePort } from "../src/http/port.ts";
 import { Admin } from "./protocols.ts";
@@ -14,12 +14,14 @@ import { Admin } from "./protocols.ts";
 export interface AdminArgs {
   /** Makes the view of the service; called once per incarnation. */
   readonly port: () => ServicePort;
+  /** Makes spans of requests; null when nobody records them. */
+  readonly tracing?: Tracing | null;
   /** Address, tokens, hosts, bounds; the clock and the log are the system's. */
-  readonly options?: Omit<AdminOptions, "clock" | "onError">;
+  readonly options?: Omit<AdminOptions, "clock" | "tracing" | "onError">;
 }
 
 /** See {@linkcode Admin}. */
-export const admin = actor(Admin, async (ctx, { port, options }: AdminArgs) => {
+export const admin = actor(Admin, async (ctx, { port, tracing = null, options }: AdminArgs) => {
   // Whoever embeds the tree without HTTP is spared 20 MB of it.
   const [{ createAdmin }, { serveAdmin }] = await Promise.all([
     import("../src/http/app.ts"),
@@ -28,6 +30,7 @@ export const admin = actor(Admin, async (ctx, { port, options }: AdminArgs) => {
   const made = createAdmin(port(), {
     ...options,
     clock: ctx.clock,
+    tracing,
     onError: (error, method, path) =>
       ctx.log("error", "a request failed", { method, path, error: textOf(error) }),
   });

@@ -27,7 +27,12 @@ import type { CacheRouter } from "../src/cache/router.ts";
 import type { LoadGroups } from "../src/cache/load_groups.ts";
 import { coarseClock } from "../src/cache/coarse_clock.ts";
 import type { PriceVolatility } from "../src/cache/price_volatility.ts";
-import { CacheShard as ShardTable, type ShardOptions } from "../src/cache/shard.ts";
+import { ENTRIES_MAX } from "../src/cache/arena.ts";
+import {
+  CacheShard as ShardTable,
+  type ShardBounds,
+  type ShardOptions,
+} from "../src/cache/shard.ts";
 import type { SteadyWall } from "../src/cache/shard_tier.ts";
 import type { LoadAsk, Loaded, LoaderAsk, LoadFailure, Origin } from "../src/cache/types.ts";
 import { LABEL_KIND, labelsOfKey } from "../src/label/label_key.ts";
@@ -37,6 +42,7 @@ import {
   correlationOf,
 } from "../src/market/correlation.ts";
 import { isSeries, parseSeries } from "../src/market/series.ts";
+import type { KnobAnswer } from "../src/monitor/tuning_view.ts";
 import { cacheLinger, keyRequest, PROVIDER_KEY_KINDS } from "../src/provider/cache_request.ts";
 import { isBlockKey } from "../src/refresh/block_values.ts";
 import type { GroupedResult } from "../src/provider/grouped_ports.ts";
@@ -57,10 +63,21 @@ export interface CacheShardArgs {
   readonly index: number;
   /** Where it puts its table. */
   readonly router: CacheRouter<CacheValue>;
-  /** Sizes, policy, TTLs, second tier. */
+  /** How much it holds: changed by messages, and kept by whoever starts it over a restart. */
+  readonly bounds: { entriesMax: number; weightMaxBytes: number };
+  /** Policy, TTLs, second tier. */
   readonly options: Omit<
     ShardOptions<CacheValue>,
-    "index" | "keys" | "wall" | "groups" | "clock" | "random" | "load" | "now"
+    | "entriesMax"
+    | "weightMaxBytes"
+    | "index"
+    | "keys"
+    | "wall"
+    | "groups"
+    | "clock"
+    | "random"
+    | "load"
+    | "now"
   >;
   /** Times of the second tier, for all shards of the process. */
   readonly wall: (clock: Clock) => SteadyWall;
@@ -84,14 +101,17 @@ const TOGETHER = "cache";
 /** Labels asked for and not there yet; more are told to come again. */
 const COMPUTING_MAX = 1_024;
 const ANSWER = { timeoutMs: 60_000 } as const;
+/** Entries that make room in one turn when a shard becomes smaller: some 0.3 ms. */
+const EVICTIONS_PER_TURN = 1_024;
 
 /** See {@linkcode CacheShard}. */
 export const cacheShard = actor(CacheShard, (ctx, args: CacheShardArgs) => {
-  const { index, router, options } = args;
+  const { index, router, options, bounds } = args;
   const source = new Source(ctx, args);
   const coarse = coarseClock(ctx.clock, CLOCK_MS);
   const table = new ShardTable<CacheValue>({
     ...options,
+    ...bounds,
     index,
     keys: router.keysOf(index),
     wall: args.wall(ctx.clock),
@@ -108,6 +128,11 @@ export const cacheShard = actor(CacheShard, (ctx, args: CacheShardArgs) => {
     table.close();
     coarse.close();
   });
+  let isShrinking = false;
+  const shrink = () => {
+    isShrinking = !table.resize(bounds, EVICTIONS_PER_TURN);
+    if (isShrinking) ctx.self.tell("shrink", {});
+  };
   ctx.timer("expire", { delayMs: EXPIRE_EVERY_MS, everyMs: EXPIRE_EVERY_MS }, "expire", {});
   return {
     load: ({ key, ask }) => deferred(ctx, table.load(key, ask)),
@@ -127,11 +152,31 @@ export const cacheShard = actor(CacheShard, (ctx, args: CacheShardArgs) => {
       return null;
     },
     status: () => table.status(),
+    resize: (wished): KnobAnswer => {
+      const reason = boundsProblem(wished);
+      if (reason !== null) return { state: "refused", reason };
+      Object.assign(bounds, wished);
+      shrink();
+      return { state: "set" };
+    },
     expire: () => {
       table.expire();
     },
+    shrink: () => {
+      // Two changes in a row leave a message too many.
+      if (isShrinking) shrink();
+    },
   };
 });
+
+/** Why a shard cannot hold so much; null when it can. */
+function boundsProblem({ entriesMax, weightMaxBytes }: ShardBounds): string | null {
+  const isWithin = Number.isInteger(entriesMax) && entriesMax >= 1 && entriesMax <= ENTRIES_MAX &&
+    Number.isSafeInteger(weightMaxBytes) && weightMaxBytes >= 1;
+  if (isWithin) return null;
+  return `Cannot resize the shard: expected 1 to ${ENTRIES_MAX} entries and at least 1 byte: ` +
+    `current values are ${entriesMax} and ${weightMaxBytes}`;
+}
 
 /** Not awaited in the message: a shard goes on while its loads are under way. */
 function deferred<T>(ctx: Context<typeof CacheShard.definition>, result: Promise<T>) {

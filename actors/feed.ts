@@ -191,12 +191,15 @@ class FeedRun {
     this.#isReading = true;
     if (!this.#isOpen) this.#breaker.trying();
     const epoch = this.#epoch;
-    this.#readSource(epoch).then(
-      (batch) => this.#ctx.self.tell("read", { epoch, batch }),
-      (error) => {
-        if (epoch === this.#epoch) this.#readError = error;
-        this.#ctx.self.tell("broke", { epoch, message: textOf(error) });
-      },
+    // A batch may begin a trace; it does not go on in that of the one before.
+    void this.#ctx.anew(() =>
+      this.#readSource(epoch).then(
+        (batch) => this.#ctx.self.tell("read", { epoch, batch }),
+        (error) => {
+          if (epoch === this.#epoch) this.#readError = error;
+          this.#ctx.self.tell("broke", { epoch, message: textOf(error) });
+        },
+      )
     );
   }
 

@@ -24,6 +24,11 @@
  * what was given up from answers that count.
  *
  * ## Who labels
+ * The threads share 256 partitions of the series, evenly. How many of them do is changed while the
+ * pool runs (`setWorkers`): those beyond the number give their series away and end, and are started
+ * again when they are wanted. A series moves as all do, by being cold with its new worker once
+ * nothing of it is under way; its parts wait meanwhile.
+ *
  * Labelling a candle takes a third of a microsecond, a message to a thread and back some seventy of
  * this isolate's time. So series that come in small batches are labelled by the *live* worker, an
  * actor in this isolate, and those that come in large ones by the threads. A series whose batches
@@ -44,6 +49,7 @@ import {
   type Ref,
   type TellRef,
   textOf,
+  type Trail,
 } from "../src/actor/mod.ts";
 import {
   Admission,
@@ -63,6 +69,7 @@ import { kindHistoryBars, kindRowsMax } from "../src/label/kinds/kind_labeler.ts
 import { type AskedKind, parseKinds } from "../src/label/kinds/registry.ts";
 import { rowObject } from "../src/label/row_object.ts";
 import { LABEL_ROW_BYTES, labelsIn } from "../src/label/rows.ts";
+import { LabelTally, OUTCOMES } from "../src/label/label_tally.ts";
 import { historyBars, type LabelParams, labelParams, paramHash } from "../src/label/params.ts";
 import {
   CANDLE_COLUMNS,
@@ -72,8 +79,10 @@ import {
   emptyCandles,
   type LabelBlock,
 } from "../src/market/block.ts";
+import { WorkerSlots } from "../src/label/worker_slots.ts";
 import { Reporter } from "../src/monitor/reporter.ts";
 import { partitionOf } from "../src/market/partition.ts";
+import { partitionOwners } from "../src/market/spread.ts";
 import { packCommit, unpackResult, unpackTails } from "../src/store/commit_codec.ts";
 import { levels } from "../src/store/records.ts";
 import { release } from "../src/market/release.ts";
@@ -103,6 +112,7 @@ import {
   type PublishedLabels,
   rowsOf,
   type Store,
+  type WorkersReply,
 } from "./protocols.ts";
 import type { CacheShard } from "./protocols_cache.ts";
 
@@ -114,19 +124,33 @@ export type CommittedCandles = Pick<
   "seq" | "touched" | "caughtUp" | "missed"
 >;
 
+/** The threads of the workers, as a pool has them started and ended. */
+export interface WorkerThreads {
+  /** Workers to be in use; null = all. It lies here to outlive incarnations of the pool. */
+  count: number | null;
+  /** Starts worker `index` unless it runs; false when it cannot be started. */
+  start(index: number): Promise<boolean>;
+  /** Ends worker `index` once it has done what it was sent. */
+  stop(index: number): Promise<void>;
+}
+
 /** How a pool is set up. */
 export interface LabelPoolArgs {
   readonly store: Ref<typeof Store.definition>;
   /** The store is in a thread: commits and tails travel as one buffer each. */
   readonly packed?: boolean;
-  /** Those in threads: partition p belongs to worker p mod their number. */
+  /** Those in threads: the most there can be, all of which are in use at first. */
   readonly workers: readonly WorkerRef[];
+  /** Ends those that are not in use; without it they are left running. */
+  readonly threads?: WorkerThreads;
   /** The one in this isolate; without it the threads label everything. */
   readonly live?: WorkerRef;
   readonly params: LabelParams;
   readonly admission?: AdmissionOptions | AdmissionByCount;
   /** Told how long commits took. */
   readonly monitor?: TellRef<typeof Monitor.definition>;
+  /** Whether labels are counted and times recorded, for whoever asks; default yes. */
+  readonly isMeasured?: boolean;
   /** Where senders can look whether they would be refused. */
   readonly door?: Door;
   /** Told of every commit's labels, after it. */
@@ -195,6 +219,8 @@ interface SeriesState {
   /** Candles given out so far: the base of the next part. */
   base: number;
   lastTs: number;
+  /** Seq of the last commit that was about it. */
+  touchedSeq: number;
   /** Goes with the next part, which rebuilds the worker's state. */
   tail: CandleBlock | null;
   waiting: Part[];
@@ -219,6 +245,9 @@ class Part {
 class Batch {
   /** Parts that are not labelled yet. */
   left = 0;
+  /** When its last part went to a worker, and when its last part was labelled. */
+  sentMs: number;
+  labelledMs: number;
   rewriting = false;
   constructor(
     readonly ingest: Ingest,
@@ -226,7 +255,11 @@ class Batch {
     readonly parts: Part[],
     readonly rows: number,
     readonly arrivedMs: number,
-  ) {}
+    /** Where it is in a trace. */
+    readonly trail: Trail | null,
+  ) {
+    this.sentMs = this.labelledMs = arrivedMs;
+  }
 }
 
 /** Memory of a reply, which goes back once all parts that have labels in it are committed. */
@@ -244,6 +277,8 @@ interface Request {
 interface Outbox {
   readonly ref: WorkerRef;
   readonly live: boolean;
+  /** Series that are this worker's, whatever their state. */
+  series: number;
   parts: Part[];
   rows: number;
   /** Requests that are not answered yet. */
@@ -257,8 +292,11 @@ interface Outbox {
 
 /** See {@linkcode LabelPool}. */
 export const labelPool = actor(LabelPool, async (ctx, args: LabelPoolArgs) => {
-  const seq = args.cache === undefined ? 0 : await catchUp(args.cache, args.store);
-  const pool = new Pool(ctx, args, seq, (series, candles) => {
+  const seq = args.cache === undefined
+    ? await args.store.ask("seq", {}, ANSWER)
+    : await catchUp(args.cache, args.store);
+  const count = await workersUp(args);
+  const pool = new Pool(ctx, args, seq, count, (series, candles) => {
     const why = new Error(`the store no longer holds what came before these candles of ${series}`);
     ctx.bury("candles", { series, candles }, why);
   });
@@ -310,7 +348,22 @@ export const labelPool = actor(LabelPool, async (ctx, args: LabelPoolArgs) => {
     computeBlock: (request) => computed(request, (found) => found),
     // Not awaited in the message: what it asks for needs the actor's turns.
     computeFor: (wanted) => void computeFor(wanted),
+    setWorkers: ({ count }) => {
+      const refusal = pool.countRefusal(count);
+      if (refusal !== null) return refusal;
+      const reply = ctx.defer<WorkersReply>();
+      pool.setWorkers(count, reply);
+      return reply;
+    },
+    workerStarted: ({ life, index, isRunning }) => {
+      if (life === ctx.incarnation) pool.workerStarted(index, isRunning);
+    },
+    workerStopped: ({ life, index }) => {
+      if (life === ctx.incarnation) pool.workerStopped(index);
+    },
     status: () => pool.status(),
+    tally: () => pool.tally(),
+    touchedSeq: ({ series }) => pool.touchedSeq(series),
     report: () => pool.report(),
     flush: () => pool.flush(),
     labelled: ({ id, reply }) => pool.labelled(id, reply),
@@ -343,6 +396,11 @@ class Pool {
   readonly #bury: (series: string, candles: CandleBlock) => void;
   readonly #series = new Map<string, SeriesState>();
   readonly #outboxes: Outbox[];
+  readonly #slots: WorkerSlots;
+  /** Worker of each partition; null without threads. */
+  #owners: Readonly<Uint16Array> | null;
+  /** Whoever waits for a change of the number of workers. */
+  #resizing: Deferred<WorkersReply> | null = null;
   /** Cursor of the last batch taken from each feed; forgotten when batches go back. */
   readonly #taken = new Map<string, string>();
   /** Batches under way in the order of their arrival. */
@@ -358,18 +416,29 @@ class Pool {
   readonly #pace = new Pace();
   readonly #reporter = new Reporter();
   readonly #commitSeconds = this.#reporter.histogram("wick_ingest_commit_seconds");
+  readonly #queueSeconds = this.#stage("queue");
+  readonly #computeSeconds = this.#stage("compute");
+  readonly #storeSeconds = this.#stage("store");
   #lastRefusal: Refusal | null = null;
   #lastDelayMs = 0;
   #seq: number;
-  #counts = { candles: 0, labels: 0, revised: 0, failures: 0 };
+  /** Commits up to it may have been about a series that is not known. */
+  #knownSeq: number;
+  readonly #tally: LabelTally;
+  readonly #outcomes = OUTCOMES.map(({ kind, outcome }) =>
+    this.#reporter.counter("wick_label_outcomes_total", { kind, outcome })
+  );
+  #counts = { candles: 0, labels: 0, revised: 0, failures: 0, moves: 0, busyMs: 0 };
 
   constructor(
     ctx: Context<typeof LabelPool.definition>,
     args: LabelPoolArgs,
     seq: number,
+    count: number,
     bury: (series: string, candles: CandleBlock) => void,
   ) {
     this.#seq = seq;
+    this.#knownSeq = seq;
     this.#bury = bury;
     this.#ctx = ctx;
     // The mailbox outlives an incarnation, and so do answers on their way: none may pass for new.
@@ -379,9 +448,17 @@ class Pool {
     this.#params = labelParams(args.params);
     this.#hash = paramHash(this.#params);
     this.#history = Math.min(TAIL_BARS_MAX, historyBars(this.#params));
+    this.#tally = new LabelTally(this.#params.horizon, ctx.clock.now());
     this.#admission = new Admission(args.admission ?? ADMISSION_DEFAULTS);
     this.#outboxes = args.workers.map((ref) => emptyOutbox(ref, false));
     if (args.live !== undefined) this.#outboxes.push(emptyOutbox(args.live, true));
+    this.#slots = new WorkerSlots(args.workers.length);
+    this.#owners = this.#slots.max === 0 ? null : partitionOwners(this.#slots.max);
+    if (count < this.#slots.max) this.#want(count);
+  }
+
+  #stage(stage: string) {
+    return this.#reporter.histogram("wick_ingest_stage_seconds", { stage });
   }
 
   // ---- in -----------------------------------------------------------------------------------------
@@ -451,7 +528,8 @@ class Pool {
 
   take(ingest: Ingest, reply: Deferred<IngestReply>): void {
     const parts: Part[] = [];
-    const batch = new Batch(ingest, reply, parts, rowsOf(ingest.blocks), this.#ctx.turnMs);
+    const { turnMs, trail } = this.#ctx;
+    const batch = new Batch(ingest, reply, parts, rowsOf(ingest.blocks), turnMs, trail);
     if (this.#batches.length === 0) this.#pace.begin(batch.arrivedMs);
     // First, so that making room for a new series forgets none of this batch.
     this.#batches.push(batch);
@@ -473,14 +551,17 @@ class Pool {
     let series = this.#series.get(key);
     if (series !== undefined) return series;
     if (this.#series.size >= SERIES_MAX) this.#forgetIdleSeries();
+    const worker = this.#workerFor(key, rows);
+    (this.#outboxes[worker] as Outbox).series++;
     series = {
       key,
-      worker: this.#workerFor(key, rows),
+      worker,
       state: "cold",
       underWay: 0,
       misplaced: 0,
       base: 0,
       lastTs: -Infinity,
+      touchedSeq: this.#knownSeq,
       tail: null,
       waiting: [],
     };
@@ -490,39 +571,68 @@ class Pool {
 
   /** Index of the worker that should have a series that comes in batches of so many rows. */
   #workerFor(key: string, rows: number): number {
-    const threads = this.#args.workers.length;
-    const isLive = this.#args.live !== undefined && (rows <= LIVE_ROWS_MAX || threads === 0);
-    return isLive ? threads : partitionOf(key) % threads;
+    return this.#isLive(rows) ? this.#slots.max : this.#threadFor(key);
+  }
+
+  /** Whether the live worker should have a series that comes in batches of so many rows. */
+  #isLive(rows: number): boolean {
+    return this.#args.live !== undefined && (rows <= LIVE_ROWS_MAX || this.#owners === null);
+  }
+
+  /** Index of the thread that has the series, were it to be one of a thread. */
+  #threadFor(key: string): number {
+    return this.#owners?.[partitionOf(key)] ?? 0;
   }
 
   /** Lets a series whose parts have long been of the other kind go to the worker they belong to. */
   #mayMove(series: SeriesState, rows: number): void {
-    if (this.#workerFor(series.key, rows) === series.worker) series.misplaced = 0;
+    if (this.#isLive(rows) === (series.worker === this.#slots.max)) series.misplaced = 0;
     else if (++series.misplaced >= MOVE_AFTER_PARTS && series.state === "warm") {
       series.state = "moving";
-      this.#move(series);
     }
   }
 
-  /** Moves a series once nothing of it is under way; its first waiting part says where to. */
+  /**
+   * Moves a series once nothing of it is under way. Its first waiting part says where to; without
+   * one it stays with its kind of worker.
+   */
   #move(series: SeriesState): void {
+    if (series.underWay > 0) return;
     const first = series.waiting[0];
-    if (series.underWay > 0 || first === undefined) return;
-    this.#outboxes[series.worker]?.ref.tell("reset", { series: [series.key] });
-    series.worker = this.#workerFor(series.key, first.batch.rows);
+    const to = first === undefined
+      ? this.#threadFor(series.key)
+      : this.#workerFor(series.key, first.batch.rows);
+    this.#reset(series.worker, [series.key]);
+    this.#assign(series, to);
     series.misplaced = 0;
     series.state = "cold";
     series.tail = null;
     this.#release(series);
   }
 
+  #assign(series: SeriesState, worker: number): void {
+    if (worker === series.worker) return;
+    (this.#outboxes[series.worker] as Outbox).series--;
+    (this.#outboxes[worker] as Outbox).series++;
+    series.worker = worker;
+    this.#counts.moves++;
+  }
+
+  /** Has a worker forget series; one that is to end does so anyway. */
+  #reset(worker: number, series: string[]): void {
+    const isSpare = worker >= this.#slots.used && worker < this.#slots.max;
+    if (series.length > 0 && !isSpare) this.#outboxes[worker]?.ref.tell("reset", { series });
+  }
+
   /** Those with nothing under way can be asked for again; the oldest known go first. */
   #forgetIdleSeries(): void {
     const busy = new Set<SeriesState>();
     for (const batch of this.#batches) for (const part of batch.parts) busy.add(part.series);
+    this.#knownSeq = this.#seq;
     let left = SERIES_MAX / 10;
     for (const [key, series] of this.#series) {
       if (busy.has(series)) continue;
+      (this.#outboxes[series.worker] as Outbox).series--;
       this.#series.delete(key);
       if (--left <= 0) return;
     }
@@ -565,6 +675,114 @@ class Pool {
     const waiting = series.waiting;
     series.waiting = [];
     for (const part of waiting) this.#place(part);
+  }
+
+  // ---- more and fewer workers -------------------------------------------------------------------------
+
+  /** Why there cannot be so many workers; null when there can. */
+  countRefusal(count: number): WorkersReply | null {
+    if (this.#slots.mayBe(count)) return null;
+    return this.#workersReply(
+      `Cannot change workers: expected 1 to ${this.#slots.max}: current value is ${count}`,
+    );
+  }
+
+  /** Uses so many threads; answers once they are, or another number is asked for. */
+  setWorkers(count: number, reply: Deferred<WorkersReply>): void {
+    this.#resizing?.resolve(this.#workersReply("another number was asked for meanwhile"));
+    this.#resizing = reply;
+    this.#want(count);
+  }
+
+  workerStarted(index: number, isRunning: boolean): void {
+    this.#slots.started(index, isRunning);
+    if (!isRunning) {
+      const reason = `worker ${index} cannot be started`;
+      this.#ctx.log("error", "stays with fewer workers", { index, wanted: this.#slots.wanted });
+      this.#resizing?.resolve(this.#workersReply(reason));
+      this.#resizing = null;
+    }
+    this.#resize();
+  }
+
+  workerStopped(index: number): void {
+    this.#slots.stopped(index);
+    this.#resize();
+  }
+
+  #want(count: number): void {
+    this.#slots.want(count);
+    this.#resize();
+  }
+
+  /** Does what the slots say: series to where they belong, then ends and starts. */
+  #resize(): void {
+    const { threads } = this.#args;
+    const slots = this.#slots;
+    if (threads !== undefined) threads.count = slots.wanted;
+    if (this.#owners !== null && this.#owners !== partitionOwners(slots.used)) {
+      this.#owners = partitionOwners(slots.used);
+      this.#spread();
+    }
+    const life = this.#ctx.incarnation;
+    for (const index of slots.takeToStart()) {
+      (threads?.start(index) ?? Promise.resolve(true)).then((isRunning) =>
+        this.#self.tell("workerStarted", { life, index, isRunning })
+      );
+    }
+    this.#endSpare();
+    if (!slots.isSettled || this.#resizing === null) return;
+    this.#resizing.resolve(this.#workersReply(null));
+    this.#resizing = null;
+  }
+
+  /** Ends workers beyond the number that have nothing left to do. */
+  #endSpare(): void {
+    const spare = this.#slots.takeToStop((index) => {
+      const { series, parts, sent } = this.#outboxes[index] as Outbox;
+      return series === 0 && parts.length === 0 && sent.length === 0;
+    });
+    const life = this.#ctx.incarnation;
+    for (const index of spare) {
+      const outbox = this.#outboxes[index] as Outbox;
+      for (const columns of [...outbox.spares, ...outbox.replySpares]) release(columns);
+      outbox.spares = [];
+      outbox.replySpares = [];
+      (this.#args.threads?.stop(index) ?? Promise.resolve()).then(() =>
+        this.#self.tell("workerStopped", { life, index })
+      );
+    }
+  }
+
+  /**
+   * Gives each series of a thread to the one that has its partition now: at once where nothing of
+   * it is under way, the others when that is committed.
+   */
+  #spread(): void {
+    const resets = this.#outboxes.map((): string[] => []);
+    for (const series of this.#series.values()) {
+      const { worker, state } = series;
+      if (worker === this.#slots.max || this.#threadFor(series.key) === worker) continue;
+      if (state === "moving" || state === "rewriting") continue;
+      if (series.underWay > 0) {
+        series.state = "moving";
+        continue;
+      }
+      resets[worker]?.push(series.key);
+      this.#assign(series, this.#threadFor(series.key));
+      if (state === "warm") {
+        series.state = "cold";
+        series.tail = null;
+      }
+    }
+    resets.forEach((series, worker) => this.#reset(worker, series));
+  }
+
+  #workersReply(refused: string | null): WorkersReply {
+    const { used: active, max } = this.#slots;
+    return refused === null
+      ? { state: "set", active, max }
+      : { state: "refused", reason: refused, active, max };
   }
 
   // ---- to the workers and back ----------------------------------------------------------------------
@@ -624,23 +842,32 @@ class Pool {
   #ask(outbox: Outbox, parts: Part[], rows: number): void {
     const id = ++this.#requestId;
     const epoch = this.#epoch;
+    const sentMs = this.#ctx.clock.now();
+    // What goes on for several batches is part of the trace of the first that is in one.
+    let trail: Trail | null = null;
+    for (const { batch } of parts) {
+      batch.sentMs = sentMs;
+      trail ??= batch.trail;
+    }
     outbox.sent.push({ id, outbox, parts });
     const failed = (error: unknown) => {
       // Given up already, and counted, when the pool has failed since.
       this.#takeSent(id);
       this.#fail(epoch, "worker", error);
     };
-    if (outbox.live) {
-      outbox.ref.ask("labelParts", partsOf(parts), ANSWER).then(
-        (reply) => this.#self.tell("labelledParts", { id, reply }),
-        failed,
-      );
-    } else {
-      outbox.ref.ask("label", requestOf(parts, rows, outbox), ANSWER).then(
-        (reply) => this.#self.tell("labelled", { id, reply }),
-        failed,
-      );
-    }
+    this.#ctx.follow(trail, () => {
+      if (outbox.live) {
+        outbox.ref.ask("labelParts", partsOf(parts), ANSWER).then(
+          (reply) => this.#self.tell("labelledParts", { id, reply }),
+          failed,
+        );
+      } else {
+        outbox.ref.ask("label", requestOf(parts, rows, outbox), ANSWER).then(
+          (reply) => this.#self.tell("labelled", { id, reply }),
+          failed,
+        );
+      }
+    });
   }
 
   /**
@@ -657,6 +884,7 @@ class Pool {
   }
 
   labelled(id: number, reply: LabelReply): void {
+    this.#counts.busyMs += reply.tookMs;
     const request = this.#takeSent(id);
     if (request === null) return;
     request.outbox.spares.push(new Float64Array(reply.data.buffer));
@@ -685,11 +913,13 @@ class Pool {
       return;
     }
     let from = fromRow;
+    const nowMs = this.#ctx.clock.now();
     for (let i = 0; i < parts.length; i++) {
       const part = parts[i] as Part;
       const to = ends[i] as number;
       part.labels = new Stretch(block, from, to);
       part.batch.left--;
+      part.batch.labelledMs = nowMs;
       from = to;
     }
     this.#send(outbox);
@@ -701,13 +931,16 @@ class Pool {
   /** The head of the line may rewrite: everything before it is committed. */
   #rewrite(batch: Batch): void {
     batch.rewriting = false;
+    batch.sentMs = this.#ctx.clock.now();
     const epoch = this.#epoch;
     for (const part of batch.parts) {
       if (!part.rewrites || part.rewrite !== null) continue;
-      this.#rewriteOf(part).then(
-        (commit) => this.#self.tell("rewritten", { epoch, part, commit }),
-        (error) => this.#fail(epoch, "rewrite", error),
-      );
+      this.#ctx.follow(batch.trail, () => {
+        this.#rewriteOf(part).then(
+          (commit) => this.#self.tell("rewritten", { epoch, part, commit }),
+          (error) => this.#fail(epoch, "rewrite", error),
+        );
+      });
     }
   }
 
@@ -734,9 +967,11 @@ class Pool {
     }
     // Taken out first: the window's columns go to the worker.
     const replace = { ...range, candles: candlesIn(candles, range) };
-    const worker = (this.#outboxes[series.worker] as Outbox).ref;
+    const worker = this.#outboxes[series.worker] as Outbox;
     const request = { window: { ...before, candles }, changed: range };
-    const { labels, range: relabelled } = await worker.ask("rewrite", request, ANSWER);
+    const reply = await worker.ref.ask("rewrite", request, ANSWER);
+    const { labels, range: relabelled } = reply;
+    if (!worker.live) this.#counts.busyMs += reply.tookMs;
     const rows = decodeLabels(labels);
     return {
       ...empty,
@@ -764,6 +999,7 @@ class Pool {
     if (epoch !== this.#epoch) return;
     part.rewrite = commit;
     part.batch.left--;
+    part.batch.labelledMs = this.#ctx.clock.now();
     this.#advance();
   }
 
@@ -787,10 +1023,12 @@ class Pool {
     }
     this.#committing = ready;
     const epoch = this.#epoch;
-    this.#commit(ready.map(commitOf)).then(
-      (result) => this.#self.tell("committed", { epoch, result }),
-      (error) => this.#fail(epoch, "store", error),
-    );
+    this.#ctx.follow(trailOf(ready), () => {
+      this.#commit(ready.map(commitOf)).then(
+        (result) => this.#self.tell("committed", { epoch, result }),
+        (error) => this.#fail(epoch, "store", error),
+      );
+    });
   }
 
   async #commit(batches: readonly CommitBatch[]): Promise<CommitResult> {
@@ -826,12 +1064,13 @@ class Pool {
     // Taken out at once: a done batch must not keep its columns alive.
     this.#batches.splice(0, done.length);
     const nowMs = this.#ctx.clock.now();
+    const { isMeasured = true } = this.#args;
     this.#pace.done(done.length, nowMs);
+    if (isMeasured) this.#record(done, nowMs);
     this.#seq = result.seq;
     done.forEach((batch, i) => {
       const outcome = result.batches[i] as (typeof result.batches)[number];
       this.#rows -= batch.rows;
-      this.#commitSeconds.record(Math.max(0, nowMs - batch.arrivedMs) / 1_000);
       this.#counts.candles += outcome.candles;
       this.#counts.labels += outcome.labels;
       this.#counts.revised += outcome.revised;
@@ -839,8 +1078,24 @@ class Pool {
     });
     this.#args.cache?.touched(result.seq, touchedBy(done));
     this.#publish(result);
+    if (isMeasured) this.#tally.committed(result, done, nowMs);
     for (const batch of done) this.#afterCommit(batch);
+    if (this.#slots.hasSpare) this.#endSpare();
     this.flush();
+  }
+
+  /** The times of batches that are committed. Those that went together are recorded together. */
+  #record(done: readonly Batch[], nowMs: number): void {
+    for (let from = 0, to = 0; from < done.length; from = to) {
+      const first = done[from] as Batch;
+      while (to < done.length && wentTogether(first, done[to] as Batch)) to++;
+      const { arrivedMs, sentMs, labelledMs } = first;
+      const times = to - from;
+      this.#commitSeconds.record(Math.max(0, nowMs - arrivedMs) / 1_000, times);
+      this.#queueSeconds.record(Math.max(0, sentMs - arrivedMs) / 1_000, times);
+      this.#computeSeconds.record(Math.max(0, labelledMs - sentMs) / 1_000, times);
+      this.#storeSeconds.record(Math.max(0, nowMs - labelledMs) / 1_000, times);
+    }
   }
 
   /** Tells the cache of commits whose answers did not count; nobody waits for it. */
@@ -881,6 +1136,7 @@ class Pool {
    */
   #afterCommit(batch: Batch): void {
     for (const part of batch.parts) {
+      part.series.touchedSeq = this.#seq;
       if (part.memory !== null) giveBack(part.memory);
       if (!part.rewrites) {
         part.series.underWay--;
@@ -889,8 +1145,17 @@ class Pool {
       }
       part.series.state = "cold";
       part.series.tail = null;
+      this.#stayWithKind(part.series);
       this.#release(part.series);
     }
+  }
+
+  /** A series that is cold goes to the thread that has its partition now, unless it is live. */
+  #stayWithKind(series: SeriesState): void {
+    const to = this.#threadFor(series.key);
+    if (series.worker === this.#slots.max || series.worker === to) return;
+    this.#reset(series.worker, [series.key]);
+    this.#assign(series, to);
   }
 
   // ---- failure ----------------------------------------------------------------------------------------
@@ -922,15 +1187,18 @@ class Pool {
       series.waiting = [];
     }
     for (const { series } of lost.flatMap((batch) => batch.parts)) {
+      // Its commit may have been made, as the next one.
+      series.touchedSeq = this.#seq + 1;
       resets[series.worker]?.push(series.key);
     }
     this.#outboxes.forEach((outbox, i) => {
       outbox.parts = [];
       outbox.rows = 0;
       outbox.sent = [];
-      const series = resets[i] as string[];
-      if (series.length > 0) outbox.ref.tell("reset", { series });
+      this.#reset(i, resets[i] as string[]);
     });
+    this.#spread();
+    this.#endSpare();
     for (const batch of lost) batch.reply.resolve({ state: "failed", code, message });
     return true;
   }
@@ -956,7 +1224,7 @@ class Pool {
     const toTs = wanted.length === 0 ? fromTs : (wanted.ts[wanted.length - 1] as number) + 1;
     const window = await store.ask("window", { series, fromTs, toTs, around }, ANSWER);
     const usedTs = usedRange(window, wanted.length < limit ? request.toTs : toTs);
-    const threads = this.#outboxes.filter(({ live }) => !live);
+    const threads = this.#outboxes.slice(0, this.#slots.used);
     const outbox = (threads.length > 0 ? threads : this.#outboxes).reduce((a, b) =>
       b.rows < a.rows ? b : a
     );
@@ -970,6 +1238,7 @@ class Pool {
       },
       ANSWER,
     );
+    if (!outbox.live) this.#counts.busyMs += reply.tookMs;
     const columns = reply.kinds === null ? [] : unpackKinds(reply.kinds, kinds.length);
     return {
       state: "ok",
@@ -994,13 +1263,26 @@ class Pool {
 
   /** Tells the monitor what was measured since the last time. */
   report(): void {
+    this.#tally.takeAdded().forEach((count, at) => this.#outcomes[at]?.add(count));
     const samples = this.#reporter.take();
     if (samples !== null) this.#args.monitor?.tell("report", samples);
   }
 
+  /** What the labels came to. */
+  tally() {
+    const { clock } = this.#ctx;
+    return { atMs: clock.wallNow(), seq: this.#seq, ...this.#tally.view(clock.now()) };
+  }
+
+  /** A seq after which no commit was about the series. */
+  touchedSeq(series: string): number {
+    return this.#series.get(series)?.touchedSeq ?? this.#knownSeq;
+  }
+
   status() {
     return {
-      workers: this.#args.workers.length,
+      workers: this.#slots.used,
+      workersMax: this.#slots.max,
       series: this.#series.size,
       queuedBatches: this.#underWay,
       queuedRows: this.#rows,
@@ -1014,6 +1296,27 @@ class Pool {
 }
 
 const ANSWER = { timeoutMs: ANSWER_TIMEOUT_MS } as const;
+
+/** Workers in use at the start: those that were wished for in an earlier life, as far as they run. */
+async function workersUp({ workers, threads }: LabelPoolArgs): Promise<number> {
+  const count = threads?.count ?? null;
+  if (threads === undefined || count === null) return workers.length;
+  const wished = Array.from({ length: Math.min(count, workers.length) }, (_, index) => index);
+  const isUp = await Promise.all(wished.map((index) => threads.start(index)));
+  const failed = isUp.indexOf(false);
+  return failed < 0 ? wished.length : Math.max(1, failed);
+}
+
+/** Of the first that is in a trace; null when none is. */
+function trailOf(batches: readonly Batch[]): Trail | null {
+  for (const { trail } of batches) if (trail !== null) return trail;
+  return null;
+}
+
+/** Whether two batches came, were sent and were labelled at the same times. */
+function wentTogether(a: Batch, b: Batch): boolean {
+  return a.arrivedMs === b.arrivedMs && a.sentMs === b.sentMs && a.labelledMs === b.labelledMs;
+}
 
 /** One block per series: a source may send a series in several blocks of one batch. */
 function mergedBySeries(blocks: readonly CandleBlock[]): readonly CandleBlock[] {
@@ -1040,7 +1343,7 @@ function isAppend(block: CandleBlock, lastTs: number): boolean {
 }
 
 function emptyOutbox(ref: WorkerRef, live: boolean): Outbox {
-  return { ref, live, parts: [], rows: 0, sent: [], spares: [], replySpares: [] };
+  return { ref, live, series: 0, parts: [], rows: 0, sent: [], spares: [], replySpares: [] };
 }
 
 /** One part less needs its labels; the last one gives their memory back. */

@@ -120,12 +120,14 @@ export const labelWorker = actor(LabelWorker, (ctx, args: LabelWorkerArgs) => {
     },
 
     rewrite: ({ window, changed }) => {
+      const startMs = ctx.clock.now();
       const reach = reachOf(window, changed, params);
       const rows = recompute(window, reach, params, hash);
       labelers.delete(window.candles.series);
       return {
         labels: encodeLabels(selectRows(rows, (row) => hasFinalHalf(rows, row))),
         range: reach.ts,
+        tookMs: ctx.clock.now() - startMs,
       };
     },
 

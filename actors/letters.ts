@@ -60,6 +60,7 @@ export const letters = actor(Letters, (ctx, { kept, system }: LettersArgs) => {
     list: (query) => answering(ctx, () => kept.list(query)),
     get: ({ id }) => answering(ctx, () => kept.get(id)),
     replay: ({ ids }) => answering(ctx, () => kept.replay(ids)),
+    plan: ({ ids }) => answering(ctx, () => kept.plan(ids)),
     drop: ({ ids }) => answering(ctx, () => kept.drop(ids)),
     counts: () => answering(ctx, () => kept.counts()),
   };

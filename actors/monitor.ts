@@ -11,18 +11,29 @@
 import process from "node:process";
 import { actor, type Ref, textOf } from "../src/actor/mod.ts";
 import { bookState, engineState } from "../src/http/alert_schemas.ts";
+import { tuningState } from "../src/http/tuning_schemas.ts";
 import { AlertDesk, type AlertSettings, type AlertStore } from "../src/monitor/alert_desk.ts";
 import { WICK_METRICS } from "../src/monitor/catalogue.ts";
 import type { ProcessFigures } from "../src/monitor/collect_process.ts";
+import { FigureDesk, WATCHED_EVERY_MS } from "../src/monitor/figures_desk.ts";
 import { type Finding, healthOf, type PartHealth } from "../src/monitor/finding.ts";
 import { healthInputs } from "../src/monitor/health_inputs.ts";
 import { healthSamples } from "../src/monitor/health_metrics.ts";
 import { type HealthScore, healthScore } from "../src/monitor/health_score.ts";
 import { watchLoopLag } from "../src/monitor/loop_lag.ts";
 import type { MetricKind, MetricSpec } from "../src/monitor/metric_spec.ts";
+import {
+  assertOwnMetrics,
+  OWN_KEEP_MS,
+  type OwnMetric,
+  ownTargets,
+} from "../src/monitor/own_metrics.ts";
 import { Registry } from "../src/monitor/registry.ts";
 import { applySamples, type Sample } from "../src/monitor/samples.ts";
 import type { MetricsSnapshot } from "../src/monitor/snapshot.ts";
+import { TuningDesk, type TuningSettings, type TuningStore } from "../src/monitor/tuning_desk.ts";
+import { metricsWith } from "../src/monitor/target_metrics.ts";
+import { type Targets, TARGETS_DEFAULT } from "../src/monitor/targets.ts";
 import { WindowedHistogram } from "../src/monitor/windowed_histogram.ts";
 import { Monitor, type Store } from "./protocols.ts";
 
@@ -40,12 +51,22 @@ export interface MonitorAlerts extends Omit<AlertSettings, "store"> {
   readonly store: Ref<typeof Store.definition>;
 }
 
+/** What a monitor changes by itself. */
+export interface MonitorTuning extends Omit<TuningSettings, "store"> {
+  /** Where the log is kept. */
+  readonly store: Ref<typeof Store.definition>;
+}
+
 /** How a monitor is set up. */
 export interface MonitorArgs {
   /** What it looks at, in the order in which the parts are shown. */
   readonly collectors: readonly MonitorCollector[];
   /** Metrics besides {@linkcode WICK_METRICS}. */
   readonly metrics?: readonly MetricSpec[];
+  /** Metrics of one's own; their targets count for the health. Their alerts are among the rules. */
+  readonly own?: readonly OwnMetric[];
+  /** What each measure should be; default {@linkcode TARGETS_DEFAULT}. */
+  readonly targets?: Targets;
   /** Time between two looks; default 5 s. */
   readonly intervalMs?: number;
   /** Time that a look may take; default 2 s. */
@@ -56,6 +77,8 @@ export interface MonitorArgs {
   readonly cores?: number;
   /** What alerts are made of; default: there are none. */
   readonly alerts?: MonitorAlerts | null;
+  /** What it changes by itself; default: nothing. */
+  readonly tuning?: MonitorTuning | null;
 }
 
 const INTERVAL_DEFAULT_MS = 5_000;
@@ -96,7 +119,13 @@ export const monitor = actor(Monitor, (ctx, args: MonitorArgs) => {
   const { clock } = ctx;
   const { intervalMs = INTERVAL_DEFAULT_MS, timeoutMs = TIMEOUT_DEFAULT_MS } = args;
   const registry = new Registry();
-  for (const spec of [...WICK_METRICS, ...args.metrics ?? []]) registry.register(spec);
+  const { own = [], targets = TARGETS_DEFAULT } = args;
+  assertOwnMetrics(own);
+  const specs = metricsWith([...WICK_METRICS, ...args.metrics ?? []], targets);
+  for (const spec of specs) registry.register(spec);
+  for (const spec of own) registry.register({ keepMs: OWN_KEEP_MS, ...spec }, "own");
+  const ownNames = new Set(own.map(({ name }) => name));
+  const judged = { targets, own: ownTargets(own) };
   const looks = new Map(args.collectors.map(({ name }): [string, Look] => [
     name,
     {
@@ -160,8 +189,11 @@ export const monitor = actor(Monitor, (ctx, args: MonitorArgs) => {
   };
 
   const past = new PastSnapshots();
+  const figures = new FigureDesk({ registry, cores: args.cores ?? null });
   let score: HealthScore | null = null;
   let isJudged = true;
+  /** The look under way is one of the interval, and not only for whoever watches figures. */
+  let isRegular = true;
   const desk = args.alerts === undefined || args.alerts === null
     ? null
     : new AlertDesk({ ...args.alerts, store: recordsIn(args.alerts.store) }, {
@@ -170,42 +202,86 @@ export const monitor = actor(Monitor, (ctx, args: MonitorArgs) => {
       answer: (kept) => void ctx.self.tell("restored", kept),
     });
   if (desk !== null) ctx.onStop(() => desk.save());
+  const tuning = args.tuning === undefined || args.tuning === null
+    ? null
+    : new TuningDesk({ ...args.tuning, store: tuningIn(args.tuning.store) }, {
+      clock,
+      log: (level, message, fields) => ctx.log(level, message, fields),
+      answer: (news) => void ctx.self.tell("tuned", news),
+    });
+  if (tuning !== null) ctx.onStop(() => tuning.save());
 
   const found = () => healthOf([...looks].flatMap(([name, look]) => partsOf(name, look)));
 
   /** What all looks of a tick found together. */
-  const judge = () => {
+  const judge = (isWhole: boolean) => {
     isJudged = true;
     const snapshot = registry.snapshot(clock.wallNow(), clock.now());
-    const options = args.cores === undefined ? {} : { cores: args.cores };
-    score = healthScore(healthInputs(snapshot, past.before(snapshot), options), found().parts);
-    take([...healthSamples(score), ...desk?.look(snapshot) ?? []]);
+    const cores = args.cores === undefined ? {} : { cores: args.cores };
+    const inputs = healthInputs(snapshot, past.before(snapshot), { ...cores, own: judged.own });
+    score = healthScore(inputs, found().parts, judged);
+    take(healthSamples(score));
+    // Rates of what was not looked at again would be 0, and twice too much at the next look.
+    if (isWhole) figures.look(snapshot, score);
+    // What counts looks is not to notice that somebody watches.
+    if (isRegular) take([...desk?.look(snapshot) ?? [], ...tuning?.look(snapshot) ?? []]);
   };
   const judgeWhenAll = () => {
-    if (!isJudged && ![...looks.values()].some(({ isAwaited }) => isAwaited)) judge();
+    if (!isJudged && ![...looks.values()].some(({ isAwaited }) => isAwaited)) judge(true);
+  };
+
+  const lookAtAll = () => {
+    isJudged = false;
+    for (const collector of args.collectors) {
+      const look = looks.get(collector.name);
+      if (look !== undefined) begin(collector, look);
+    }
+    const nowMs = clock.now();
+    registry.expire(nowMs - LOOKS_KEPT * intervalMs - timeoutMs);
+    take([
+      ...lag.samples(nowMs),
+      { name: "wick_monitor_series", value: registry.series },
+      { name: "wick_monitor_series_overflow_total", total: registry.overflowed },
+    ]);
+    judgeWhenAll();
   };
 
   ctx.timer("tick", { delayMs: 0, everyMs: intervalMs }, "tick", {});
   return {
     report: (samples) => take(samples),
+    measure: ({ samples }) => {
+      const foreign = samples.filter(({ name }) => !ownNames.has(name))
+        .map(({ name }) => ({ name, reason: `Cannot record ${name}: expected an own metric` }));
+      const taken = samples.filter(({ name }) => ownNames.has(name));
+      const refused = [...foreign, ...applySamples(registry, taken, clock.now())];
+      return { taken: samples.length - refused.length, refused };
+    },
 
     tick: () => {
       // Looks may take longer than there is between two ticks.
-      if (!isJudged) judge();
-      isJudged = false;
-      for (const collector of args.collectors) {
-        const look = looks.get(collector.name);
-        if (look !== undefined) begin(collector, look);
-      }
-      const nowMs = clock.now();
-      registry.expire(nowMs - LOOKS_KEPT * intervalMs - timeoutMs);
-      take([
-        ...lag.samples(nowMs),
-        { name: "wick_monitor_series", value: registry.series },
-        { name: "wick_monitor_series_overflow_total", total: registry.overflowed },
-      ]);
-      judgeWhenAll();
+      if (!isJudged) judge(false);
+      isRegular = true;
+      lookAtAll();
     },
+
+    watched: () => {
+      const nowMs = clock.now();
+      const wasWatched = figures.isWatched(nowMs);
+      figures.watched(nowMs);
+      if (wasWatched || intervalMs <= WATCHED_EVERY_MS) return;
+      ctx.timer("watched", { delayMs: 0, everyMs: WATCHED_EVERY_MS }, "extraTick", {});
+    },
+
+    extraTick: () => {
+      const nowMs = clock.now();
+      if (!figures.isWatched(nowMs)) return void ctx.cancelTimer("watched");
+      // One that takes long is not to be judged before its time.
+      if (!isJudged || figures.isFresh(nowMs)) return;
+      isRegular = false;
+      lookAtAll();
+    },
+
+    figures: ({ sinceMs, limit }) => figures.list(sinceMs, limit),
 
     late: ({ name }) => {
       const look = looks.get(name);
@@ -231,6 +307,11 @@ export const monitor = actor(Monitor, (ctx, args: MonitorArgs) => {
     health: found,
     score: () => score,
     alerts: ({ past }) => desk?.list(past) ?? { active: [], past: [] },
+    test: () => {
+      ctx.log("info", "a test alert: nothing is wrong");
+      return null;
+    },
+    told: ({ endedSince }) => desk?.told(endedSince) ?? null,
     acknowledge: ({ id, by, note }) => {
       const done = desk?.acknowledge(id, by, note) ?? NOTHING_FIRES;
       if (done.state !== "acknowledged") return done;
@@ -240,6 +321,8 @@ export const monitor = actor(Monitor, (ctx, args: MonitorArgs) => {
         : NOTHING_FIRES;
     },
     restored: (kept) => desk?.restored(kept),
+    tuning: () => tuning?.view() ?? { isOn: false, knobs: [], log: [] },
+    tuned: (news) => tuning?.heard(news),
   };
 });
 
@@ -261,6 +344,19 @@ function recordsIn(store: Ref<typeof Store.definition>): AlertStore {
     },
     readBook: (json) => bookState.parse(json),
     readRules: (json) => engineState.parse(json),
+  };
+}
+
+/** The monitor's record of tuning in the store. */
+function tuningIn(store: Ref<typeof Store.definition>): TuningStore {
+  const [kind, key] = [KEPT_KIND, "tuning"];
+  return {
+    get: () => store.ask("record", { kind, key }, KEEP),
+    put: async (json) => {
+      const written = await store.ask("putRecord", { kind, key, json }, KEEP);
+      if (written.state === "refused") throw new Error(written.message);
+    },
+    read: (json) => tuningState.parse(json),
   };
 }
 

@@ -9,11 +9,18 @@ import { protocol } from "../src/actor/mod.ts";
 import type { CandleBlock, LabelBlock } from "../src/market/block.ts";
 import type { FeedBatch } from "../src/feed/port.ts";
 import type { KeptAlerts } from "../src/monitor/alert_desk.ts";
+import type { TuningNews } from "../src/monitor/tuning_desk.ts";
 import type { Finding, Health } from "../src/monitor/finding.ts";
 import type { Sample } from "../src/monitor/samples.ts";
 import type { HistogramFamily, MetricsSnapshot, NumberFamily } from "../src/monitor/snapshot.ts";
 import { feedStatus } from "../src/feed/status.ts";
-import type { KeptLetter, LetterCounts, LetterQuery, Replayed } from "../src/http/port.ts";
+import type {
+  KeptLetter,
+  LetterCounts,
+  LetterQuery,
+  PlannedReplay,
+  Replayed,
+} from "../src/http/port.ts";
 import {
   ackReply,
   alertAck,
@@ -21,13 +28,18 @@ import {
   alertsQuery,
   alertsReply,
 } from "../src/http/alert_schemas.ts";
+import { figuresQuery, figuresReply } from "../src/http/live_schemas.ts";
+import { tuningReply } from "../src/http/tuning_schemas.ts";
 import { healthScore } from "../src/http/health_schemas.ts";
 import { kinds, streamCursor } from "../src/http/schemas.ts";
-import type { CallFailure } from "../src/http/webhook/call.ts";
+import type { ToldAlerts } from "../src/monitor/alert_outbox.ts";
+import type { CallFailure, CallOutcome } from "../src/http/webhook/call.ts";
+import { alertSinkStatus, type AlertTestResult } from "../src/http/webhook/alert_sink_status.ts";
 import { webhookStatus } from "../src/http/webhook/status.ts";
 import type { Refusal } from "../src/label/admission.ts";
 import type { TsRange } from "../src/label/correction.ts";
 import type { KindColumns } from "../src/label/kinds/columns.ts";
+import type { TallyView } from "../src/label/label_tally.ts";
 import type {
   LabelPage,
   LabelPageQuery,
@@ -84,6 +96,8 @@ const letterFilter = z.strictObject({
   id: z.int().optional(),
   ids: z.array(z.int()).max(LETTER_BOUNDS.idsMax).optional(),
   afterId: z.int().optional(),
+  beforeId: z.int().optional(),
+  isLatestFirst: z.boolean().optional(),
   path: z.string().max(4_096).optional(),
   type: z.string().max(4_096).optional(),
   reason: z.string().max(64).optional(),
@@ -343,6 +357,14 @@ export interface ComputedBlock {
   readonly usedTs: TsRange;
 }
 
+/** What the labels of commits came to. */
+export interface PoolTally extends TallyView {
+  /** Epoch ms. */
+  readonly atMs: number;
+  /** Seq of the last commit that is counted. */
+  readonly seq: number;
+}
+
 /** What a shard of the cache asks for: it starts before the pool, and so it cannot `ask`. */
 export interface ComputeFor {
   /** Index of the shard that is told. */
@@ -353,6 +375,15 @@ export interface ComputeFor {
 }
 
 const labelRow = z.record(z.string(), z.union([z.number(), z.string(), z.null()]));
+
+const workers = { active: z.number(), max: z.number() };
+const workersReply = z.discriminatedUnion("state", [
+  z.strictObject({ state: z.literal("set"), ...workers }),
+  z.strictObject({ state: z.literal("refused"), reason: z.string(), ...workers }),
+]);
+
+/** What became of a wish for so many label workers, how many are in use now, and how many can be. */
+export type WorkersReply = z.output<typeof workersReply>;
 
 /** Routes series to workers, commits what they find, and answers requests for labels. */
 export const LabelPool = protocol("label_pool", {
@@ -401,6 +432,7 @@ export const LabelPool = protocol("label_pool", {
     payload: nothing,
     reply: z.strictObject({
       workers: z.number(),
+      workersMax: z.number(),
       series: z.number(),
       queuedBatches: z.number(),
       queuedRows: z.number(),
@@ -412,7 +444,33 @@ export const LabelPool = protocol("label_pool", {
       labels: z.number(),
       revised: z.number(),
       failures: z.number(),
+      moves: z.number(),
+      busyMs: z.number(),
     }),
+  },
+  setWorkers: {
+    about: "Sets how many of its threads the pool uses; those beyond end",
+    payload: z.strictObject({ count: z.int() }),
+    reply: workersReply,
+  },
+  // How the start, and the end, of a thread went; `life` is the incarnation that wished for it.
+  workerStarted: {
+    payload: z.custom<
+      { readonly life: number; readonly index: number; readonly isRunning: boolean }
+    >(),
+    internal: true,
+  },
+  workerStopped: {
+    payload: z.custom<{ readonly life: number; readonly index: number }>(),
+    internal: true,
+  },
+  // What the labels of commits came to, since the pool started.
+  tally: { payload: nothing, reply: z.custom<PoolTally>(), internal: true },
+  // A seq after which no commit was about a series.
+  touchedSeq: {
+    payload: z.custom<{ readonly series: string }>(),
+    reply: z.custom<number>(),
+    internal: true,
   },
   // What the pool tells itself: answers of workers and store, as messages, one at a time.
   flush: { payload: nothing, internal: true, priority: "low" },
@@ -582,6 +640,17 @@ const health: z.ZodType<Health> = z.strictObject({
   })),
 });
 
+const ownSample = { name: z.string().min(1).max(64), labels: labelValues.exactOptional() };
+/** Measurements of metrics of one's own, as JSON. */
+const ownSamples = z.array(z.union([
+  z.strictObject({ ...ownSample, add: z.number().min(0).meta({ description: "To a counter" }) }),
+  z.strictObject({ ...ownSample, value: z.number().meta({ description: "Of a gauge, now" }) }),
+  z.strictObject({
+    ...ownSample,
+    observe: z.array(z.number().min(0)).max(1_000).meta({ description: "For a histogram" }),
+  }),
+])).min(1).max(1_000);
+
 /** Looks at every part and gives metrics, health and alerts. */
 export const Monitor = protocol("monitor", {
   report: {
@@ -590,6 +659,14 @@ export const Monitor = protocol("monitor", {
     columns: true,
     priority: "low",
   },
+  measure: {
+    about: "Takes measurements of own metrics, those of the setting metrics",
+    payload: z.strictObject({ samples: ownSamples }),
+    reply: z.strictObject({
+      taken: z.number(),
+      refused: z.array(z.strictObject({ name: z.string(), reason: z.string() })),
+    }),
+  },
   snapshot: { about: "All metrics as they are now", payload: nothing, reply: metricsSnapshot },
   health: { about: "How every part is", payload: nothing, reply: health, priority: "high" },
   score: {
@@ -597,6 +674,11 @@ export const Monitor = protocol("monitor", {
     payload: nothing,
     reply: healthScore.nullable(),
     priority: "high",
+  },
+  figures: {
+    about: "The last hour of the figures that charts draw, as columns",
+    payload: figuresQuery.omit({ watch: true }),
+    reply: figuresReply,
   },
   alerts: {
     about: "What is wrong, and what was lately",
@@ -610,8 +692,29 @@ export const Monitor = protocol("monitor", {
     reply: ackReply,
     priority: "high",
   },
+  // What sinks of alerts ask: those that were told, and those that have ended since; null while it is
+  // not known what was kept.
+  told: {
+    payload: z.custom<{ readonly endedSince: number }>(),
+    reply: z.custom<ToldAlerts | null>(),
+    internal: true,
+    priority: "high",
+  },
+  // Writes a test alert to the log.
+  test: { payload: nothing, reply: z.null(), internal: true, priority: "high" },
+  tuning: {
+    about: "What the monitor changes by itself: knobs, and the log of changes",
+    payload: nothing,
+    reply: tuningReply,
+    priority: "high",
+  },
+  // What the monitor tells itself: what was kept of tuning, and how a change went.
+  tuned: { payload: z.custom<TuningNews>(), internal: true },
   // What the monitor tells itself: it is time, and what a look at a part came to.
   tick: { payload: nothing, internal: true },
+  // Somebody watches the figures: for some seconds there is a look each second.
+  watched: { payload: nothing, internal: true },
+  extraTick: { payload: nothing, internal: true },
   late: { payload: z.custom<{ readonly name: string }>(), internal: true },
   // What the store had kept; `error`: it did not answer.
   restored: { payload: z.custom<KeptAlerts>(), internal: true },
@@ -621,6 +724,26 @@ export const Monitor = protocol("monitor", {
     >(),
     internal: true,
   },
+});
+
+// ---- alert sinks ----------------------------------------------------------------------------------
+
+/** Tells one receiver of alerts. */
+export const AlertSink = protocol("alert_sink", {
+  status: {
+    about: "What its receiver has been told, and what became of it",
+    payload: nothing,
+    reply: alertSinkStatus,
+  },
+  resume: { about: "Tries at once, if it waits", payload: nothing },
+  test: { payload: nothing, reply: z.custom<AlertTestResult>(), internal: true },
+  // Something began, ended or was acknowledged.
+  news: { payload: nothing, internal: true, priority: "high" },
+  // What it tells itself: it is time, what the monitor answered, what a delivery came to.
+  look: { payload: nothing, internal: true },
+  looked: { payload: z.custom<ToldAlerts | null>(), internal: true },
+  go: { payload: nothing, internal: true },
+  done: { payload: z.custom<CallOutcome>(), internal: true },
 });
 
 // ---- admin ----------------------------------------------------------------------------------------
@@ -658,6 +781,11 @@ export const Letters = protocol("letters", {
   replay: {
     payload: z.custom<{ readonly ids: readonly number[] }>(),
     reply: z.custom<Replayed[]>(),
+    internal: true,
+  },
+  plan: {
+    payload: z.custom<{ readonly ids: readonly number[] }>(),
+    reply: z.custom<PlannedReplay[]>(),
     internal: true,
   },
   drop: {

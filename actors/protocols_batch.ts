@@ -9,6 +9,7 @@ import { protocol } from "../src/actor/mod.ts";
 import type { JobReply, JobStatus } from "../src/batch/job_status.ts";
 import type { RunReport } from "../src/batch/report_schema.ts";
 import { jobStart } from "../src/http/job_schemas.ts";
+import { knobAnswer } from "../src/http/tuning_schemas.ts";
 import type { HoleRange } from "../src/batch/hole_jobs.ts";
 import { GRANULARITIES } from "../src/market/granularity.ts";
 import type {
@@ -16,6 +17,7 @@ import type {
   ProviderCapabilities,
   ProviderRequest,
 } from "../src/provider/port.ts";
+import { LINGER_MAX_MS } from "../src/provider/batch_status.ts";
 import type { GroupedRequest, GroupedResult } from "../src/provider/grouped_ports.ts";
 import { type ProviderFailure } from "../src/provider/error.ts";
 import type { ProviderStatus } from "../src/provider/status.ts";
@@ -109,6 +111,11 @@ export const Provider = protocol("provider", {
       value: z.unknown(),
       failure: z.custom<ProviderFailure>().nullable(),
     })),
+  },
+  setLinger: {
+    about: "Changes how long keys that somebody waits for wait for others, ms",
+    payload: z.strictObject({ lingerMs: z.int().min(0).max(LINGER_MAX_MS) }),
+    reply: knobAnswer,
   },
   status: {
     about: "Limits, breaker, and counts by endpoint",

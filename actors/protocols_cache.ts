@@ -6,6 +6,7 @@
 
 import { z } from "zod";
 import { protocol } from "../src/actor/mod.ts";
+import { ENTRIES_MAX } from "../src/cache/arena.ts";
 import { CACHE_KEY_CHARS_MAX } from "../src/cache/key.ts";
 import { KEY_PATTERN_CHARS_MAX } from "../src/cache/key_pattern.ts";
 import type { ShardStatus } from "../src/cache/status.ts";
@@ -17,6 +18,7 @@ import type {
   TierSelection,
   TierStatus,
 } from "../src/cache/types.ts";
+import { knobAnswer } from "../src/http/tuning_schemas.ts";
 import type { ComputedBlock } from "./protocols.ts";
 import type { Refusal } from "../src/label/admission.ts";
 
@@ -96,8 +98,17 @@ export const CacheShard = protocol("cache_shard", {
     payload: nothing,
     reply: z.custom<ShardStatus>(),
   },
-  // What it tells itself: entries past their time go.
+  resize: {
+    about: "Changes how much this shard holds; what no longer fits is evicted by and by",
+    payload: z.strictObject({
+      entriesMax: z.int().min(1).max(ENTRIES_MAX),
+      weightMaxBytes: z.int().min(1).max(Number.MAX_SAFE_INTEGER),
+    }),
+    reply: knobAnswer,
+  },
+  // What it tells itself: entries past their time go, and those that no longer fit.
   expire: { payload: nothing, internal: true, priority: "low" },
+  shrink: { payload: nothing, internal: true, priority: "low" },
 });
 
 /** Keys for the second tier. */

@@ -99,7 +99,9 @@ export const LabelWorker = protocol("label_worker", {
     payload: z.custom<
       { readonly window: Window; readonly changed: TsRange }
     >(),
-    reply: z.custom<{ readonly labels: Uint8Array; readonly range: TsRange }>(),
+    reply: z.custom<
+      { readonly labels: Uint8Array; readonly range: TsRange; readonly tookMs: number }
+    >(),
     internal: true,
     columns: true,
   },

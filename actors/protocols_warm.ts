@@ -8,6 +8,8 @@ import { z } from "zod";
 import { protocol } from "../src/actor/mod.ts";
 import type { ServedWarmingStats } from "../src/http/port.ts";
 import { warmingAccesses, warmingCalendar, warmingSectors } from "../src/http/warming_input.ts";
+import { knobAnswer } from "../src/http/tuning_schemas.ts";
+import { WARMING_BOUNDS } from "../src/warm/settings.ts";
 import { STRATEGY_NAMES } from "../src/warm/types.ts";
 import type { RunResult, WarmingPatterns, WarmingStatus } from "../src/warm/warming.ts";
 
@@ -55,6 +57,13 @@ export const Warmer = protocol("warmer", {
     about: "Dates on which symbols are wanted more; they replace those put before",
     payload: z.strictObject({ events: warmingCalendar }),
     reply: z.null(),
+  },
+  setBudget: {
+    about: "Changes how many provider calls warming may make a minute",
+    payload: z.strictObject({
+      callsPerMinute: z.int().min(0).max(WARMING_BOUNDS.callsPerMinuteMax),
+    }),
+    reply: knobAnswer,
   },
   save: {
     about: "Saves the statistics now",

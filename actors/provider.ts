@@ -22,7 +22,8 @@ import { Limiter } from "../src/batch/limiter.ts";
 import { type Lease, LimiterGate, LimitRefused } from "../src/batch/limiter_gate.ts";
 import { Breaker } from "../src/feed/breaker.ts";
 import { CANDLE_COLUMNS, type CandleBlock } from "../src/market/block.ts";
-import { BATCH_DEFAULTS, type BatchSettings } from "../src/provider/batch_status.ts";
+import type { KnobAnswer } from "../src/monitor/tuning_view.ts";
+import { BATCH_DEFAULTS, type BatchSettings, LINGER_MAX_MS } from "../src/provider/batch_status.ts";
 import type { ProviderFailure } from "../src/provider/error.ts";
 import { GroupedCalls } from "../src/provider/grouped_calls.ts";
 import type {
@@ -61,6 +62,8 @@ export interface ProviderArgs {
   readonly begin?: "full" | "free";
   /** How keys are grouped into calls; what is left out is as by default. */
   readonly batch?: Partial<BatchSettings>;
+  /** Linger as changed since the start; null = as set. Kept over a restart by whoever starts it. */
+  readonly tuned?: { lingerMs: number | null };
 }
 
 /** A permit that was not used by then is taken back. */
@@ -80,7 +83,15 @@ const DAY_MS = 86_400_000;
 export const provider = actor(Provider, async (ctx, args: ProviderArgs) => {
   const source = await args.open();
   const gate = await gateOf(ctx, args, source);
-  const run = new ProviderRun(ctx, source, gate, { ...BATCH_DEFAULTS, ...args.batch });
+  const { tuned = { lingerMs: null } } = args;
+  const batch = { ...BATCH_DEFAULTS, ...args.batch };
+  const { lingerMs } = tuned;
+  const run = new ProviderRun(
+    ctx,
+    source,
+    gate,
+    lingerMs === null ? batch : { ...batch, lingerMs },
+  );
   ctx.onStop(() => run.stop());
   ctx.timer("expire", { delayMs: EXPIRE_EVERY_MS, everyMs: EXPIRE_EVERY_MS }, "expire", {});
   return {
@@ -105,6 +116,16 @@ export const provider = actor(Provider, async (ctx, args: ProviderArgs) => {
         .then((found) => reply.resolve(found.map((one, i) => shown(wanted[i] as string, one))))
         .catch((error) => reply.reject(error));
       return reply;
+    },
+    setLinger: ({ lingerMs }): KnobAnswer => {
+      if (!(Number.isInteger(lingerMs) && lingerMs >= 0 && lingerMs <= LINGER_MAX_MS)) {
+        const reason = `Cannot set the linger: expected 0 to ${LINGER_MAX_MS} ms: ` +
+          `current value is ${lingerMs}`;
+        return { state: "refused", reason };
+      }
+      tuned.lingerMs = lingerMs;
+      run.setLinger(lingerMs);
+      return { state: "set" };
     },
     status: () => run.status(),
     flush: () => run.flush(),
@@ -361,6 +382,10 @@ class ProviderRun {
 
   raise(wanted: GroupedRequest): void {
     this.#grouped.raise(wanted);
+  }
+
+  setLinger(lingerMs: number): void {
+    this.#grouped.setLinger(lingerMs);
   }
 
   flush(): void {

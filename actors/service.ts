@@ -5,8 +5,9 @@
  * @module
  */
 
-import { ActorFailed, type Ref, type System } from "../src/actor/mod.ts";
+import { ActorFailed, type Ref, type System, textOf } from "../src/actor/mod.ts";
 import type {
+  AlertSinkView,
   CachePort,
   ComputedAnswer,
   ComputeQuery,
@@ -22,20 +23,26 @@ import type {
   WebhookView,
 } from "../src/http/port.ts";
 import { LabelLog, logReader } from "../src/http/label_log.ts";
+import type { LogRing } from "../src/http/log_ring.ts";
 import { REFRESH_TIMEOUT_MAX_MS } from "../src/http/refresh_input.ts";
 import { systemLetters, systemTree } from "../src/http/system_port.ts";
+import { type AlertSinkSpec, testAlert } from "../src/http/webhook/alert_sink.ts";
+import type { AlertTestResult } from "../src/http/webhook/alert_sink_status.ts";
 import { shownUrl, type WebhookSpec } from "../src/http/webhook/options.ts";
 import { wholeTimes } from "../src/http/whole_times.ts";
 import type { Door } from "../src/label/admission.ts";
 import { type LabelParams, paramHash } from "../src/label/params.ts";
+import { emptyCandles } from "../src/market/block.ts";
 import { InstrumentRegistry } from "../src/market/instrument.ts";
 import type { Alert, AlertEvent } from "../src/monitor/alert.ts";
 import { EventHub } from "../src/monitor/event_hub.ts";
+import type { TuningEvent } from "../src/monitor/tuning_view.ts";
 import { unpackLogged } from "../src/store/commit_codec.ts";
 import { storeErrorCode } from "../src/store/error.ts";
 import { instruments, levels, putInstrument, putLevels } from "../src/store/records.ts";
 import {
   Admin,
+  AlertSink,
   type CommitNews,
   CommitSink,
   Feed,
@@ -77,6 +84,7 @@ export interface ServiceOptions {
     readonly letters: string;
     readonly pool: string;
     readonly webhooks: string;
+    readonly alertSinks: string;
     readonly providers: string;
     readonly backfill: string;
     /** Left out where nothing warms the cache. */
@@ -87,12 +95,16 @@ export interface ServiceOptions {
   };
   /** What labels are delivered to. */
   readonly webhooks?: readonly WebhookSpec[];
+  /** Who is told of alerts. */
+  readonly alertSinks?: readonly AlertSinkSpec[];
   /** Names of the providers. */
   readonly providers?: readonly string[];
   /** The cache; default: none. */
   readonly cache?: ServedCache | null;
   /** Instruments that the program knows before the store is read. */
   readonly instruments?: InstrumentRegistry;
+  /** The last lines of the log. */
+  readonly lines: LogRing;
 }
 
 /** The cache as the service sees it. */
@@ -114,6 +126,7 @@ const PROTOCOLS = [
   LabelWorker,
   Letters,
   Monitor,
+  AlertSink,
   Store,
   Webhook,
   Backfill,
@@ -124,6 +137,8 @@ const PROTOCOLS = [
   Aggregator,
   RefreshCoordinator,
 ];
+/** A receiver has ten seconds to answer a test. */
+const TEST = { timeoutMs: 15_000 } as const;
 /** Writes that lose or take long are asked no longer than this. */
 const ANSWER = { timeoutMs: 60_000 } as const;
 /** A look at many parts does not wait for one of them. */
@@ -143,6 +158,8 @@ export class Service {
   readonly log: LabelLog;
   /** Events for watchers. */
   readonly events: EventHub;
+  /** The last lines of the log. */
+  readonly lines: LogRing;
   /** Instruments, registered over HTTP or by the program. */
   readonly instruments: InstrumentRegistry;
   readonly #options: ServiceOptions;
@@ -154,6 +171,7 @@ export class Service {
   /** Answers nothing about the tree before {@linkcode Service.attach}. */
   constructor(options: ServiceOptions) {
     this.#options = options;
+    this.lines = options.lines;
     this.instruments = options.instruments ?? new InstrumentRegistry();
     this.log = storeLog(() => this.#store, options.packed);
     this.events = new EventHub({ firstId: Math.max(1, Math.floor(options.startedAt)) * 1_000 });
@@ -165,6 +183,10 @@ export class Service {
     this.#system = system;
     system.deadLetters.subscribe(({ at, path, type, reason, error }) => {
       this.events.publish("dead_letter", { path, type, reason, error }, at);
+    });
+    system.restarts.subscribe(({ at, outcome: _, tookMs: __, ...record }) => {
+      // That of a supervisor says it for all that is below.
+      if (record.cause !== "parent") this.events.publish("restart", record, at);
     });
   }
 
@@ -216,6 +238,11 @@ export class Service {
     this.events.publish("alert", { change: type, ...shown }, at);
   }
 
+  /** Something was changed by the monitor, or it is known how that came out. */
+  tuningEvent({ at, entry }: TuningEvent): void {
+    this.events.publish("tuning", entry, at);
+  }
+
   /** The view of the admin HTTP. */
   port(): ServicePort {
     const system = () => this.#running;
@@ -241,7 +268,15 @@ export class Service {
       alerts: {
         list: (past) => this.#monitor.ask("alerts", { past }),
         acknowledge: (id, by, note) => this.#monitor.ask("acknowledge", { id, by, note }),
+        sinks: () => this.#alertSinks(),
+        test: () => this.#testAlerts(),
       },
+      tuning: () => this.#monitor.ask("tuning", {}),
+      figures: {
+        list: (sinceMs, limit) => this.#monitor.ask("figures", { sinceMs, limit }),
+        watched: () => void this.#monitor.tell("watched", {}),
+      },
+      lines: this.lines,
       metrics: async () => {
         // 20 MB that are needed where somebody scrapes.
         const { metricsText } = await import("../src/http/metrics.ts");
@@ -283,6 +318,43 @@ export class Service {
       const status = await ref.ask("status", {}, LOOK).catch(() => null);
       return { name: spec.name, url: shownUrl(spec.url), status };
     }));
+  }
+
+  #alertSink({ name }: AlertSinkSpec) {
+    return this.#running.ref(AlertSink, `${this.#options.paths.alertSinks}/${name}`);
+  }
+
+  /** How every receiver of alerts is; null for one that does not answer now. */
+  async #alertSinks(): Promise<AlertSinkView[]> {
+    return await Promise.all((this.#options.alertSinks ?? []).map(async (spec) => {
+      const status = await this.#alertSink(spec).ask("status", {}, LOOK).catch(() => null);
+      const { name, kind, url } = spec;
+      return { name, kind, url: shownUrl(url), status };
+    }));
+  }
+
+  /** A test alert everywhere at once; what cannot be asked has failed. */
+  async #testAlerts(): Promise<AlertTestResult[]> {
+    const { clock } = this.#running;
+    const startMs = clock.now();
+    const place = (name: "log" | "events", message: string | null): AlertTestResult => ({
+      ...{ name, kind: name, url: null, message, tookMs: clock.now() - startMs },
+      ...(message === null
+        ? { state: "taken", code: null }
+        : { state: "failed", code: "unreachable" }),
+    });
+    const logged = this.#monitor.ask("test", {}, LOOK).then(() => null, textOf)
+      .then((message) => place("log", message));
+    const { labels: _, runbook: __, ...alert } = testAlert(clock.wallNow());
+    this.events.publish("alert", { change: "test", alert }, clock.wallNow());
+    const told = (this.#options.alertSinks ?? []).map(async (spec): Promise<AlertTestResult> => {
+      const { name, kind, url } = spec;
+      return await this.#alertSink(spec).ask("test", {}, TEST).catch((error) => ({
+        ...{ name, kind, url: shownUrl(url), state: "failed", code: "unreachable" },
+        ...{ message: textOf(error), tookMs: clock.now() - startMs },
+      }));
+    });
+    return await Promise.all([logged, place("events", null), ...told]);
   }
 
   #jobs(): JobsPort {
@@ -450,6 +522,12 @@ export class Service {
           const { labels, revisions, seqs } = await this.#store.ask("labelBlock", wanted, ANSWER);
           return { state: "ok" as const, seq, block: labels, revisions, seqs };
         }),
+      tail: async (series, bars) => {
+        const [tail] = await this.#store.ask("tails", { series: [series], bars }, ANSWER);
+        return tail ?? { count: 0, candles: emptyCandles(series) };
+      },
+      touchedSeq: (series) => this.#pool.ask("touchedSeq", { series }, LOOK),
+      labelsCounted: () => this.#pool.ask("tally", {}, LOOK),
       labelText: (query, format, memory) =>
         this.#read(query.asOf, async (range) => {
           const seq = query.asOf ?? this.log.seq();
@@ -509,6 +587,7 @@ export class Service {
       list: (query) => outermost(ref().ask("list", query, ANSWER)),
       get: (id) => outermost(ref().ask("get", { id }, ANSWER)),
       replay: (ids) => outermost(ref().ask("replay", { ids }, ANSWER)),
+      plan: (ids) => outermost(ref().ask("plan", { ids }, ANSWER)),
       drop: (ids) => outermost(ref().ask("drop", { ids }, ANSWER)),
       counts: () => outermost(ref().ask("counts", {}, ANSWER)),
     };

@@ -10,12 +10,14 @@ import {
   child,
   type ChildSpec,
   createSystem,
+  type LogLevel,
   type Ref,
   type System,
   systemClock,
   type SystemOptions,
   type TreeRefs,
 } from "../src/actor/mod.ts";
+import { stderrLog } from "../src/actor/system.ts";
 import { threadEntry } from "../src/actor/thread_url.ts";
 import {
   type AdmissionByCount,
@@ -27,7 +29,7 @@ import type { LabelParams } from "../src/label/params.ts";
 import { DEFAULT_PARAMS, historyBars } from "../src/label/params.ts";
 import type { FeedSource } from "../src/feed/port.ts";
 import { feed } from "./feed.ts";
-import { labelPool } from "./label_pool.ts";
+import { labelPool, type WorkerThreads } from "./label_pool.ts";
 import { monitor, type MonitorCollector, processFigures } from "./monitor.ts";
 import { backfill } from "./backfill.ts";
 import { provider } from "./provider.ts";
@@ -36,24 +38,37 @@ import type { RunReport } from "../src/batch/report_schema.ts";
 import type { BatchSettings } from "../src/provider/batch_status.ts";
 import type { DataProvider } from "../src/provider/port.ts";
 import { admin, type AdminArgs } from "./admin.ts";
+import { traceCounts } from "./trace_counts.ts";
 import { keptLetters, letters } from "./letters.ts";
 import { Service, storeLog } from "./service.ts";
 import { webhook } from "./webhook.ts";
 import type { LabelLog } from "../src/http/label_log.ts";
+import { LogRing } from "../src/http/log_ring.ts";
 import { assertWebhooks, type WebhookSpec } from "../src/http/webhook/options.ts";
 import { InstrumentRegistry } from "../src/market/instrument.ts";
 import type { AlertEvent } from "../src/monitor/alert.ts";
+import type { TuningEvent } from "../src/monitor/tuning_view.ts";
+import { type OwnMetric, ownRules } from "../src/monitor/own_metrics.ts";
 import { wickRules } from "../src/monitor/rules.ts";
+import type { Sample } from "../src/monitor/samples.ts";
+import { type TargetChange, type TargetMeasure, targetsWith } from "../src/monitor/targets.ts";
+import type { AlertSinkSpec } from "../src/http/webhook/alert_sink.ts";
+import { ALERT_SINKS_PATH, alertSinkCollectors, alertSinksOf, tellSinks } from "./tree_alerts.ts";
 import { backfillFinding, JobTotals } from "../src/monitor/collect_backfill.ts";
 import { cacheFinding, CacheTotals } from "../src/monitor/collect_cache.ts";
 import { providerFinding } from "../src/monitor/collect_provider.ts";
 import { feedFinding, poolFinding, storeFinding } from "../src/monitor/collect_ingest.ts";
-import { letterFinding, processFinding } from "../src/monitor/collect_process.ts";
+import {
+  letterFinding,
+  type ProcessFigures,
+  processFinding,
+} from "../src/monitor/collect_process.ts";
 import { warmFinding } from "../src/monitor/collect_warm.ts";
 import { webhookFinding } from "../src/monitor/collect_webhook.ts";
 import { treeFinding } from "../src/monitor/collect_tree.ts";
 import { labelWorker } from "./label_worker.ts";
 import { CACHE_PATHS, cacheChild, shardName, type TreeCache, treeCacheOf } from "./tree_cache.ts";
+import { type TunedTree, tuningOf, type TuningSpec } from "./tree_tuning.ts";
 import { CacheShard, type CacheValue } from "./protocols_cache.ts";
 import { Warmer } from "./protocols_warm.ts";
 import { warmer, type WarmingSpec } from "./warmer.ts";
@@ -145,6 +160,25 @@ export interface MonitorSettings {
   readonly lagEveryMs?: number | null;
   /** Least time between two tellings of one alert, ms; default 5 min. */
   readonly alertCooldownMs?: number;
+  /**
+   * What measures should be where that differs from the defaults: for the health and its limiting
+   * factor, and for the alerts.
+   */
+  readonly targets?: Readonly<Partial<Record<TargetMeasure, TargetChange>>>;
+  /** Metrics of one's own; see {@linkcode Wick.measure}. */
+  readonly metrics?: readonly OwnMetric[];
+  /** What it may change by itself; default as by default of {@linkcode TuningSpec}. Needs figures. */
+  readonly tuning?: TuningSpec;
+  /** Memory and processor time, for tests and simulations; default: of this process. */
+  readonly process?: () => ProcessFigures;
+}
+
+/** What `/api/log` shows of what goes to the log. */
+export interface ShownLog {
+  /** Whether a line is kept to be shown; default: info and worse. */
+  readonly admits?: (level: LogLevel, path: string) => boolean;
+  /** Texts that are not shown; those of the tokens never are. */
+  readonly secrets?: readonly string[];
 }
 
 /** What the tree is made of. */
@@ -183,12 +217,16 @@ export interface WickOptions {
   readonly onRefresh?: (news: RefreshNews) => void;
   /** Told when an alert begins, ends, is acknowledged or held back. */
   readonly onAlert?: (event: AlertEvent) => void;
+  /** Told when the monitor changes something by itself, and how that came out. */
+  readonly onTuning?: (event: TuningEvent) => void;
   /** Name of the provider that is asked for what feeds leave out; default: none is. */
   readonly fillHolesFrom?: string;
   /** Told when a job changes its state (`job`), and at most once a second how it goes. */
   readonly onJob?: (type: "job" | "job_progress", status: JobStatus) => void;
   /** Told of the report of each run of a job, when it is over; not of those for holes. */
   readonly onReport?: (report: RunReport) => void | Promise<void>;
+  /** Who is told of alerts, beside the log and the events; default: nobody. Needs the monitor. */
+  readonly alertSinks?: readonly AlertSinkSpec[];
   /** URLs that labels are delivered to; default: none. */
   readonly webhooks?: readonly WebhookSpec[];
   /** Actors that are told of every commit, also of those without labels; see `LabelSink`. */
@@ -199,6 +237,8 @@ export interface WickOptions {
   readonly admin?: {
     readonly about: { readonly name: string; readonly version: string };
     readonly options?: AdminArgs["options"];
+    /** Which of the log's last lines are shown, and what in them is not. */
+    readonly log?: ShownLog;
   } | null;
   /** Whose calendars say which bars are missing; default: those of the asset classes. */
   readonly instruments?: InstrumentRegistry;
@@ -282,6 +322,12 @@ export interface Wick {
    * @throws {CacheError} code `key` for what is no key.
    */
   trackAccess(key: string, context?: AccessContext): void;
+  /**
+   * Takes measurements of metrics of one's own (see {@linkcode MonitorSettings.metrics}), at once and
+   * without a reply; what names no declared metric is counted and logged. Without a monitor nothing
+   * happens.
+   */
+  measure(samples: readonly Sample[]): void;
   /** Starts, pauses and shows jobs that fetch from the providers. */
   readonly backfill: Ref<typeof Backfill.definition>;
   /** The provider of that name; asking one that was not declared rejects with `ActorStopped`. */
@@ -300,6 +346,7 @@ export function wickTree(options: TreeOptions = {}): SystemOptions {
   const count = options.workers ?? availableParallelism();
   const params = options.params ?? DEFAULT_PARAMS;
   const workers = Array.from({ length: count }, (_, i) => `worker-${i}`);
+  const threads = new LabelThreads(workers.map((worker) => `${PATHS.workers}/${worker}`));
   assertEnoughBars(options.store, params);
   assertNamed(options);
   const { treeCache = null } = options;
@@ -316,11 +363,13 @@ export function wickTree(options: TreeOptions = {}): SystemOptions {
   const commitSinks = commitSinksOf(options);
   const packed = isPacked(options.store);
   const totals = new JobTotals();
+  const { tracing } = options.system ?? {};
   return {
     ...options.system,
+    ...(tracing === undefined ? {} : { tracing: { countsOf: traceCounts, ...tracing } }),
     name: options.name ?? "wick",
     strategy: "one_for_one",
-    children: [...monitorOf(options, totals), ...adminOf(options), {
+    children: [...monitorOf(options, totals, threads), ...alertsOf(options), ...adminOf(options), {
       name: "core",
       strategy: "rest_for_one",
       intensity: 3,
@@ -333,17 +382,7 @@ export function wickTree(options: TreeOptions = {}): SystemOptions {
         ...(packed ? [child(letters, { name: "letters", args: lettersArgs })] : []),
         {
           name: "providers",
-          children: (options.providers ?? []).map(({ name, open, begin, batch }) =>
-            child(provider, {
-              name,
-              args: (refs) => ({
-                store: refs.ask(Store, PATHS.store),
-                open,
-                ...(begin === undefined ? {} : { begin }),
-                ...(batch === undefined ? {} : { batch }),
-              }),
-            })
-          ),
+          children: (options.providers ?? []).map(providerChild),
         },
         ...(treeCache === null ? [] : [cacheChild(treeCache, PATHS)]),
         { name: "sinks", children: [...sinks, ...commitSinks] },
@@ -384,6 +423,7 @@ export function wickTree(options: TreeOptions = {}): SystemOptions {
                     workers: workers.map((worker) =>
                       refs.ask(LabelWorker, `${PATHS.workers}/${worker}`)
                     ),
+                    threads: threads.of(refs.system),
                     live: refs.ask(LabelWorker, `${PATHS.workers}/live`),
                     params,
                     packed,
@@ -391,6 +431,9 @@ export function wickTree(options: TreeOptions = {}): SystemOptions {
                         options.monitor.figures === false
                       ? {}
                       : { monitor: refs.tell(Monitor, "monitor") }),
+                    // Where nobody looks nothing is measured.
+                    isMeasured: (options.monitor ?? null) !== null ||
+                      (options.service ?? null) !== null,
                     ...(options.door === undefined ? {} : { door: options.door }),
                     sinks: sinks.map((sink) => refs.tell(LabelSink, `${PATHS.sinks}/${sink.name}`)),
                     commitSinks: commitSinks.map((sink) =>
@@ -439,6 +482,50 @@ export function wickTree(options: TreeOptions = {}): SystemOptions {
   };
 }
 
+/** The threads of the label workers, as the pool starts and ends them. */
+class LabelThreads implements WorkerThreads {
+  count: number | null = null;
+  #system: System | null = null;
+
+  /** Those at these paths below the root. */
+  constructor(readonly paths: readonly string[]) {}
+
+  of(system: System): this {
+    this.#system = system;
+    return this;
+  }
+
+  async start(index: number): Promise<boolean> {
+    return await this.#system?.startAt(this.#pathOf(index)) ?? false;
+  }
+
+  async stop(index: number): Promise<void> {
+    await this.#system?.stopAt(this.#pathOf(index));
+  }
+
+  /** Whether the actor at this path is a worker that is not wished for. */
+  readonly isSpare = (path: string): boolean =>
+    this.count !== null && this.paths.indexOf(path) >= this.count;
+
+  #pathOf(index: number): string {
+    return `${this.#system?.root.path}/${this.paths[index]}`;
+  }
+}
+
+function providerChild({ name, open, begin, batch }: ProviderSpec): ChildSpec {
+  const tuned: { lingerMs: number | null } = { lingerMs: null };
+  return child(provider, {
+    name,
+    args: (refs) => ({
+      store: refs.ask(Store, PATHS.store),
+      open,
+      tuned,
+      ...(begin === undefined ? {} : { begin }),
+      ...(batch === undefined ? {} : { batch }),
+    }),
+  });
+}
+
 /** Before what computes labels: those that it wants come by message. */
 function warmerOf({ warming = null, treeCache = null, instruments }: TreeOptions): ChildSpec[] {
   if (warming === null) return [];
@@ -447,6 +534,7 @@ function warmerOf({ warming = null, treeCache = null, instruments }: TreeOptions
   }
   const { router, accesses, ttl, spec: { provider: name } } = treeCache;
   const calls: number[] = [];
+  const tuned: { callsPerMinute: number | null } = { callsPerMinute: null };
   return [child(warmer, {
     name: "warmer",
     args: (refs) => ({
@@ -458,6 +546,7 @@ function warmerOf({ warming = null, treeCache = null, instruments }: TreeOptions
       store: refs.ask(Store, PATHS.store),
       provider: name === null ? null : refs.ask(Provider, `${PATHS.providers}/${name}`),
       calls,
+      tuned,
     }),
   })];
 }
@@ -598,13 +687,18 @@ function adminOf({ admin: settings, service = null }: TreeOptions): ChildSpec[] 
         service.attach(system);
         return service.port();
       },
+      tracing: system.tracing,
       ...(options === undefined ? {} : { options }),
     }),
   })];
 }
 
 /** None unless asked for: a periodic timer would keep a simulation from coming to rest. */
-function monitorOf(options: TreeOptions, totals: JobTotals): ChildSpec[] {
+function monitorOf(
+  options: TreeOptions,
+  totals: JobTotals,
+  threads: LabelThreads,
+): ChildSpec[] {
   const { monitor: settings, feeds = [], webhooks = [], providers = [] } = options;
   const { treeCache = null, warming = null, refresh = null } = options;
   if (settings === undefined || settings === null) return [];
@@ -613,26 +707,33 @@ function monitorOf(options: TreeOptions, totals: JobTotals): ChildSpec[] {
     name: "monitor",
     args: ({ system }) => {
       const pool = system.ref(LabelPool, PATHS.pool);
-      const { figures = true, alertCooldownMs, ...rest } = settings;
-      const { service = null, onAlert } = options;
+      const { figures = true, alertCooldownMs, tuning, process, ...others } = settings;
+      const { metrics: own = [], targets: changes, ...rest } = others;
+      const targets = targetsWith(changes);
+      const { service = null, onAlert, alertSinks = [] } = options;
       const cores = availableParallelism();
       return {
         ...rest,
+        targets,
+        own,
         cores,
         alerts: !figures ? null : {
-          rules: wickRules({ cores }),
+          rules: [...wickRules({ cores, targets }), ...ownRules(own)],
           store: system.ref(Store, PATHS.store),
           ...(alertCooldownMs === undefined ? {} : { cooldownMs: alertCooldownMs }),
           onAlert: (event) => {
             service?.alertEvent(event);
+            if (event.type !== "suppressed") tellSinks(system, alertSinks);
             onAlert?.(event);
           },
         },
+        // Without figures there is nothing to decide by.
+        tuning: !figures ? null : tunedBy(options, tuning ?? {}, system, { cores, targets }),
         ...(figures ? {} : { lagEveryMs: null }),
         collectors: collectorsOf(figures, [
-          { name: "tree", collect: () => treeFinding(system.tree()) },
+          { name: "tree", collect: () => treeFinding(system.tree(), threads.isSpare) },
           { name: "dead_letters", collect: () => letterFinding(system.deadLetters) },
-          { name: "process", collect: () => processFinding(processFigures()) },
+          { name: "process", collect: () => processFinding((process ?? processFigures)()) },
           {
             name: PATHS.pool,
             collect: async () => poolFinding(PATHS.pool, await pool.ask("status", {})),
@@ -650,6 +751,7 @@ function monitorOf(options: TreeOptions, totals: JobTotals): ChildSpec[] {
               collect: async () => feedFinding(path, await ref.ask("status", {})),
             };
           }),
+          ...alertSinkCollectors(system, alertSinks),
           ...webhooks.map(({ name }) => {
             const path = `${PATHS.webhooks}/${name}`;
             const ref = system.ref(Webhook, path);
@@ -708,6 +810,45 @@ function monitorOf(options: TreeOptions, totals: JobTotals): ChildSpec[] {
   })];
 }
 
+function tunedBy(
+  options: TreeOptions,
+  spec: TuningSpec,
+  system: System,
+  rules: Pick<TunedTree, "cores" | "targets">,
+) {
+  const { treeCache = null, warming = null, service = null, onTuning } = options;
+  const tree = {
+    ...rules,
+    workers: options.workers ?? availableParallelism(),
+    cache: treeCache === null ? null : { spec: treeCache.spec, shards: treeCache.router.shards },
+    warming,
+    refs: {
+      store: system.ref(Store, PATHS.store),
+      pool: system.ref(LabelPool, PATHS.pool),
+      warmer: system.ref(Warmer, PATHS.warmer),
+      shard: (index: number) => system.ref(CacheShard, `${CACHE_PATHS.cache}/${shardName(index)}`),
+      provider: (name: string) => system.ref(Provider, `${PATHS.providers}/${name}`),
+    },
+  };
+  return tuningOf(spec, tree, (event) => {
+    service?.tuningEvent(event);
+    onTuning?.(event);
+  });
+}
+
+/** Beside the core: they tell of one that is down. */
+function alertsOf({ alertSinks = [], monitor, admin }: TreeOptions): ChildSpec[] {
+  if (alertSinks.length === 0) return [];
+  if (monitor === undefined || monitor === null) {
+    throw new TypeError("Cannot tell anybody of alerts: expected a monitor: current value is none");
+  }
+  const { hostname = "127.0.0.1", port = 8_003 } = admin?.options ?? {};
+  const host = hostname.includes(":") ? `[${hostname}]` : hostname;
+  // A port that is not known before it listens makes no link.
+  const isKnown = admin !== undefined && admin !== null && port !== 0;
+  return alertSinksOf(alertSinks, isKnown ? `http://${host}:${port}` : "");
+}
+
 /** Without figures what is looked at says only how it is. */
 function collectorsOf(figures: boolean, all: readonly MonitorCollector[]): MonitorCollector[] {
   if (figures) return [...all];
@@ -757,6 +898,7 @@ export function wickRefs(
   isWarmed = false,
   accesses: AccessLog | null = null,
   isRefreshed = false,
+  isMonitored = false,
 ): Wick {
   const coordinator = isRefreshed ? system.ref(RefreshCoordinator, PATHS.coordinator) : null;
   const refreshing = () => {
@@ -784,6 +926,9 @@ export function wickRefs(
     store: system.ref(Store, PATHS.store),
     pool: system.ref(LabelPool, PATHS.pool),
     admin: system.ref(Admin, "admin"),
+    measure: (samples) => {
+      if (isMonitored) system.ref(Monitor, "monitor").tell("report", samples);
+    },
     backfill: system.ref(Backfill, PATHS.backfill),
     provider: (name) => system.ref(Provider, `${PATHS.providers}/${name}`),
     feed: (name) => system.ref(Feed, `${PATHS.feeds}/${name}`),
@@ -807,10 +952,13 @@ export async function startWick(options: WickOptions = {}): Promise<Wick> {
     : treeCacheOf(isPlanned ? { ...spec, refreshAhead: false } : spec, () => system, instruments);
   const service = serviceOf({ ...options, instruments }, door, treeCache);
   const monitor = options.monitor ?? (service === null ? null : {});
+  const { lines = null } = service ?? {};
+  const { log: sink = stderrLog } = options.system ?? {};
   const packed = isPacked(options.store);
   const log: LabelLog = service?.log ?? storeLog(() => system.ref(Store, PATHS.store), packed);
   const system: System = createSystem(wickTree({
     ...options,
+    ...(lines === null ? {} : { system: { ...options.system, log: lines.tee(sink) } }),
     door,
     service,
     log,
@@ -823,7 +971,16 @@ export async function startWick(options: WickOptions = {}): Promise<Wick> {
   else log.committed(await system.ref(Store, PATHS.store).ask("seq", {}));
   const { router = null, accesses = null } = treeCache ?? {};
   const isRefreshed = (options.refresh ?? null) !== null;
-  return wickRefs(system, door, log, router, warming !== null, accesses, isRefreshed);
+  return wickRefs(
+    system,
+    door,
+    log,
+    router,
+    warming !== null,
+    accesses,
+    isRefreshed,
+    monitor !== null,
+  );
 }
 
 /** A partial refresh that falls back to a rebuild takes as long as both may. */
@@ -841,7 +998,17 @@ function serviceOf(
 ): Service | null {
   const { admin: settings } = options;
   if (settings === undefined || settings === null) return null;
+  const clock = options.system?.clock ?? systemClock;
+  const { read = null, act = null } = settings.options?.tokens ?? {};
+  const { secrets = [], ...shown } = settings.log ?? {};
   return new Service({
+    lines: new LogRing({
+      ...shown,
+      wallNow: () => clock.wallNow(),
+      secrets: [...secrets, ...[read, act].filter((token) => token !== null)],
+      // Ids ascend over restarts, so that who asks on with one of before is given what is new.
+      firstId: Math.max(1, Math.floor(clock.wallNow())),
+    }),
     about: settings.about,
     params: options.params ?? DEFAULT_PARAMS,
     door,
@@ -849,6 +1016,7 @@ function serviceOf(
     startedAt: (options.system?.clock ?? systemClock).wallNow(),
     paths: pathsOf(options),
     webhooks: options.webhooks ?? [],
+    alertSinks: options.alertSinks ?? [],
     providers: (options.providers ?? []).map(({ name }) => name),
     cache,
     ...(options.instruments === undefined ? {} : { instruments: options.instruments }),
@@ -861,6 +1029,7 @@ export const PATHS = {
   letters: "core/letters",
   sinks: "core/sinks",
   webhooks: "core/work/webhooks",
+  alertSinks: ALERT_SINKS_PATH,
   workers: "core/work/ingest/workers",
   pool: "core/work/ingest/label_pool",
   feeds: "core/work/ingest/feeds",

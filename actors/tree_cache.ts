@@ -11,7 +11,7 @@ import { AccessLog } from "../src/cache/access_log.ts";
 import { LoadGroups } from "../src/cache/load_groups.ts";
 import { SHARDS_DEFAULT } from "../src/cache/rendezvous.ts";
 import { CacheRouter } from "../src/cache/router.ts";
-import type { ShardOptions } from "../src/cache/shard_options.ts";
+import type { ShardBounds, ShardOptions } from "../src/cache/shard_options.ts";
 import { guardedTier, SteadyWall } from "../src/cache/shard_tier.ts";
 import { CACHE_BYTES_DEFAULT, CACHE_ENTRIES_DEFAULT, type CacheSpec } from "../src/cache/spec.ts";
 import { owe, TierCell, tierWithout } from "../src/cache/tier_cell.ts";
@@ -192,6 +192,19 @@ export interface ShardNeighbours {
   readonly providers: string;
 }
 
+/**
+ * How much one of the shards may hold of all that the cache may: of its bytes as set, or of other ones
+ * with as many entries to them.
+ */
+export function shardBounds(
+  { entriesMax = CACHE_ENTRIES_DEFAULT, bytesMax = CACHE_BYTES_DEFAULT }: CacheSpec,
+  shards: number,
+  bytes: number = bytesMax,
+): ShardBounds {
+  const share = (all: number) => Math.max(1, Math.ceil(all / shards));
+  return { entriesMax: share(entriesMax * (bytes / bytesMax)), weightMaxBytes: share(bytes) };
+}
+
 /** The supervisor of the cache: the tier first, then the shards, each restarted by itself. */
 export function cacheChild(cache: TreeCache, paths: ShardNeighbours): ChildSpec {
   const { router, spec, tier, touched, accesses, ttl, volatility } = cache;
@@ -199,8 +212,6 @@ export function cacheChild(cache: TreeCache, paths: ShardNeighbours): ChildSpec 
   let wall: SteadyWall | null = null;
   let groups: LoadGroups | null = null;
   const options = {
-    entriesMax: Math.max(1, Math.ceil((spec.entriesMax ?? CACHE_ENTRIES_DEFAULT) / shards)),
-    weightMaxBytes: Math.max(1, Math.ceil((spec.bytesMax ?? CACHE_BYTES_DEFAULT) / shards)),
     ttl,
     secondTier: tier,
     accesses,
@@ -216,6 +227,7 @@ export function cacheChild(cache: TreeCache, paths: ShardNeighbours): ChildSpec 
     ...(spec.policy === undefined ? {} : { policy: spec.policy }),
     ...(spec.refreshAhead === false ? { refreshAheadRatio: null } : {}),
   };
+  const bounds = Array.from({ length: shards }, () => ({ ...shardBounds(spec, shards) }));
   return {
     name: "cache",
     strategy: "one_for_one",
@@ -228,6 +240,7 @@ export function cacheChild(cache: TreeCache, paths: ShardNeighbours): ChildSpec 
           args: (refs) => ({
             index,
             router,
+            bounds: bounds[index] ?? shardBounds(spec, shards),
             options,
             wall: (clock) => wall ??= new SteadyWall(clock),
             groups: (clock) => groups ??= new LoadGroups(clock),

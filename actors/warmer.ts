@@ -31,6 +31,7 @@ import { warmingCalendar, warmingSectors } from "../src/http/warming_input.ts";
 import { LABEL_KIND } from "../src/label/label_key.ts";
 import type { InstrumentRegistry } from "../src/market/instrument.ts";
 import { isSymbol } from "../src/market/series.ts";
+import type { KnobAnswer } from "../src/monitor/tuning_view.ts";
 import { keyRequest, PROVIDER_KEY_KINDS } from "../src/provider/cache_request.ts";
 import { type ProviderCapabilities, widestEndpoint } from "../src/provider/port.ts";
 import type { ProviderStatus } from "../src/provider/status.ts";
@@ -41,6 +42,7 @@ import {
   type StrategyName,
   type WarmOutcome,
 } from "../src/warm/types.ts";
+import { WarmError } from "../src/warm/error.ts";
 import { readWarmingBytes, warmingBytes } from "../src/warm/snapshot_bytes.ts";
 import { type WarmAsk, Warming, type WarmingOverrides } from "../src/warm/warming.ts";
 import type { Store } from "./protocols.ts";
@@ -75,6 +77,8 @@ export interface WarmerArgs {
    * holds over a crash.
    */
   readonly calls: number[];
+  /** Calls a minute as changed since the start; null = as set. Kept over a crash like the calls. */
+  readonly tuned: { callsPerMinute: number | null };
 }
 
 /** Between two drains of the log. */
@@ -144,6 +148,16 @@ export const warmer = actor(Warmer, async (ctx, args: WarmerArgs) => {
       run.events = events;
       return written(run.put("calendar", events));
     },
+    setBudget: ({ callsPerMinute }): KnobAnswer => {
+      try {
+        run.warming.setCallsPerMinute(callsPerMinute, run.nowMs());
+      } catch (error) {
+        if (error instanceof WarmError) return { state: "refused", reason: error.message };
+        throw error;
+      }
+      args.tuned.callsPerMinute = callsPerMinute;
+      return { state: "set" };
+    },
     save: () => written(run.save()),
     drain: () => run.drain(),
     // Not awaited in the message: what is read is heard meanwhile.
@@ -183,7 +197,12 @@ class WarmerRun {
       random: ctx.random,
       nowMs,
       callsBeganMs: args.calls.map((atMs) => nowMs - (ctx.clock.now() - atMs)),
-      ...(args.spec.settings === undefined ? {} : { settings: args.spec.settings }),
+      settings: {
+        ...args.spec.settings,
+        ...(args.tuned.callsPerMinute === null
+          ? {}
+          : { callsPerMinute: args.tuned.callsPerMinute }),
+      },
       ports: {
         nowMs: () => this.#wall.now(),
         load: (keys, ask) => this.#load(keys, ask),

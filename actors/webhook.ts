@@ -25,10 +25,7 @@ import { WebhookBatches } from "../src/http/webhook/batches.ts";
 import {
   type CallFailure,
   type CallOutcome,
-  failureOf,
   fetchWebhook,
-  outcomeOf,
-  timeoutFailure,
   type WebhookCall,
   webhookRequest,
 } from "../src/http/webhook/call.ts";
@@ -39,6 +36,7 @@ import {
   type WebhookSpec,
 } from "../src/http/webhook/options.ts";
 import { putWebhookPosition, webhookPosition } from "../src/http/webhook/position.ts";
+import { post } from "../src/http/webhook/post.ts";
 import type { WebhookStatus } from "../src/http/webhook/status.ts";
 import { type Store, Webhook, type WebhookOutcome } from "./protocols.ts";
 
@@ -211,22 +209,11 @@ class WebhookRun {
     return code === "too_large" && batches.shrink();
   }
 
-  async #post(body: string, stopping: AbortSignal): Promise<CallOutcome> {
+  #post(body: string, stopping: AbortSignal): Promise<CallOutcome> {
     const { clock } = this.#ctx;
-    const { spec } = this.#args;
     const { timeoutMs } = this.#bounds;
-    const request = webhookRequest(spec, body, clock.wallNow());
-    const timeout = new AbortController();
-    const cancel = clock.setTimer(timeoutMs, () => timeout.abort());
-    try {
-      return outcomeOf(await this.#call(request, AbortSignal.any([stopping, timeout.signal])));
-    } catch (error) {
-      return timeout.signal.aborted
-        ? timeoutFailure(spec.url, timeoutMs)
-        : failureOf(error, spec.url);
-    } finally {
-      cancel();
-    }
+    const request = webhookRequest(this.#args.spec, body, clock.wallNow());
+    return post(request, { clock, call: this.#call, timeoutMs, stopping });
   }
 
   /** Writes the place when it has moved; one that passed rows of others only now and then. */

@@ -12,6 +12,7 @@ import { PATHS, wickRefs, wickTree } from "../../actors/tree.ts";
 import { systemClock } from "../../src/actor/clock.ts";
 import { type ChildSpec, createSystem } from "../../src/actor/mod.ts";
 import { fileSource } from "../../src/feed/file_source.ts";
+import { LogRing } from "../../src/http/log_ring.ts";
 import { Door } from "../../src/label/admission.ts";
 import { DEFAULT_PARAMS, paramHash } from "../../src/label/params.ts";
 import { startFront } from "./front.ts";
@@ -74,6 +75,7 @@ async function start() {
   const door = new Door();
   const service = new Service({
     about,
+    lines: new LogRing({ wallNow: () => systemClock.wallNow() }),
     params: DEFAULT_PARAMS,
     door,
     packed: store.kind === "sqlite",

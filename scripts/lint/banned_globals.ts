@@ -53,8 +53,9 @@ const PURE_MODULES: Readonly<Record<string, readonly string[] | "all">> = {
   "node:util": "all",
 };
 
-// The one file that turns the machine's clock and dice into ports, and the stand-in for JSR.
-const EXEMPT = /^src\/(actor\/clock\.ts$|std\/)/;
+// The one file that turns the machine's clock and dice into ports, the stand-in for JSR, and what
+// runs in a browser.
+const EXEMPT = /^src\/(actor\/clock\.ts$|std\/|http\/pages\/)/;
 
 /** Refuses globals, and modules of node, by which code asks the machine what it should be told. */
 export const bannedGlobals: Deno.lint.Rule = {

@@ -56,7 +56,9 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   "@hono/node-server": ["src/http/"],
   "@hono/zod-openapi": ["src/http/"],
   "prom-client": ["src/http/"],
+  "uplot": ["src/http/"],
   "cockatiel": ["src/provider/"],
+  "@opentelemetry/api": ["src/cli/"],
   "hyparquet-writer": ["src/cli/"],
   "@uwdata/flechette": ["src/cli/"],
   "croner": ["actors/"],
@@ -165,7 +167,10 @@ const LAYERS: readonly Layer[] = [
         : `${from} imports only the other protocols and src`,
   },
   {
-    files: ["actors/tree.ts", "actors/tree_cache.ts", "actors/threads/"],
+    files: [
+      ...["actors/tree.ts", "actors/tree_cache.ts", "actors/tree_alerts.ts"],
+      ...["actors/tree_tuning.ts", "actors/threads/"],
+    ],
     refuse: (to, from) =>
       within(to, ["actors/", "src/"]) ? undefined : `${from} imports only actors and src`,
   },

@@ -125,6 +125,19 @@ export const CANARIES: readonly Canary[] = [
     replace: ``,
   },
   {
+    bug: "a start on request starts one that runs",
+    file: "supervisor.ts",
+    find: `if (child.state !== "stopped" || !this.children.includes(child)) {`,
+    replace: `if (!this.children.includes(child)) {`,
+  },
+  {
+    bug: "a start on request that fails leaves the supervisor waiting",
+    file: "supervisor.ts",
+    find: `    child.retire("crash", child.lastError);
+    this.#settleResume(false);`,
+    replace: `    child.retire("crash", child.lastError);`,
+  },
+  {
     bug: "retires a left-out sibling that runs again",
     file: "supervisor.ts",
     find: `for (const child of this.#leftOut.splice(0)) this.#ended(`,
@@ -154,9 +167,8 @@ export const CANARIES: readonly Canary[] = [
   {
     bug: "handles a message twice now and then",
     file: "actor_node.ts",
-    find: `        result = handler(payload);`,
-    replace: `        result = handler(payload);
-        if (this.handled % 10 === 9) handler(payload);`,
+    find: `          ? handler(payload)`,
+    replace: `          ? (this.handled % 10 === 9 ? handler(payload) : null, handler(payload))`,
   },
   {
     bug: "handles the message that it crashed on again",

@@ -247,6 +247,7 @@ class Storm implements ChaosWorld {
     if (what < 45) this.#kill(path);
     else if (what < 65) this.#request("restart", path, (target) => this.#system.restart(target));
     else if (what < 75) this.#request("stop", path, (target) => void this.#system.stopAt(target));
+    else if (what < 85) this.#request("start", path, (target) => void this.#system.startAt(target));
     else this.#spawn(path);
   }
 

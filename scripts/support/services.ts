@@ -26,7 +26,7 @@ export const SERVICES = {
 export type ServiceName = keyof typeof SERVICES;
 
 /** What the tests in the tree need today; nothing else is installed. */
-export const NEEDED: readonly ServiceName[] = ["erlang", "redis"];
+export const NEEDED: readonly ServiceName[] = ["erlang", "redis", "chromium"];
 
 /** Whether the program is installed and starts. */
 export function isInstalled(name: ServiceName): boolean {

@@ -8,6 +8,7 @@ import type { Clock, Random } from "./clock.ts";
 import type { ExitReason, LogLevel } from "./node.ts";
 import type { Definition, Payload, Protocol, Reply } from "./protocol.ts";
 import type { Priority } from "./protocol.ts";
+import type { Trail } from "./tracing.ts";
 
 /** Type of {@linkcode STASHED}. A `unique symbol` would be widened in `() => ctx.stash()`. */
 export interface Stashed {
@@ -127,6 +128,18 @@ export interface Context<D extends Definition = Definition> {
   readonly oldestWaitMs: number;
   /** Messages in the mailbox. */
   readonly depth: number;
+  /** Where the message under way is in a trace, for {@linkcode Context.follow}; null = in none. */
+  readonly trail: Trail | null;
+  /**
+   * Runs `work`, with all that it awaits, for a message of earlier: what it sends is traced as a part
+   * of that, or not, as that is. For whoever gathers messages and works on them together.
+   */
+  follow<T>(trail: Trail | null, work: () => T): T;
+  /**
+   * Runs `work`, with all that it awaits, as the beginning of something: what it sends may begin a
+   * trace. For loops that would else go on in the trace of their first round.
+   */
+  anew<T>(work: () => T): T;
   /**
    * Records something that came in and cannot be used as a dead letter of this actor: a candle that
    * breaks the rules, say. It counts as a message sent here.

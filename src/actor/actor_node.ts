@@ -22,6 +22,7 @@ import {
 import type { Cancel } from "./clock.ts";
 import { bytesOfValue } from "./bytes.ts";
 import { type Entry, LANE, NO_ENTRY } from "./protocol.ts";
+import { TracedMessage } from "./tracing.ts";
 
 /** How one child actor is run. */
 export interface ActorOptions {
@@ -89,8 +90,18 @@ export class ActorNode extends MailboxNode {
   /** See `Context.bury`. */
   buryForeign(type: string, payload: unknown, error: Error): void {
     const entry: Entry = { ...NO_ENTRY, type, protocol: this.protocol.name };
-    this.sent++;
-    this.bury(entry, payload, null, this.#currentCause, bytesOfValue(payload), "unhandled", error);
+    // It was no message: the account of those is not touched.
+    const bytes = bytesOfValue(payload);
+    const cause = this.#currentCause;
+    this.runtime.deadLetter(
+      this.path,
+      entry,
+      payload,
+      "unhandled",
+      cause,
+      bytes,
+      error.cause ?? error,
+    );
   }
 
   get underWay(): number {
@@ -130,7 +141,10 @@ export class ActorNode extends MailboxNode {
     const outerCause = this.runtime.cause;
     try {
       this.runtime.faults?.beforeInit(this.path, this.incarnation);
-      const made = this.definition.create(context, bindArgs(this.args, context));
+      const create = () => this.definition.create(context, bindArgs(this.args, context));
+      const { tracing } = this.runtime;
+      // What caused the start is not what the actor does from now on.
+      const made = tracing === null ? create() : tracing.follow(null, create);
       // The factory may have stopped the system that it runs in.
       if (this.#context !== context) return this.#initCameLate(made, context);
       if (isThenable(made)) {
@@ -318,6 +332,7 @@ export class ActorNode extends MailboxNode {
       return 0;
     }
     const runtime = this.runtime;
+    const { tracing } = runtime;
     const mailbox = this.mailbox;
     const context = this.#context;
     let took = 0;
@@ -362,7 +377,9 @@ export class ActorNode extends MailboxNode {
           continue;
         }
         if (runtime.faults !== null) runtime.faults.beforeHandle(this.path, entry.type);
-        result = handler(payload);
+        result = tracing === null
+          ? handler(payload)
+          : tracing.handle(ask, context?.incarnation ?? 0, cause, handler, payload);
         thenable = isThenable(result);
       } catch (error) {
         runtime.cause = 0;
@@ -428,6 +445,7 @@ export class ActorNode extends MailboxNode {
     const cause = this.#currentCause;
     const payload = this.#payload;
     const bytes = this.#bytes;
+    if (ask instanceof TracedMessage) ask.stashed();
     if (this.stash.length >= this.mailbox.bound) {
       this.bury(entry, payload, ask, cause, bytes, "overflow");
       return;

@@ -13,6 +13,7 @@ import { textOf } from "./errors.ts";
 import type { ExitReason, LogLevel } from "./node.ts";
 import type { Definition, Entry, Payload } from "./protocol.ts";
 import { LocalRef } from "./ref.ts";
+import type { Trail } from "./tracing.ts";
 
 /** Every ref of the runtime can tell of its actor's end. */
 export interface WatchableRef extends TellRef<Definition> {
@@ -64,6 +65,10 @@ export class IncarnationContext implements Context<Definition> {
   get waitedMs(): number {
     return this.live ? this.#node.waitedMs : 0;
   }
+  get trail(): Trail | null {
+    const { tracing } = this.#node.runtime;
+    return tracing === null ? null : tracing.trail;
+  }
   get depth(): number {
     return this.live ? this.#node.mailbox.size : 0;
   }
@@ -83,6 +88,16 @@ export class IncarnationContext implements Context<Definition> {
       this.#node,
       this,
     );
+  }
+
+  follow<T>(trail: Trail | null, work: () => T): T {
+    const { tracing } = this.#node.runtime;
+    return tracing === null ? work() : tracing.follow(trail, work);
+  }
+
+  anew<T>(work: () => T): T {
+    const { tracing } = this.#node.runtime;
+    return tracing === null ? work() : tracing.anew(work);
   }
 
   log(level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>): void {

@@ -19,6 +19,7 @@ import { type ExitReason, Node, type ParentNode, type RestartType, type Runtime 
 import { type Definition, type Entry, LANE, type Protocol } from "./protocol.ts";
 import type { Runnable } from "./scheduler.ts";
 import { ServiceTime } from "./service_time.ts";
+import { TracedMessage } from "./tracing.ts";
 
 /** The account of one path. */
 export interface MailboxCounts {
@@ -39,6 +40,7 @@ interface Offer {
   readonly entry: Entry;
   readonly payload: unknown;
   readonly lane: number;
+  readonly ask: Asker | null;
   readonly cause: number;
   readonly settle: (result: TellResult) => void;
 }
@@ -195,15 +197,21 @@ export abstract class MailboxNode extends Node implements Runnable {
   }
 
   /** As `deliver`, but waits for room where the policy is `suspend`. */
-  offer(entry: Entry, payload: unknown, options: SendOptions | undefined, cause: number) {
+  offer(
+    entry: Entry,
+    payload: unknown,
+    options: SendOptions | undefined,
+    ask: Asker | null,
+    cause: number,
+  ): Promise<TellResult> {
     const lane = options?.priority === undefined ? entry.lane : LANE[options.priority];
     const waits = this.mailbox.overflow === "suspend" && this.accepting &&
       (this.#offers.length > 0 || !this.mailbox.hasRoom(entry.bytesOf(payload))) &&
       // What can never fit must be refused now, or it would wait for ever.
       entry.bytesOf(payload) <= this.mailbox.boundBytes && this.#offers.length < OFFERS_MAX;
-    if (!waits) return Promise.resolve(this.deliver(entry, payload, lane, null, cause));
+    if (!waits) return Promise.resolve(this.deliver(entry, payload, lane, ask, cause));
     return new Promise<TellResult>((settle) => {
-      this.#offers.push({ entry, payload, lane, cause, settle });
+      this.#offers.push({ entry, payload, lane, ask, cause, settle });
     });
   }
 
@@ -213,8 +221,12 @@ export abstract class MailboxNode extends Node implements Runnable {
       const offer = this.#offers[0] as Offer;
       if (!this.mailbox.hasRoom(offer.entry.bytesOf(offer.payload))) return;
       this.#offers.shift();
-      offer.settle(this.deliver(offer.entry, offer.payload, offer.lane, null, offer.cause));
+      this.#settleOffer(offer);
     }
+  }
+
+  #settleOffer({ entry, payload, lane, ask, cause, settle }: Offer): void {
+    settle(this.deliver(entry, payload, lane, ask, cause));
   }
 
   protected get offersWaiting(): boolean {
@@ -237,6 +249,7 @@ export abstract class MailboxNode extends Node implements Runnable {
     this.mailbox.displaced = null;
     if (admission === Admission.superseded) {
       this.superseded++;
+      if (old.ask instanceof TracedMessage) old.ask.lost("superseded", old.cause, null);
       old.ask?.reject(new Overflow(this.path, old.entry.type, "a newer message took its place"));
       return;
     }
@@ -254,6 +267,7 @@ export abstract class MailboxNode extends Node implements Runnable {
     error: Error | null = null,
   ): void {
     this.deadLettered++;
+    if (ask instanceof TracedMessage) ask.lost(reason, cause, error);
     this.runtime.deadLetter(this.path, entry, payload, reason, cause, bytes, error?.cause ?? error);
     if (ask === null || ask.settled) return;
     if (error !== null) ask.reject(error);
@@ -275,9 +289,7 @@ export abstract class MailboxNode extends Node implements Runnable {
     for (let m = system?.shift() ?? null; m !== null; m = system?.shift() ?? null) {
       this.bury(m.entry, m.payload, m.ask, m.cause, m.bytes, "stopped");
     }
-    for (const offer of this.#offers.splice(0)) {
-      offer.settle(this.deliver(offer.entry, offer.payload, offer.lane, null, offer.cause));
-    }
+    for (const offer of this.#offers.splice(0)) this.#settleOffer(offer);
     this.tellWatchers(reason, error);
   }
 

@@ -43,6 +43,23 @@ export {
   type ProtocolDescription,
   type Reply,
 } from "./protocol.ts";
+export {
+  NotedRestart,
+  RESTART_CAUSES,
+  RESTART_ERROR_CHARS_MAX,
+  RESTART_EVENTS,
+  RESTART_OUTCOMES,
+  RESTART_PATHS_MAX,
+  type RestartCause,
+  type RestartEvent,
+  RestartHistory,
+  type RestartListener,
+  type RestartOutcome,
+  type RestartQuery,
+  type RestartRecord,
+  RESTARTS_KEPT,
+  RESTARTS_KEPT_PER_PATH,
+} from "./restarts.ts";
 export type { Runnable, Scheduler } from "./scheduler.ts";
 export {
   type FaultChances,
@@ -66,4 +83,14 @@ export {
   type TreeRefs,
 } from "./system.ts";
 export type { ThreadOptions } from "./thread_host.ts";
+export type { SpanAttributes, SpanSpec, Tracer, TraceSpan } from "./tracer.ts";
+export {
+  TRACE_MS_MAX,
+  TRACE_RATIO,
+  TRACE_SPANS_MAX,
+  type TracedRequest,
+  type Tracing,
+  type TracingOptions,
+  type Trail,
+} from "./tracing.ts";
 export type { TreeNode } from "./tree.ts";

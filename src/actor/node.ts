@@ -10,7 +10,9 @@ import type { Clock, Random } from "./clock.ts";
 import type { DeadLetters, DeadReason } from "./dead_letters.ts";
 import { LateError } from "./errors.ts";
 import type { Entry } from "./protocol.ts";
+import type { NotedRestart, RestartHistory } from "./restarts.ts";
 import type { Scheduler } from "./scheduler.ts";
+import type { Tracing } from "./tracing.ts";
 
 /** When a child is restarted: always, only after a crash, never. OTP's words and meanings. */
 export type RestartType = "permanent" | "transient" | "temporary";
@@ -68,6 +70,8 @@ export interface Runtime {
   readonly scheduler: Scheduler;
   readonly asks: AskDeadlines;
   readonly deadLetters: DeadLetters;
+  /** What was restarted, and why. */
+  readonly restarts: RestartHistory;
   /** Null when nobody listens: then call sites need not even make the line. */
   readonly log: LogSink | null;
   /** Incarnations of its actors that came before it. */
@@ -101,6 +105,8 @@ export interface Runtime {
   readonly lifecycle: LifecycleListener | null;
   /** Fault hook of the simulator: may make a start fail. Null in production. */
   readonly faults: FaultHooks | null;
+  /** Makes spans of messages; null when nobody records them. */
+  readonly tracing: Tracing | null;
 }
 
 /** Where the simulator reaches in. */
@@ -156,6 +162,8 @@ export abstract class Node {
   declared = false;
   /** Monotonic ms of recent restarts, oldest first; its supervisor's bookkeeping. */
   restartsMs: number[] = [];
+  /** Its latest restart; null = there was none. */
+  lastRestart: NotedRestart | null = null;
   #watchers: Set<Watcher> | null = null;
 
   constructor(

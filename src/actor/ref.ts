@@ -5,7 +5,7 @@
  */
 
 import type { AskOptions, Ref, SendOptions, TellResult } from "./actor.ts";
-import { PendingAsk } from "./ask.ts";
+import { type Asker, PendingAsk } from "./ask.ts";
 import type { IncarnationContext } from "./context.ts";
 import { ActorFailed, ActorStopped } from "./errors.ts";
 import { MailboxNode } from "./mailbox_node.ts";
@@ -58,7 +58,7 @@ export class LocalRef<D extends Definition = Definition> implements Ref<D> {
     const cause = this.#cause(context);
     if (node === null || entry === undefined) return this.#lost(type, payload, entry, cause);
     const lane = options?.priority === undefined ? entry.lane : LANE[options.priority];
-    return node.deliver(entry, payload, lane, null, cause);
+    return node.deliver(entry, payload, lane, this.#traced(null, entry, payload), cause);
   }
 
   offer<T extends keyof D & string>(
@@ -74,7 +74,7 @@ export class LocalRef<D extends Definition = Definition> implements Ref<D> {
     if (node === null || entry === undefined) {
       return Promise.resolve(this.#lost(type, payload, entry, cause));
     }
-    return node.offer(entry, payload, options, cause);
+    return node.offer(entry, payload, options, this.#traced(null, entry, payload), cause);
   }
 
   ask<T extends keyof D & string>(
@@ -106,7 +106,7 @@ export class LocalRef<D extends Definition = Definition> implements Ref<D> {
         runtime.asks.add(pending, options?.timeoutMs ?? ASK_TIMEOUT_MS, runtime.scheduler.nowMs);
       }
       const lane = options?.priority === undefined ? entry.lane : LANE[options.priority];
-      node.deliver(entry, payload, lane, pending, cause);
+      node.deliver(entry, payload, lane, this.#traced(pending, entry, payload), cause);
     }) as Promise<Reply<D, T>>;
   }
 
@@ -123,6 +123,12 @@ export class LocalRef<D extends Definition = Definition> implements Ref<D> {
     if (own !== 0) return own;
     const running = this.#runtime.cause;
     return running !== 0 ? running : this.#runtime.nextCause();
+  }
+
+  /** What the message carries in the place of its asker: more than that when it is traced. */
+  #traced(ask: Asker | null, entry: Entry, payload: unknown): Asker | null {
+    const { tracing } = this.#runtime;
+    return tracing === null ? ask : tracing.sent(ask, this.path, entry, payload);
   }
 
   /** The node that lives at the path now: one that was removed may have been spawned anew. */

@@ -35,6 +35,7 @@ import {
   Started,
   type Termination,
 } from "./node.ts";
+import type { RestartCause } from "./restarts.ts";
 import type { Runnable } from "./scheduler.ts";
 
 /** Which siblings a restart takes along. */
@@ -69,10 +70,18 @@ type Event =
   | { readonly kind: "again"; readonly child: Node }
   | { readonly kind: "start"; readonly child: Node }
   | { readonly kind: "bounce"; readonly child: Node }
+  | { readonly kind: "resume"; readonly child: Node; readonly done: (isRunning: boolean) => void }
   | { readonly kind: "stop"; readonly child: Node; readonly done: () => void };
 
 /** What the procedure under way is for; it decides what follows its last step. */
-type Purpose = "start" | "undoStart" | "restart" | "giveUp" | "terminate" | "stopOne";
+type Purpose =
+  | "start"
+  | "undoStart"
+  | "restart"
+  | "giveUp"
+  | "terminate"
+  | "stopOne"
+  | "resume";
 
 /** Told by the root, which has no parent. */
 export interface RootListener {
@@ -117,6 +126,7 @@ export class SupervisorNode extends Node implements ParentNode, Runnable {
   #called = false;
   #stopTarget: Node | null = null;
   #stopDone: (() => void) | null = null;
+  #resumeDone: ((isRunning: boolean) => void) | null = null;
   /** Restarts over the whole supervisor, oldest first. */
   readonly #window: number[] = [];
 
@@ -154,6 +164,7 @@ export class SupervisorNode extends Node implements ParentNode, Runnable {
     for (const child of this.children) {
       child.restartsMs.length = 0;
       child.startOwed = false;
+      if (child.incarnation > 0) this.#noteRestart(child, "parent", this.path);
     }
     this.#called = true;
     this.#begin("start", [], [...this.children]);
@@ -175,10 +186,14 @@ export class SupervisorNode extends Node implements ParentNode, Runnable {
   /** Requests that this life will not see to are settled; exits and the like are void. */
   #clearInbox(): void {
     if (this.#inbox.length > 0) {
-      for (const event of this.#inbox.splice(0)) if (event.kind === "stop") event.done();
+      for (const event of this.#inbox.splice(0)) {
+        if (event.kind === "stop") event.done();
+        else if (event.kind === "resume") event.done(false);
+      }
     }
     this.#stopDone?.();
-    this.#stopDone = null;
+    this.#resumeDone?.(false);
+    this.#stopDone = this.#resumeDone = null;
   }
 
   retire(reason: ExitReason, error: unknown): void {
@@ -200,6 +215,7 @@ export class SupervisorNode extends Node implements ParentNode, Runnable {
     this.#waitingFor = null;
     if (failed) this.#startFailed(child);
     else {
+      this.#up(child);
       this.#at++;
       this.#proceed();
     }
@@ -254,6 +270,15 @@ export class SupervisorNode extends Node implements ParentNode, Runnable {
     this.#post({ kind: "stop", child, done });
   }
 
+  /**
+   * Starts a child again that was stopped for good; one that was not is left alone. A start that
+   * fails leaves it stopped, as OTP's `restart_child` does: it endangers nobody else.
+   */
+  resumeChild(child: Node, done: (isRunning: boolean) => void): void {
+    if (this.state === "stopped") return done(false);
+    this.#post({ kind: "resume", child, done });
+  }
+
   // ---- events, one at a time ------------------------------------------------------------------------
 
   #post(event: Event): void {
@@ -295,10 +320,21 @@ export class SupervisorNode extends Node implements ParentNode, Runnable {
         // Its failed start holds up those that a group restart is to start after it.
         const holdsUp = child.startOwed;
         this.#forgetPlans(child);
-        return holdsUp ? this.#restartGroup(child, 0) : this.#begin("restart", [child], [child]);
+        if (holdsUp) return this.#restartGroup(child, 0, "request");
+        this.#noteRestart(child, "request", null);
+        return this.#begin("restart", [child], [child]);
       }
+      case "resume":
+        // Removed while the request waited, or it runs, or its restart is to come.
+        if (child.state !== "stopped" || !this.children.includes(child)) {
+          return event.done(child.state !== "stopped");
+        }
+        this.#resumeDone = event.done;
+        this.#noteRestart(child, "request", null);
+        return this.#begin("resume", [], [child]);
       case "stop":
         this.#forgetPlans(child);
+        if (child.state !== "stopped") this.#noteEnd(child, "request", null);
         this.#stopTarget = child;
         this.#stopDone = event.done;
         this.#termination = { drain: true, deadlineMs: Infinity };
@@ -317,6 +353,11 @@ export class SupervisorNode extends Node implements ParentNode, Runnable {
         restart: child.restart,
         error: textOf(child.lastError),
       });
+    }
+    // Actors made for one task end all the time.
+    const cause = exitCause(child);
+    if (cause === "failure" || child.declared || child.restart !== "temporary") {
+      this.#noteEnd(child, cause, null);
     }
     this.#ended(child, reason, child.failure);
   }
@@ -346,8 +387,11 @@ export class SupervisorNode extends Node implements ParentNode, Runnable {
       if (child.restartsMs.length > intensity + 1) child.restartsMs.shift();
     }
     const reason = child.lastExit ?? "crash";
+    const cause = exitCause(child);
     if (window.length > intensity) {
       this.gaveUp++;
+      this.#noteEnd(child, cause, null);
+      this.#noteGivingUp(child);
       this.runtime.lifecycle?.(this, "gaveUp");
       this.runtime.log?.("error", this.path, "gives up", {
         child: child.path,
@@ -368,11 +412,12 @@ export class SupervisorNode extends Node implements ParentNode, Runnable {
       restartsInPeriod: window.length,
       intensity,
     });
-    this.#restartGroup(child, this.#pauseMs(window.length));
+    this.#restartGroup(child, this.#pauseMs(window.length), cause);
   }
 
-  #restartGroup(child: Node, pauseMs: number): void {
+  #restartGroup(child: Node, pauseMs: number, cause: RestartCause): void {
     const { strategy } = this.options;
+    this.#noteRestart(child, cause, null);
     if (strategy === "one_for_one") {
       if (pauseMs > 0) return this.#restartLater(child, pauseMs);
       return this.#begin("restart", [], [child]);
@@ -381,6 +426,7 @@ export class SupervisorNode extends Node implements ParentNode, Runnable {
     const group = this.children.slice(first);
     const stop = group.filter((member) => member !== child).reverse();
     for (const member of group) {
+      if (member !== child && !member.retired) this.#noteSibling(member, child);
       // Absorbed: whatever exits and failed starts of theirs are waiting, this deals with them.
       member.exitQueued = false;
       member.startOwed = false;
@@ -482,11 +528,13 @@ export class SupervisorNode extends Node implements ParentNode, Runnable {
       if (this.#waitingFor !== child || this.#stopping) return;
       this.#waitingFor = null;
       if (outcome === Started.failed) return this.#startFailed(child);
+      this.#up(child);
       this.#at++;
     }
   }
 
   #startFailed(child: Node): void {
+    child.lastRestart?.settle("failed", this.runtime.clock.wallNow());
     const purpose = this.#purpose;
     if (purpose === "restart") {
       this.runtime.log?.("error", child.path, "init failed at restart", {
@@ -495,6 +543,7 @@ export class SupervisorNode extends Node implements ParentNode, Runnable {
       return this.#tryAgain(child);
     }
     if (purpose === "start" && this.state !== "starting") return this.#addedFailed(child);
+    if (purpose === "resume") return this.#resumeFailed(child);
     const { failure } = child;
     this.failure = new LateError(() => {
       const cause = madeOf(failure);
@@ -518,6 +567,19 @@ export class SupervisorNode extends Node implements ParentNode, Runnable {
     this.#settle();
     this.runtime.log?.("error", child.path, "init failed", { error: textOf(child.lastError) });
     if (child.state !== "stopped") this.#remove(child, "crash", child.lastError);
+  }
+
+  #resumeFailed(child: Node): void {
+    this.runtime.log?.("error", child.path, "init failed", { error: textOf(child.lastError) });
+    child.retire("crash", child.lastError);
+    this.#settleResume(false);
+  }
+
+  #settleResume(isRunning: boolean): void {
+    const done = this.#resumeDone;
+    this.#resumeDone = null;
+    this.#settle();
+    done?.(isRunning);
   }
 
   #finished(): void {
@@ -547,6 +609,8 @@ export class SupervisorNode extends Node implements ParentNode, Runnable {
         return;
       case "stopOne":
         return this.#finishStopOne();
+      case "resume":
+        return this.#settleResume(true);
     }
   }
 
@@ -588,6 +652,54 @@ export class SupervisorNode extends Node implements ParentNode, Runnable {
     else if (!this.#called) this.parent?.childStarted(this, failed);
   }
 
+  // ---- the history ----------------------------------------------------------------------------------
+
+  #noteRestart(child: Node, cause: RestartCause, by: string | null): void {
+    const { runtime, path, incarnation } = child;
+    const at = runtime.clock.wallNow();
+    // One that never came to its start was overtaken by this one.
+    child.lastRestart?.settle("failed", at);
+    const failure = cause === "failure" ? child.failure : null;
+    const event = "restarted";
+    child.lastRestart = runtime.restarts.note({ at, path, event, incarnation, cause, by, failure });
+  }
+
+  /** A sibling is taken along; one that had failed too is restarted on its own account. */
+  #noteSibling(member: Node, failed: Node): void {
+    if (member.incarnation === 0) return;
+    if (member.restart === "temporary") return this.#noteEnd(member, "sibling", failed.path);
+    const isOwn = member.exitQueued && exitCause(member) === "failure";
+    if (isOwn) this.#noteRestart(member, "failure", null);
+    else this.#noteRestart(member, "sibling", failed.path);
+  }
+
+  /** It is not started again, and what is below it ends with it. */
+  #noteEnd(child: Node, cause: RestartCause, by: string | null): void {
+    const { runtime, path, incarnation } = child;
+    const at = runtime.clock.wallNow();
+    child.lastRestart?.settle("failed", at);
+    const failure = cause === "failure" ? child.failure : null;
+    runtime.restarts.note({ at, path, event: "ended", incarnation, cause, by, failure });
+    if (!(child instanceof SupervisorNode) || cause === "failure") return;
+    for (const part of child.children) {
+      if (part.state !== "stopped") this.#noteEnd(part, "parent", path);
+    }
+  }
+
+  #noteGivingUp({ path: by, failure }: Node): void {
+    const { runtime, path, incarnation } = this;
+    const at = runtime.clock.wallNow();
+    const what = { at, path, event: "gave_up", incarnation, cause: "failure", by } as const;
+    runtime.restarts.note({ ...what, failure });
+  }
+
+  #up(child: Node): void {
+    const { lastRestart } = child;
+    if (lastRestart?.outcome === "under_way") {
+      lastRestart.settle("up", this.runtime.clock.wallNow());
+    }
+  }
+
   /** The procedure is over; the next event can be taken. */
   #settle(): void {
     // However it went, those that a group restart left out are stopped by now.
@@ -600,6 +712,13 @@ export class SupervisorNode extends Node implements ParentNode, Runnable {
     this.#toStart = [];
     if (this.#inbox.length > 0 && this.state === "running") this.runtime.scheduler.schedule(this);
   }
+}
+
+/** Why a child ended; a supervisor that ends by itself gave up. */
+function exitCause(child: Node): RestartCause {
+  const reason = child.lastExit ?? "crash";
+  const isClean = reason === "normal" || reason === "shutdown";
+  return isClean && !(child instanceof SupervisorNode) ? "exit" : "failure";
 }
 
 function madeOf(failure: unknown): unknown {

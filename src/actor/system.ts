@@ -12,7 +12,14 @@ import { AskDeadlines } from "./ask.ts";
 import { type Clock, type Random, systemClock, systemRandom } from "./clock.ts";
 import { type DeadLetterFilter, DeadLetters, type DeadReason } from "./dead_letters.ts";
 import type { DeadLetterOptions } from "./dead_letters.ts";
-import { ActorStopped, InvalidMessage, StartFailed, textOf } from "./errors.ts";
+import {
+  ActorError,
+  ActorStopped,
+  InvalidMessage,
+  Overflow,
+  StartFailed,
+  textOf,
+} from "./errors.ts";
 import { MailboxNode } from "./mailbox_node.ts";
 import type { MailboxOptions } from "./mailbox.ts";
 import type {
@@ -27,11 +34,13 @@ import type {
 import { Started } from "./node.ts";
 import { type Definition, type Entry, NO_ENTRY, parseMessage, type Protocol } from "./protocol.ts";
 import { LocalRef } from "./ref.ts";
+import { RestartHistory } from "./restarts.ts";
 import { type Scheduler, TurnScheduler } from "./scheduler.ts";
 import { type Backoff, type Strategy, SupervisorNode } from "./supervisor.ts";
 import { GONE } from "./thread_messages.ts";
 import { Spares, type ThreadOptions } from "./thread_host.ts";
 import { ThreadNode } from "./thread_node.ts";
+import { Tracing, type TracingOptions } from "./tracing.ts";
 import { describeTree, type TreeNode } from "./tree.ts";
 
 /** What every kind of child specification has. */
@@ -137,6 +146,8 @@ export interface SystemOptions extends Omit<SupervisorSpec, "kind" | "restart" |
   readonly incarnationBase?: number;
   /** Told of every start and end in the tree. */
   readonly lifecycle?: LifecycleListener;
+  /** Records what messages led to what; default: nothing is recorded, and nothing is spent on it. */
+  readonly tracing?: TracingOptions;
   /** Only for the simulator. */
   readonly faults?: FaultHooks;
   /** Threads run in this isolate instead; for the simulator. */
@@ -179,10 +190,13 @@ export class System implements Runtime, AsyncDisposable {
   readonly asks: AskDeadlines;
   /** Every message that ended without being handled. */
   readonly deadLetters: DeadLetters;
+  /** What was restarted, ended for good or gave up, and why. */
+  readonly restarts: RestartHistory = new RestartHistory();
   readonly log: LogSink | null;
   readonly incarnationBase: number;
   readonly lifecycle: LifecycleListener | null;
   readonly faults: FaultHooks | null;
+  readonly tracing: Tracing | null;
   /**
    * Whether actors with `thread` run in this isolate.
    *
@@ -233,6 +247,9 @@ export class System implements Runtime, AsyncDisposable {
     this.log = options.log === undefined ? stderrLog : options.log;
     this.lifecycle = options.lifecycle ?? null;
     this.faults = options.faults ?? null;
+    this.tracing = options.tracing === undefined
+      ? null
+      : new Tracing(options.tracing, this.clock, this.random);
     this.#causes = options.causeBase ?? 0;
     this.incarnationBase = options.incarnationBase ?? 0;
     this.#onGaveUp = options.onGaveUp;
@@ -362,7 +379,8 @@ export class System implements Runtime, AsyncDisposable {
   tellFromOutside(path: string, type: string, payload: unknown, options?: SendOptions): TellResult {
     const { node, ref, entry, value } = this.#outside(path, type, payload);
     if (node === null) throw new ActorStopped(path, type);
-    return ref.tell(entry.type, value, options);
+    const tell = () => ref.tell(entry.type, value, options);
+    return this.tracing === null ? tell() : this.tracing.always(tell);
   }
 
   /** As {@linkcode tellFromOutside}, with the reply. */
@@ -376,7 +394,8 @@ export class System implements Runtime, AsyncDisposable {
     if (entry.reply === null) {
       throw new InvalidMessage(`Cannot ask "${type}": it has no reply: tell it instead`);
     }
-    return await ref.ask(entry.type, value, options);
+    const ask = () => ref.ask(entry.type, value, options);
+    return await (this.tracing === null ? ask() : this.tracing.always(ask));
   }
 
   #outside(path: string, type: string, payload: unknown) {
@@ -457,6 +476,41 @@ export class System implements Runtime, AsyncDisposable {
     return node.deliver(entry, payload, entry.lane, null, this.nextCause()) === "accepted";
   }
 
+  /**
+   * What would keep a payload from being sent to a path again now: `as_sent` by
+   * {@linkcode System.replayDeadLetter}, `checked` by {@linkcode System.tellFromOutside}. Null =
+   * nothing. Sends nothing.
+   */
+  replayProblem(
+    path: string,
+    type: string,
+    payload: unknown,
+    how: "as_sent" | "checked",
+  ): ActorError | null {
+    const node = this.nodeAt(path);
+    if (!(node instanceof MailboxNode) || !node.accepting) return new ActorStopped(path, type);
+    const { name, entries } = node.protocol;
+    if (how === "checked") {
+      try {
+        parseMessage(node.protocol, type, payload);
+      } catch (error) {
+        if (error instanceof ActorError) return error;
+        throw error;
+      }
+    }
+    const entry = entries[type];
+    if (entry === undefined) {
+      return new InvalidMessage(`Cannot send "${type}" to a ${name}: it has no such message`);
+    }
+    if (payload === GONE) {
+      const why = "its columns had moved to a thread";
+      return new InvalidMessage(`Cannot send "${type}" to ${path} again: ${why}`);
+    }
+    const { mailbox } = node;
+    if (mailbox.overflow !== "reject" || mailbox.hasRoom(entry.bytesOf(payload))) return null;
+    return new Overflow(path, type, "its mailbox is full now");
+  }
+
   // ---- the tree ---------------------------------------------------------------------------------------
 
   /** The tree as plain data. O(nodes). */
@@ -488,6 +542,16 @@ export class System implements Runtime, AsyncDisposable {
   stopAt(path: string): Promise<void> {
     const { node, parent } = this.#withParent(path, "stop");
     return new Promise((resolve) => parent.stopChild(node, resolve));
+  }
+
+  /**
+   * Starts the declared actor or supervisor at a path again that {@linkcode stopAt} stopped; one that
+   * is not stopped is left alone. False when its start failed, which leaves it stopped, or when its
+   * supervisor ends first.
+   */
+  startAt(path: string): Promise<boolean> {
+    const { node, parent } = this.#withParent(path, "start");
+    return new Promise((resolve) => parent.resumeChild(node, resolve));
   }
 
   #withParent(path: string, verb: string): { node: Node; parent: SupervisorNode } {
@@ -629,8 +693,12 @@ function argsOf(spec: ActorSpec, system: System): unknown {
   return spec.args(refs);
 }
 
-/** Warnings and errors as one line each. */
-const stderrLog: LogSink = (level, path, message, fields) => {
+/**
+ * Warnings and errors as one line each: where a log goes unless it is told otherwise.
+ *
+ * @internal
+ */
+export const stderrLog: LogSink = (level, path, message, fields) => {
   if (level === "debug" || level === "info") return;
   const tail = fields === undefined ? "" : ` ${JSON.stringify(fields)}`;
   console.error(`${level} ${path} ${message}${tail}`);

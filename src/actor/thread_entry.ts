@@ -27,6 +27,7 @@ import { ASK_TIMEOUT_MS } from "./ref.ts";
 import { createSystem, type System } from "./system.ts";
 import { FRAME_MESSAGES_MAX, NumberPost, unpackMessages, unpackNumbers } from "./thread_codec.ts";
 import { ThreadLine } from "./thread_line.ts";
+import { ReportedSpan, ReportingTracer, type SpanReport } from "./thread_spans.ts";
 import {
   compactReport,
   decodeError,
@@ -109,6 +110,7 @@ class ThreadSide {
   >();
   readonly #gone = new Map<number, (path: string, reason: ExitReason) => void>();
   #stopping = false;
+  readonly #reportSpan: SpanReport = (news) => void this.turn.spans.push(news);
 
   readonly #line: ThreadLine<ToThread, FromThread>;
 
@@ -150,6 +152,9 @@ class ThreadSide {
       name: message.path.slice(1, at),
       causeBase: message.causeBase,
       incarnationBase: message.incarnation - 1,
+      ...(message.isTraced
+        ? { tracing: { tracer: new ReportingTracer(this.#reportSpan), ratio: 0 } }
+        : {}),
       // The bodies stay with the node in the main isolate, which also counts.
       deadLetters: { keepMax: 0 },
       log: (level, path, text, fields) => {
@@ -211,12 +216,22 @@ class ThreadSide {
     this.#line.post({ kind: "exited", reason, error: encoded });
   }
 
-  #deliver({ first, packed }: Extract<ToThread, { kind: "messages" }>): void {
+  #deliver({ first, packed, traced }: Extract<ToThread, { kind: "messages" }>): void {
     const node = this.#node as ActorNode;
+    const isTraced = traced === undefined ? null : new Set(traced);
     unpackMessages(node.protocol, packed, (i, entry, payload, cause) => {
       const message = new SequencedMessage(this, first + i, entry);
-      node.deliver(entry, payload, LANE.normal, message, cause);
+      const carried = isTraced?.has(first + i) === true ? this.#traced(message, payload) : message;
+      node.deliver(entry, payload, LANE.normal, carried, cause);
     });
+  }
+
+  #traced(message: SequencedMessage, payload: unknown): Asker {
+    const { path, seq, entry } = message;
+    const tracing = this.#system?.tracing ?? null;
+    if (tracing === null) return message;
+    const above = tracing.below(new ReportedSpan(seq, this.#reportSpan));
+    return tracing.tracedBelow(above, message, path, entry, payload) ?? message;
   }
 
   #deliverNumbers(numbers: Float64Array, length: number): void {
@@ -392,7 +407,13 @@ class ThreadSide {
       lane: options?.priority === undefined ? -1 : LANE[options.priority],
       timeoutMs: options?.timeoutMs ?? ASK_TIMEOUT_MS,
       cause: running !== 0 ? running : this.#system?.nextCause() ?? 0,
+      span: this.#spanId(),
     });
+  }
+
+  #spanId(): number {
+    const span = this.#system?.tracing?.trail?.span;
+    return span instanceof ReportedSpan ? span.id : 0;
   }
 
   watch(path: string, watcher: (path: string, reason: ExitReason) => void): () => void {

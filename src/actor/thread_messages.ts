@@ -9,6 +9,7 @@ import type { DeadReason } from "./dead_letters.ts";
 import { ActorError, ActorFailed, ActorStopped, AskTimeout, Overflow, textOf } from "./errors.ts";
 import type { PackedMessages } from "./thread_codec.ts";
 import type { ExitReason, LogLevel } from "./node.ts";
+import type { SpanAttributes } from "./tracer.ts";
 
 /** An error as it crosses a thread border. */
 export interface ThreadError {
@@ -42,11 +43,19 @@ export type ToThread =
     readonly args: unknown;
     readonly heartbeat: SharedArrayBuffer;
     readonly causeBase: number;
+    /** Whether spans are recorded: then it reports its own. */
+    readonly isTraced: boolean;
     /** Rings for messages to the thread and for what it reports. */
     readonly toThread: SharedArrayBuffer;
     readonly fromThread: SharedArrayBuffer;
   }
-  | { readonly kind: "messages"; readonly first: number; readonly packed: PackedMessages }
+  | {
+    readonly kind: "messages";
+    readonly first: number;
+    readonly packed: PackedMessages;
+    /** Sequence numbers of those that are traced. */
+    readonly traced?: readonly number[];
+  }
   | { readonly kind: "stop" }
   | {
     readonly kind: "replies";
@@ -71,7 +80,30 @@ export interface OutgoingMessage {
   readonly lane: number;
   readonly timeoutMs: number;
   readonly cause: number;
+  /** Id of the thread's span that it belongs to; 0 = it is not traced. */
+  readonly span: number;
 }
+
+/**
+ * What became of a span in the thread, whose ids are negative there. A message from the main isolate
+ * is named by its sequence number, as a parent. Times are epoch ms.
+ */
+export type SpanNews =
+  | {
+    readonly is: "start";
+    readonly id: number;
+    readonly parent: number;
+    readonly name: string;
+    readonly attributes: SpanAttributes;
+    readonly startMs: number;
+  }
+  | { readonly is: "facts"; readonly id: number; readonly attributes: SpanAttributes }
+  | {
+    readonly is: "end";
+    readonly id: number;
+    readonly error: string | null;
+    readonly endMs: number;
+  };
 
 /** A dead letter of the thread that no message from the main isolate stands behind. */
 export interface LostMessage {
@@ -98,6 +130,7 @@ export interface TurnReport {
   errorSeqs: number[];
   errors: ThreadError[];
   lost: LostMessage[];
+  spans: SpanNews[];
   outgoing: OutgoingMessage[];
   watches: { readonly id: number; readonly path: string }[];
   logs: { level: LogLevel; path: string; message: string; fields: unknown }[];
@@ -165,6 +198,7 @@ export function emptyTurn(): TurnReport {
     errorSeqs: [],
     errors: [],
     lost: [],
+    spans: [],
     outgoing: [],
     watches: [],
     logs: [],

@@ -46,6 +46,8 @@ import {
 } from "./thread_codec.ts";
 import { ThreadLine } from "./thread_line.ts";
 import { ringBuffer } from "./thread_ring.ts";
+import { ForeignSpans } from "./thread_spans.ts";
+import { TracedMessage } from "./tracing.ts";
 import {
   type CompactReport,
   decodeError,
@@ -73,6 +75,8 @@ interface Batch {
   readonly entries: Entry[];
   readonly payloads: unknown[];
   readonly causes: number[];
+  /** Sequence numbers of those that are traced; null = none is. */
+  traced: number[] | null;
   transfer: Set<ArrayBuffer> | null;
 }
 
@@ -81,6 +85,7 @@ const newBatch = (first: number): Batch => ({
   entries: [],
   payloads: [],
   causes: [],
+  traced: null,
   transfer: null,
 });
 
@@ -130,6 +135,8 @@ export class ThreadNode extends MailboxNode {
   #terminating = false;
   #stopSent = false;
   #watches: Cancel[] = [];
+  /** Spans of the thread; null when nobody records them. */
+  #spans: ForeignSpans | null = null;
 
   constructor(
     runtime: Runtime,
@@ -175,7 +182,8 @@ export class ThreadNode extends MailboxNode {
   ): TellResult {
     if (
       !this.#mayPass || this.mailbox.size > 0 || this.state !== "running" || !this.accepting ||
-      this.#stopSent || lane !== entry.lane || this.runtime.faults !== null || !this.#credit()
+      this.#stopSent || lane !== entry.lane || this.runtime.faults !== null || !this.#credit() ||
+      this.#isTraced(ask)
     ) return super.deliver(entry, payload, lane, ask, cause);
     const numbers = this.#numbers;
     if (!numbers.pushMessage(entry, payload, cause)) {
@@ -193,6 +201,11 @@ export class ThreadNode extends MailboxNode {
       this.#line?.wake();
     } else if (!this.scheduled) scheduler.schedule(this);
     return "accepted";
+  }
+
+  /** Traced messages are told apart, and so travel as posts: a frame has no place for that. */
+  #isTraced(ask: Asker | null): boolean {
+    return this.runtime.tracing !== null && ask instanceof TracedMessage;
   }
 
   /** Sends the newest moved messages, which are all numbers. */
@@ -255,6 +268,8 @@ export class ThreadNode extends MailboxNode {
       worker.off("error", onError);
       worker.off("exit", onExit);
     };
+    const { tracing } = this.runtime;
+    this.#spans = tracing === null ? null : new ForeignSpans(tracing);
     const toThread = ringBuffer(), fromThread = ringBuffer();
     line.post({
       kind: "init",
@@ -264,6 +279,7 @@ export class ThreadNode extends MailboxNode {
       args: encodeArgs(this.args),
       heartbeat: this.#heartbeat.buffer as SharedArrayBuffer,
       causeBase: ++threadsMade * CAUSES_PER_THREAD,
+      isTraced: tracing !== null,
       toThread,
       fromThread,
     });
@@ -280,7 +296,11 @@ export class ThreadNode extends MailboxNode {
         this.state = "running";
         this.runtime.lifecycle?.(this, "started");
         this.#watchHeart();
-        if (this.#options.thread.prewarm === true && this.incarnation > 1) {
+        // One that was stopped on purpose, and is needed again, says nothing about the next.
+        if (
+          this.#options.thread.prewarm === true && this.incarnation > 1 &&
+          this.lastExit !== "shutdown"
+        ) {
           (this.runtime.spares as Spares).prewarm(this.#options.thread);
         }
         this.runtime.scheduler.schedule(this);
@@ -399,6 +419,8 @@ export class ThreadNode extends MailboxNode {
       );
     }
     this.#deferred.clear();
+    this.#spans?.close(reason === "crash" ? "crashed" : "stopped");
+    this.#spans = null;
     if (thread !== null) endThread(thread, this.path, this.runtime);
   }
 
@@ -454,8 +476,9 @@ export class ThreadNode extends MailboxNode {
       if (lane !== entry.lane) this.#lanes.set(seq, lane);
       this.#movedBytes += bytes;
       this.underWay++;
+      const isTraced = this.#isTraced(ask);
       if (batch === null) {
-        if (numbers.pushMessage(entry, payload, cause)) {
+        if (!isTraced && numbers.pushMessage(entry, payload, cause)) {
           if (numbers.count === FRAME_MESSAGES_MAX) this.#sendNumbers();
           continue;
         }
@@ -466,6 +489,7 @@ export class ThreadNode extends MailboxNode {
       batch.entries.push(entry);
       batch.payloads.push(payload);
       batch.causes.push(cause);
+      if (isTraced) (batch.traced ??= []).push(seq);
     }
     if (numbers.count > 0) this.#sendNumbers();
     if (batch === null) this.#line?.wake();
@@ -477,11 +501,11 @@ export class ThreadNode extends MailboxNode {
   }
 
   /** A payload that cannot be cloned crashes nobody: its message is dead-lettered. */
-  #postMessages({ first, entries, payloads, causes, transfer }: Batch): void {
+  #postMessages({ first, entries, payloads, causes, traced, transfer }: Batch): void {
     try {
       const packed = packMessages(entries, payloads, causes);
       this.#line?.post(
-        { kind: "messages", first, packed },
+        { kind: "messages", first, packed, ...(traced === null ? {} : { traced }) },
         transfer === null ? undefined : [...transfer],
       );
     } catch (error) {
@@ -491,6 +515,7 @@ export class ThreadNode extends MailboxNode {
           one.entries.push(entries[i] as Entry);
           one.payloads.push(payloads[i]);
           one.causes.push(causes[i] as number);
+          if (traced?.includes(first + i) === true) one.traced = [first + i];
           if (entries[i]?.columns) one.transfer = transferablesOf(payloads[i]);
           this.#postMessages(one);
         }
@@ -520,6 +545,7 @@ export class ThreadNode extends MailboxNode {
 
   #turn(report: TurnReport & CompactReport): void {
     for (const log of report.logs) this.#log(log);
+    for (const news of report.spans) this.#spans?.take(news, (seq) => this.#tracedAt(seq));
     if (report.numbers !== undefined) {
       this.#finishReplied(report.numbers, report.numbers.length);
     }
@@ -587,6 +613,12 @@ export class ThreadNode extends MailboxNode {
     const moved = this.#moved;
     if (seq < moved.head) return this.#aside.get(seq)?.ask ?? null;
     return moved.asks[moved.slotOf(seq)] ?? null;
+  }
+
+  #tracedAt(seq: number): TracedMessage | null {
+    const moved = this.#moved;
+    const message = seq < moved.head ? this.#aside.get(seq)?.ask : moved.asks[moved.slotOf(seq)];
+    return message instanceof TracedMessage ? message : null;
   }
 
   /** A stretch of messages, each handled and replied to with a number: the usual turn, kept short. */
@@ -694,7 +726,12 @@ export class ThreadNode extends MailboxNode {
         return ask.reject(error as Error);
       }
     }
-    node.deliver(entry, payload, lane < 0 ? entry.lane : lane, ask, cause);
+    const { tracing } = runtime;
+    const trail = this.#spans?.trailAt(message.span) ?? null;
+    const carried = tracing === null || trail === null
+      ? ask
+      : tracing.tracedBelow(trail, ask, path, entry, payload);
+    node.deliver(entry, payload, lane < 0 ? entry.lane : lane, carried, cause);
   }
 
   /** An ask whose reply goes to the thread, as long as the incarnation that asked is there. */

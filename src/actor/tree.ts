@@ -25,6 +25,8 @@ export interface TreeNode {
   readonly restart: RestartType;
   /** Restarts within the period. */
   readonly restartsInPeriod: number;
+  /** When it was last restarted, epoch ms; null = never, or before its supervisor was. */
+  readonly restartedAt: number | null;
   /** What it failed with last, as text; null = it never failed. */
   readonly lastError: string | null;
   /** Only supervisors. */
@@ -32,6 +34,8 @@ export interface TreeNode {
     readonly strategy: string;
     readonly intensity: number;
     readonly periodMs: number;
+    /** Whether restarts are counted per child or over all children. */
+    readonly intensityScope: "child" | "supervisor";
     readonly restarts: number;
     readonly gaveUp: number;
   } | null;
@@ -81,11 +85,13 @@ export function describeTree(node: Node, nowMs: number): TreeNode {
     incarnation: node.incarnation,
     restart: node.restart,
     restartsInPeriod: node.restartsMs.filter((atMs) => atMs >= sinceMs).length,
+    restartedAt: node.lastRestart?.at ?? null,
     lastError: node.lastError === null ? null : textOf(node.lastError),
     supervisor: supervisor === null ? null : {
       strategy: supervisor.options.strategy,
       intensity: supervisor.options.intensity,
       periodMs: supervisor.options.periodMs,
+      intensityScope: supervisor.options.intensityScope,
       restarts: supervisor.restarts,
       gaveUp: supervisor.gaveUp,
     },

@@ -595,6 +595,19 @@ export class Cache<V> {
     }
   }
 
+  /**
+   * Live slots among at most `looksMax` that are looked at, evenly spread; each stands for `step`.
+   * O(looksMax).
+   */
+  sample(looksMax: number): { readonly slots: readonly number[]; readonly step: number } {
+    const step = Math.max(1, Math.ceil((this.#arena.slotsEnd - LISTS) / looksMax));
+    const slots: number[] = [];
+    for (let slot = LISTS; slot < this.#arena.slotsEnd; slot += step) {
+      if (this.#isLive(slot)) slots.push(slot);
+    }
+    return { slots, step };
+  }
+
   get #pinnedMax(): number {
     return Math.floor(this.#entriesMax * this.#protectedRatioMax);
   }
@@ -669,11 +682,16 @@ export class Cache<V> {
   }
 
   /**
-   * Changes the bounds, and evicts what no longer fits.
+   * Changes the bounds, and evicts what no longer fits, at most `evictionsMax` entries now. True when
+   * they hold; otherwise those that hold are as near as that came, and the same call goes on. Growing
+   * is at once. O(evicted), and once, when they hold, O(entries) for some policies.
    *
    * @throws {RangeError} as the constructor.
    */
-  resize(bounds: { readonly entriesMax?: number; readonly weightMaxBytes?: number }): void {
+  resize(
+    bounds: { readonly entriesMax?: number; readonly weightMaxBytes?: number },
+    evictionsMax = Infinity,
+  ): boolean {
     const { entriesMax = this.#entriesMax, weightMaxBytes = this.#weightMaxBytes } = bounds;
     assertEntriesMax(entriesMax);
     assertWeightMax(weightMaxBytes, this.#weigh !== null);
@@ -688,9 +706,23 @@ export class Cache<V> {
       this.#unpin(pinned);
       this.#protectionRefused++;
     }
-    this.#makeRoom(0, 0);
+    for (let evictions = 0; evictions < evictionsMax && this.#isOver(); evictions++) {
+      const victim = this.#policy.victim();
+      if (victim < 0) break;
+      this.#remove(victim, "evicted");
+    }
+    if (this.#isOver()) {
+      this.#entriesMax = Math.max(entriesMax, this.#arena.size);
+      this.#weightMaxBytes = Math.max(weightMaxBytes, this.#weightBytes);
+      return false;
+    }
     this.#arena.resize(entriesMax + this.#buried.length);
     this.#policy.resize(entriesMax);
+    return true;
+  }
+
+  #isOver(): boolean {
+    return this.#arena.size > this.#entriesMax || this.#weightBytes > this.#weightMaxBytes;
   }
 
   /** Throws unless everything in it agrees with everything else. O(entries). */

@@ -20,6 +20,7 @@ import type {
 } from "./report_types.ts";
 import { waitReport } from "./report_wait.ts";
 import type { ShardStatus, TypeCounts } from "./status.ts";
+import { type TtlLeftCounts, ttlLeftReport } from "./ttl_left.ts";
 
 export type {
   Advice,
@@ -46,9 +47,11 @@ export const ALL_TYPES = "all";
 export function cacheReport({ shards, tier, upstream }: CacheFigures): CacheReport {
   const counts = shards.flatMap(({ types }) => types);
   const byType = Map.groupBy(counts, ({ type }) => type);
-  const types = [...byType].map(([type, own]) => typeReport(type, own))
+  const ttls = shards.flatMap(({ ttlLeft }) => ttlLeft);
+  const types = [...byType]
+    .map(([type, own]) => typeReport(type, own, ttls.filter((one) => one.type === type)))
     .sort((a, b) => b.requests - a.requests || (a.type < b.type ? -1 : 1));
-  const total = typeReport(ALL_TYPES, counts);
+  const total = typeReport(ALL_TYPES, counts, ttls);
   const curve = curveOf(shards);
   return {
     shards: shards.map(shardReport),
@@ -72,7 +75,11 @@ function ratio(part: number, whole: number): number | null {
   return whole === 0 ? null : part / whole;
 }
 
-function typeReport(type: string, own: readonly TypeCounts[]): TypeReport {
+function typeReport(
+  type: string,
+  own: readonly TypeCounts[],
+  ttls: readonly TtlLeftCounts[],
+): TypeReport {
   const { loads, byOrigin, ...sums } = sumOf(type, own);
   const { requests, freshHits, staleHits, secondTierHits } = sums;
   const served = freshHits + staleHits;
@@ -93,6 +100,7 @@ function typeReport(type: string, own: readonly TypeCounts[]): TypeReport {
     })),
     keysPer100: requests === 0 ? null : 100 * all / requests,
     wait: waitReport(own),
+    ttlLeft: ttlLeftReport(ttls),
   };
 }
 

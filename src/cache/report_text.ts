@@ -15,12 +15,20 @@ import {
   sizeText,
 } from "./report_units.ts";
 
+const EDGE_UNITS: readonly (readonly [unit: string, sizeMs: number])[] = [
+  ["d", 86_400_000],
+  ["h", 3_600_000],
+  ["min", 60_000],
+  ["s", 1_000],
+];
+
 /** Lines of the report, without line ends: a summary, then a table for each part. */
 export function cacheReportText(report: CacheReport): string[] {
   return [
     ...summary(report),
     ...section("By type", typeRows(report)),
     ...section("Out of the cache", removalRows(report)),
+    ...section("Fresh for less than", ttlLeftRows(report)),
     ...section("Put in, and never read", originRows(report)),
     ...section("Shards", shardRows(report)),
     ...list("Another size", report.curve.filter((one) => one.sizeRatio !== 1).map(curveText)),
@@ -109,6 +117,26 @@ function removalRows({ total, types }: CacheReport): string[][] {
   ];
   const header = ["type", "put in", "evicted", "expired", "invalidated", "replaced", "flushed"];
   return [[...header, "pollution"], ...types.map(row), row(total)];
+}
+
+function ttlLeftRows({ total, types }: CacheReport): string[][] {
+  if (total.entries === 0) return [];
+  const row = ({ type, ttlLeft: { stale, spans, never } }: TypeReport) => [
+    type,
+    countText(stale),
+    ...spans.map(({ entries }) => countText(entries)),
+    countText(never),
+  ];
+  const edges = total.ttlLeft.spans.map(({ belowMs }) =>
+    belowMs === null ? "longer" : edgeText(belowMs)
+  );
+  return [["type", "stale", ...edges, "no end"], ...types.map(row), row(total)];
+}
+
+/** `1 s`, `10 min`, `1 d`: the edges of spans are whole ones. */
+function edgeText(ms: number): string {
+  const [unit, sizeMs] = EDGE_UNITS.find(([, sizeMs]) => ms >= sizeMs) ?? ["ms", 1];
+  return `${ms / sizeMs} ${unit}`;
 }
 
 function originRows({ types }: CacheReport): string[][] {

@@ -5,6 +5,7 @@
  */
 
 import type { ShardStatus, TypeCounts } from "./status.ts";
+import type { TtlLeftReport } from "./ttl_left.ts";
 import type { PolicyName, TierStatus } from "./types.ts";
 
 /** What the cache made its upstream do, by endpoint; sums that only grow. */
@@ -83,6 +84,8 @@ export interface TypeReport extends Omit<TypeCounts, "loads" | "byOrigin" | "wai
   readonly keysPer100: number | null;
   /** How long those waited who had to. */
   readonly wait: WaitReport;
+  /** Entries by the time after which they are stale. */
+  readonly ttlLeft: TtlLeftReport;
 }
 
 /** What another size would do. */

@@ -40,6 +40,7 @@ import type { ShardParts } from "./shard_parts.ts";
 import { selectedFrom } from "./shard_selection.ts";
 import {
   type SetEntry,
+  type ShardBounds,
   type ShardOptions,
   type ShardSettings,
   shardSettings,
@@ -48,7 +49,7 @@ import { ENTRY_BYTES, ShardTable } from "./shard_table.ts";
 import type { ShardStatus } from "./status.ts";
 import type { Dependency, Explanation, Found, LoadAsk, Selection, TouchedRange } from "./types.ts";
 
-export type { EntryTtl, SetEntry, ShardOptions, ValueCodec } from "./shard_options.ts";
+export type { EntryTtl, SetEntry, ShardBounds, ShardOptions, ValueCodec } from "./shard_options.ts";
 export { guardedTier, tierSelection } from "./shard_tier.ts";
 
 /** What becomes of entries that are invalidated: they go, or are served once more while renewed. */
@@ -478,10 +479,16 @@ export class CacheShard<V> {
     return this.#table.cache.unprotect(pattern);
   }
 
-  /** Other bounds, at once. */
-  resize(bounds: { readonly entriesMax: number; readonly weightMaxBytes: number }): void {
-    this.#table.resize(bounds);
+  /**
+   * Other bounds: larger ones at once, smaller ones by the policy, at most `evictionsMax` entries now.
+   * True when they hold; otherwise the same call goes on.
+   *
+   * @throws {RangeError} for bounds that cannot be.
+   */
+  resize(bounds: ShardBounds, evictionsMax?: number): boolean {
+    const holds = this.#table.resize(bounds, evictionsMax);
     this.#weightMaxBytes = bounds.weightMaxBytes;
+    return holds;
   }
 
   /** Removes what is past its time; how many. Cheap when nothing is. */
@@ -489,7 +496,7 @@ export class CacheShard<V> {
     return this.#table.expire();
   }
 
-  /** Sums and sizes. O(types · origins + buckets). */
+  /** Sums and sizes. O(types · origins + buckets), and a bounded sample of its entries. */
   status(): ShardStatus {
     const { flights, negatives, keeper } = this.#parts;
     const { cache } = this.#table;
@@ -513,6 +520,7 @@ export class CacheShard<V> {
       protectedPatterns: protection.patterns,
       protectionRefused: protection.refused,
       types: this.#counts.read(),
+      ttlLeft: this.#table.ttlLeft(),
       curve: cache.curve(),
     };
   }

@@ -25,6 +25,14 @@ export interface EntryTtl {
   readonly staleIfErrorMs: number;
 }
 
+/** How much a shard may hold; both can change while it runs. */
+export interface ShardBounds {
+  /** Entries at most. */
+  readonly entriesMax: number;
+  /** Bytes of them at most, as weighed; Infinity for no such bound. */
+  readonly weightMaxBytes: number;
+}
+
 /** Values as bytes, for the second tier. */
 export interface ValueCodec<V> {
   /** Throws for what has no such form: it is then not written. */
@@ -38,7 +46,7 @@ export interface ValueCodec<V> {
 }
 
 /** How a shard is set up. */
-export interface ShardOptions<V> {
+export interface ShardOptions<V> extends ShardBounds {
   /** Its index among the shards. */
   readonly index: number;
   /**
@@ -46,10 +54,6 @@ export interface ShardOptions<V> {
    * a former shard of the same index has left there must be dropped before.
    */
   readonly keys?: KeyIndex;
-  /** Entries at most. */
-  readonly entriesMax: number;
-  /** Bytes of them at most, as weighed; Infinity for no such bound. */
-  readonly weightMaxBytes: number;
   /** Default `adaptive`. */
   readonly policy?: PolicyName;
   /** Timers, the time of waits, and the wall clock. */

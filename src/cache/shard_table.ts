@@ -19,9 +19,10 @@ import { Cache } from "./cache.ts";
 import type { ShardCounts } from "./counts.ts";
 import { DependencyIndex } from "./dependencies.ts";
 import { SlotColumns, SlotFlag } from "./shard_columns.ts";
-import type { ShardSettings } from "./shard_options.ts";
+import type { ShardBounds, ShardSettings } from "./shard_options.ts";
 import { RecentRemovals } from "./shard_removals.ts";
 import { TagIndex } from "./tags.ts";
+import { TTL_LEFT_LOOKS_MAX, type TtlLeftCounts, TtlLeftSums } from "./ttl_left.ts";
 import type { Dependency, RemovalCause, TouchedRange } from "./types.ts";
 
 /** Entries that left, whose dependencies are remembered. */
@@ -266,10 +267,9 @@ export class ShardTable<V> {
     return size;
   }
 
-  /** Other bounds. */
-  resize(bounds: { readonly entriesMax: number; readonly weightMaxBytes: number }): void {
-    this.cache.resize(bounds);
-    this.#tell(null);
+  /** Other bounds, as `Cache.resize`. */
+  resize(bounds: ShardBounds, evictionsMax?: number): boolean {
+    return this.#tell(this.cache.resize(bounds, evictionsMax));
   }
 
   /** Keys that depend on any of these, directly or through others; departed ones included. */
@@ -294,6 +294,18 @@ export class ShardTable<V> {
   /** Keys with a tag. */
   keysOfTag(tag: string): Iterable<string> {
     return this.#tags.keysOf(tag);
+  }
+
+  /** Entries by the time after which they are stale, by type. O({@linkcode TTL_LEFT_LOOKS_MAX}). */
+  ttlLeft(): TtlLeftCounts[] {
+    const { cache, columns } = this;
+    const sums = new TtlLeftSums();
+    const nowMs = this.#now();
+    const { slots, step } = cache.sample(TTL_LEFT_LOOKS_MAX);
+    for (const slot of slots) {
+      sums.add(cache.typeAt(slot), (columns.staleAtMs[slot] as number) - nowMs, step);
+    }
+    return sums.read((type) => this.#counts.typeName(type));
   }
 
   /** Tags of an entry. */

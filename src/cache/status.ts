@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { TtlLeftCounts } from "./ttl_left.ts";
 import type { PolicyName, RemovalCause } from "./types.ts";
 
 /** Types told apart; the table keeps the number of a type in one byte an entry. */
@@ -113,6 +114,8 @@ export interface ShardStatus {
   readonly protectionRefused: number;
   /** Types of which anything was counted. */
   readonly types: readonly TypeCounts[];
+  /** How long entries are fresh, for types that have any. */
+  readonly ttlLeft: readonly TtlLeftCounts[];
   /** Empty for policies that do not know. */
   readonly curve: readonly CurvePoint[];
 }

@@ -24,7 +24,8 @@ import { MONITORING } from "./monitoring.ts";
 import { SERVE } from "./serve.ts";
 import { STATUS } from "./status.ts";
 import { TAIL } from "./tail.ts";
-import { TOP, TREE } from "./tree.ts";
+import { TOP } from "./top.ts";
+import { TREE } from "./tree.ts";
 import { WARM } from "./warm.ts";
 
 /** The table of commands. */

@@ -12,7 +12,7 @@ import type { CliIo } from "./io.ts";
 import { shownUrl } from "../http/webhook/options.ts";
 import { OLDER_ENVIRONMENT, OLDER_FILE_KEYS } from "./older_names.ts";
 import { PROFILE_VALUES } from "./profiles.ts";
-import { HIDDEN } from "./secrets.ts";
+import { HIDDEN } from "../http/redact.ts";
 import {
   CONFIG_OPTION,
   environmentName,
@@ -72,6 +72,9 @@ function shown({ config }: Resolved, name: SettingName): unknown {
   // What receivers call a key often stands in the query.
   if (name === "webhooks") {
     return config.webhooks.map((one) => ({ ...one, url: shownUrl(one.url) }));
+  }
+  if (name === "alertSinks") {
+    return config.alertSinks.map((one) => ({ ...one, url: shownUrl(one.url) }));
   }
   return SETTINGS[name].secret === true && value !== null ? HIDDEN : value;
 }

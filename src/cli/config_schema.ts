@@ -6,6 +6,7 @@
  */
 
 import { z } from "zod";
+import { alertSinksSchema, metricsSchema, targetsSchema } from "./monitor_config.ts";
 import { JOB_SHAPE, refineJob } from "../http/job_schemas.ts";
 import { isWebhookUrl, WEBHOOK_SERIES_MAX, WEBHOOKS_MAX } from "../http/webhook/options.ts";
 import { KEY_PATTERN_CHARS_MAX } from "../cache/key_pattern.ts";
@@ -14,10 +15,13 @@ import { SHARDS_DEFAULT } from "../cache/rendezvous.ts";
 import { CACHE_BYTES_DEFAULT, CACHE_ENTRIES_DEFAULT } from "../cache/spec.ts";
 import { TTL_BOUNDS } from "../cache/ttl_rules.ts";
 import { POLICY_NAMES } from "../cache/types.ts";
+import { TRACE_RATIO } from "../actor/tracing.ts";
 import { TIER_BYTES_MAX_DEFAULT } from "../store/cache/tier_rules.ts";
 import { DEFAULT_PARAMS, HORIZON_MAX, VOLATILITIES } from "../label/params.ts";
 import { GRANULARITIES } from "../market/granularity.ts";
 import { isSeries } from "../market/series.ts";
+import { KNOBS } from "../monitor/tuning.ts";
+import { LINGER_MAX_MS, LINGER_TUNED_MAX_MS } from "../provider/batch_status.ts";
 import { providersSchema } from "../provider/config.ts";
 import { BLOCK_CLUSTERS_MAX, BLOCK_SCHEDULE_DEFAULTS } from "../refresh/block_schedule.ts";
 import { CLUSTER_DEFAULTS } from "../refresh/clusters.ts";
@@ -211,6 +215,7 @@ const logs = {
   logFile: text.nullable().default(null),
   logFileBytesMax: z.int().min(1_024).max(10_000_000_000).default(10_000_000),
   logFileCount: z.int().min(1).max(100).default(5),
+  traceRatio: ratio.default(TRACE_RATIO),
 };
 
 const client = {
@@ -223,6 +228,25 @@ const monitoring = {
   monitorEnabled: z.boolean().default(true),
   monitorIntervalMs: spanMs.default(5_000),
   alertCooldownMs: spanMs.default(300_000),
+  alertSinks: alertSinksSchema.default([]),
+  targets: targetsSchema.default({}),
+  metrics: metricsSchema.default([]),
+};
+
+/** Bounds of what the monitor changes by itself; null = as what is set of the same thing. */
+const tuning = {
+  tuningEnabled: z.boolean().default(true),
+  tuningKnobs: z.array(z.enum(KNOBS)).max(KNOBS.length).default([...KNOBS]),
+  tuningWorkersMin: z.int().min(1).max(64).nullable().default(null),
+  tuningWorkersMax: z.int().min(1).max(64).nullable().default(null),
+  tuningCacheBytesMin: count.nullable().default(null),
+  tuningCacheBytesMax: count.nullable().default(null),
+  tuningWarmingRateMin: z.int().min(0).max(WARMING_BOUNDS.callsPerMinuteMax).nullable()
+    .default(null),
+  tuningWarmingRateMax: z.int().min(0).max(WARMING_BOUNDS.callsPerMinuteMax).nullable()
+    .default(null),
+  tuningLingerMinMs: z.int().min(0).max(LINGER_MAX_MS).default(0),
+  tuningLingerMaxMs: z.int().min(0).max(LINGER_MAX_MS).default(LINGER_TUNED_MAX_MS),
 };
 
 const outside = {
@@ -364,6 +388,7 @@ export const CONFIG_SHAPE = {
   ...logs,
   ...client,
   ...monitoring,
+  ...tuning,
   ...outside,
   ...cache,
   ...warming,

@@ -47,7 +47,7 @@ export const DLQ: Command = {
     },
     after: { value: "text", called: "ID", about: "list: only later ones" },
     all: { about: "replay, drop: every letter, when no filter is given" },
-    "dry-run": { about: "replay, drop: only count" },
+    "dry-run": { about: "replay, drop: only say what would come of it" },
     json: { about: "as JSON" },
     ...SERVICE_OPTIONS,
   },
@@ -154,11 +154,32 @@ async function act(
 
 function doneText(
   verb: "replay" | "drop",
-  { matched, accepted, refused, problems, dryRun }: Done,
+  done: Done,
 ): string {
-  if (dryRun) return `${countOf(matched, "letter")} would be meant`;
+  if (done.dryRun) return dryText(verb, done);
+  const { accepted, refused, problems } = done;
   const what = verb === "replay" ? "sent again" : "dropped";
   const reasons = problems.map(({ id, detail }) => `\n  ${id}: ${detail}`).join("");
   const failed = refused > 0 ? `, ${refused} not taken${reasons === "" ? "" : `:${reasons}`}` : "";
   return `${countOf(accepted, "letter")} ${what}${failed}`;
+}
+
+/** What would go where, and what could not, and why. */
+function dryText(
+  verb: "replay" | "drop",
+  { matched, accepted, refused, problems, places }: Done,
+): string {
+  const what = verb === "replay" ? "sent again" : "dropped";
+  if (matched === 0) return "no letter is meant";
+  const lines = [`${countOf(accepted, "letter")} would be ${what}`];
+  for (const place of places.filter((one) => one.accepted > 0)) {
+    lines.push(
+      `  ${place.accepted} x ${place.type} ${verb === "replay" ? "to" : "of"} ${place.path}`,
+    );
+  }
+  if (refused > 0) lines.push(`${countOf(refused, "letter")} could not be`);
+  for (const { id, detail } of problems) lines.push(`  ${id}: ${detail}`);
+  const more = refused - problems.length;
+  if (more > 0) lines.push(`  and ${more} more`);
+  return lines.join("\n");
 }

@@ -14,6 +14,7 @@ import {
   checkPermissions,
   checkTokens,
 } from "./doctor_local.ts";
+import { checkAlertSinks } from "./doctor_alerts.ts";
 import { checkClocks, checkRedis, checkService } from "./doctor_network.ts";
 import { Exit, type ExitCode } from "./exit_code.ts";
 import type { CliIo } from "./io.ts";
@@ -29,6 +30,7 @@ const CHECKS: readonly Check[] = [
   checkService,
   checkClocks,
   checkRedis,
+  checkAlertSinks,
 ];
 
 /** The command. */
@@ -37,7 +39,7 @@ export const DOCTOR: Command = {
   about: "find what keeps the service from working",
   details: [
     "Checks permissions, configuration, tokens, clock, data directory, disk, database, the running " +
-    "service, its port, and Redis where one is set. Changes nothing but for a file that it writes " +
+    "service, its port, Redis and whoever is told of alerts, where they are set. Changes nothing but for a file that it writes " +
     "into the data directory and removes. Exits with 1 when a check fails.",
   ],
   operand: null,

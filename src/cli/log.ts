@@ -6,12 +6,13 @@
 
 import type { Clock } from "../actor/clock.ts";
 import type { LogSink } from "../actor/mod.ts";
+import { redactor } from "../http/redact.ts";
 import type { WickConfig } from "./config_schema.ts";
 import type { CliIo } from "./io.ts";
 import { type LineSink, RotatingFile } from "./log_file.ts";
 import { LogLevels } from "./log_levels.ts";
 import { jsonLine, type LogEntry, textLine } from "./log_line.ts";
-import { redactor, secretsOf } from "./secrets.ts";
+import { secretsOf } from "./secrets.ts";
 import { palette } from "./text.ts";
 
 /** What a log has done so far. */

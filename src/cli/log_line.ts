@@ -6,7 +6,8 @@
  */
 
 import type { LogLevel } from "../actor/mod.ts";
-import { HIDDEN, isSecretName, type Redact } from "./secrets.ts";
+import { KEYS_MAX, plain } from "../http/log_plain.ts";
+import { HIDDEN, isSecretName, type Redact } from "../http/redact.ts";
 import type { Palette } from "./text.ts";
 
 /** Longest line in characters; what is beyond is cut. A stack takes some 2,000. */
@@ -20,12 +21,6 @@ export const LINE_CHARS_MAX = 8_192;
 const MESSAGE_CHARS_MAX = 1_000;
 const PATH_CHARS_MAX = 150;
 const CUT_CHARS_MAX = 500;
-
-/** How deep fields are followed, how many members are shown of a list, and of an object. */
-const DEPTH_MAX = 4;
-const LIST_MAX = 20;
-const KEYS_MAX = 40;
-const STACK_LINES_MAX = 12;
 
 /** What a line says. */
 export interface LogEntry {
@@ -94,60 +89,4 @@ function oneLine(text: string): string {
 
 function timeOf(ms: number): string {
   return Number.isFinite(ms) && Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : String(ms);
-}
-
-/** A value as JSON can hold it, bounded, without secrets. */
-function plain(value: unknown, redact: Redact, depth: number): unknown {
-  switch (typeof value) {
-    case "string":
-      return redact(value.slice(0, LINE_CHARS_MAX));
-    case "number":
-      return Number.isFinite(value) ? value : String(value);
-    case "bigint":
-    case "symbol":
-      return String(value).slice(0, 256);
-    case "function":
-      return "[function]";
-    case "object":
-      break;
-    default:
-      return value;
-  }
-  if (value === null) return null;
-  // A getter may throw, and a revoked proxy does whatever is asked of it.
-  try {
-    return plainObject(value, redact, depth);
-  } catch (error) {
-    return `[unreadable: ${String(error).slice(0, 100)}]`;
-  }
-}
-
-function plainObject(value: object, redact: Redact, depth: number): unknown {
-  if (value instanceof Error) return errorText(value, redact);
-  if (depth >= DEPTH_MAX) return "[…]";
-  if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`;
-  if (Array.isArray(value)) {
-    const shown = value.slice(0, LIST_MAX).map((one) => plain(one, redact, depth + 1));
-    return value.length > LIST_MAX ? [...shown, `… ${value.length - LIST_MAX} more`] : shown;
-  }
-  const made: Record<string, unknown> = {};
-  for (const name of Object.keys(value).slice(0, KEYS_MAX)) {
-    const member: unknown = Reflect.get(value, name);
-    made[name] = isSecretName(name) ? HIDDEN : plain(member, redact, depth + 1);
-  }
-  return made;
-}
-
-function errorText(error: Error, redact: Redact): unknown {
-  const stack = (error.stack ?? "").split("\n").slice(1, 1 + STACK_LINES_MAX).map((line) =>
-    line.trim()
-  );
-  const code = "code" in error && typeof error.code === "string" ? error.code : undefined;
-  const cause = error.cause instanceof Error ? `${error.cause.name}: ${error.cause.message}` : null;
-  return {
-    error: redact(`${error.name}: ${error.message}`.slice(0, 2_048)),
-    ...(code === undefined ? {} : { code }),
-    ...(cause === null ? {} : { cause: redact(cause.slice(0, 1_024)) }),
-    stack: redact(stack.join(" | ")),
-  };
 }

@@ -89,7 +89,8 @@ function runFacts(run: RunMetadata): Fact[] {
   ];
 }
 
-function counterFacts({ counters, fallbacksBy, audits, setsAffected, fallsHeld }: RunMetadata) {
+function counterFacts(run: RunMetadata) {
+  const { counters, fallbacksBy, audits, setsAffected, fallsHeld, epsilon } = run;
   const { refreshes, evaluated, skipped, changed, unchanged, held, rescored } = counters;
   const fell = countsText(fallbacksBy);
   const facts: Fact[] = [
@@ -111,7 +112,11 @@ function counterFacts({ counters, fallbacksBy, audits, setsAffected, fallsHeld }
     ],
     ["", `${countText(skipped)} skipped by their bound, ${countText(rescored)} scored to check`],
     ["", `the last refresh looked at ${countText(setsAffected)}`],
-    ["moves", `${countText(counters.publications)} of what is published`],
+    [
+      "moves",
+      `${countText(counters.publications)} of what is published; least difference ` +
+      numberText(epsilon),
+    ],
     ["", fallsHeld === 0 ? null : `${countOf(fallsHeld, "fall")} held back`],
     [
       "audits",

@@ -43,6 +43,7 @@ export const SERVE: Command = {
       ...["cacheProvider", "fillHolesFrom", "metricsDir", "refreshScorers"] as const,
       ...["logLevel", "logFormat", "logFile"] as const,
     ]),
+    "no-tune": { about: "change no number of workers, size or budget by itself" },
     json: { about: "say on standard output, as JSON, when it is ready and how it ended" },
   },
   examples: [
@@ -56,7 +57,8 @@ export const SERVE: Command = {
 };
 
 async function runServe({ values }: CommandCall, io: CliIo, parts: CliParts): Promise<ExitCode> {
-  const { config, path } = await resolveConfig(values, io);
+  const { config: configured, path } = await resolveConfig(values, io);
+  const config = values.flag("no-tune") ? { ...configured, tuningEnabled: false } : configured;
   const problem = bindProblem(config);
   if (problem !== null) throw new UsageError(problem);
   const start = parts.runServe ?? null;

@@ -7,7 +7,7 @@
 import { jobProblems, type JobSpec } from "../batch/job_spec.ts";
 import { JOB_SYMBOLS_MAX } from "../batch/job_spec.ts";
 import { parseSymbols } from "../batch/job_symbols.ts";
-import type { BatchSettings } from "../provider/batch_status.ts";
+import { BATCH_DEFAULTS, type BatchSettings } from "../provider/batch_status.ts";
 import { openProvider, type ProviderConfig, providerSchema } from "../provider/config.ts";
 import { KEY_CHARS_MAX } from "../provider/limits.ts";
 import type { DataProvider } from "../provider/port.ts";
@@ -67,6 +67,7 @@ export function batchOf(config: WickConfig): BatchSettings {
     isEnabled: config.cacheBatchEnabled,
     keysMax: config.cacheBatchSize,
     bulkLingerMaxMs: config.cacheBatchIntervalMs,
+    lingerMs: BATCH_DEFAULTS.lingerMs,
     lowLoadHours,
   };
 }

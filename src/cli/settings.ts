@@ -7,6 +7,7 @@
 
 import { POLICY_NAMES } from "../cache/types.ts";
 import { LINKAGES } from "../refresh/linkage.ts";
+import { KNOBS } from "../monitor/tuning.ts";
 import type { OptionSpec } from "./command.ts";
 import {
   CONFIG_SHAPE,
@@ -129,6 +130,10 @@ export const SETTINGS: Readonly<Record<SettingName, Setting>> = {
   }),
   logFileBytesMax: setting("size at which the log file is set aside, bytes", "number"),
   logFileCount: setting("log files kept, the current one included", "number"),
+  traceRatio: setting(
+    "with OTEL_DENO=true: share of pushes and of feeds' batches that are traced, 0 to 1",
+    "number",
+  ),
   url: setting("address of the running service", "text", { flag: "url", called: "URL" }),
   timeoutMs: setting("longest wait for the service's answer, ms", "number"),
   monitorEnabled: setting(
@@ -137,6 +142,31 @@ export const SETTINGS: Readonly<Record<SettingName, Setting>> = {
   ),
   monitorIntervalMs: setting("time between two collections, ms", "number"),
   alertCooldownMs: setting("least time between two tellings of one alert, ms", "number"),
+  alertSinks: setting("webhooks and Alertmanagers that are told of alerts", "json"),
+  targets: setting(
+    "good, warning and critical of measures, where they differ: latencyP99Ms, memoryBytes, …",
+    "json",
+  ),
+  metrics: setting("own metrics, each with its target and alert, for the message measure", "json"),
+  tuningEnabled: setting(
+    "whether the monitor changes what follows within its bounds; wick serve --no-tune: it does not",
+    "boolean",
+  ),
+  tuningKnobs: setting("what it may change", "list", { words: KNOBS }),
+  tuningWorkersMin: setting("fewest label workers in use, half of them unless set", "number"),
+  tuningWorkersMax: setting("most of them, all there are unless set", "number"),
+  tuningCacheBytesMin: setting(
+    "least size of the memory cache under memory pressure, a quarter of cacheBytesMax unless set",
+    "number",
+  ),
+  tuningCacheBytesMax: setting("most of it, cacheBytesMax unless set", "number"),
+  tuningWarmingRateMin: setting(
+    "fewest provider calls a minute for warming, a quarter of warmingRatePerMinute unless set",
+    "number",
+  ),
+  tuningWarmingRateMax: setting("most of them, warmingRatePerMinute unless set", "number"),
+  tuningLingerMinMs: setting("shortest wait of users' keys for others, ms", "number"),
+  tuningLingerMaxMs: setting("longest wait of users' keys for others, ms", "number"),
   redisUrl: setting("Redis behind the caches of several nodes", "text", { secret: true }),
   gcpProjectId: later("project of the Firestore feed", "text"),
   googleCredentialsFile: later("file with the key of the Firestore feed", "text"),
@@ -171,7 +201,7 @@ export const SETTINGS: Readonly<Record<SettingName, Setting>> = {
   ),
   cacheBatchSize: setting("most keys of one call, where its endpoint takes as many", "number"),
   cacheBatchIntervalMs: setting(
-    "longest wait of warmed keys for others and for an idle provider, ms; users wait 5 ms for others, " +
+    "longest wait of warmed keys for others and for an idle provider, ms; users wait some ms for others, " +
       "renewals 8 s",
     "number",
   ),

@@ -6,6 +6,7 @@
 
 import type { z } from "zod";
 import { alertsReply } from "../http/alert_schemas.ts";
+import { tuningReply } from "../http/tuning_schemas.ts";
 import { healthReply } from "../http/schemas.ts";
 import type { Alert } from "../monitor/alert.ts";
 import type { HealthScore } from "../monitor/health_score.ts";
@@ -14,6 +15,7 @@ import { Exit, type ExitCode } from "./exit_code.ts";
 import type { CliIo } from "./io.ts";
 import { SERVICE_OPTIONS, withService } from "./service_call.ts";
 import type { ServiceClient } from "./service_client.ts";
+import { tuningLine } from "./tuning_text.ts";
 import { textTable } from "./table.ts";
 import { countText, palette } from "./text.ts";
 
@@ -40,7 +42,8 @@ async function runStatus(
 ): Promise<ExitCode> {
   const health = await client.ask("/api/health", healthReply);
   const { active } = await client.ask("/api/alerts?past=0", alertsReply);
-  if (values.flag("json")) io.out(`${JSON.stringify({ ...health, alerts: active })}\n`);
+  const tuning = await client.ask("/api/tuning", tuningReply);
+  if (values.flag("json")) io.out(`${JSON.stringify({ ...health, alerts: active, tuning })}\n`);
   else {
     const rows = health.parts.map(({ name, state, detail }) => [
       name,
@@ -48,12 +51,17 @@ async function runStatus(
       detailText(detail),
     ]);
     io.out(
-      `${healthLine(health, io)}\n${scoreText(health.score)}${alertsText(active, io)}${
-        rows.length > 0 ? textTable(["part", "state", ""], rows, io) : ""
-      }`,
+      `${healthLine(health, io)}\n${scoreText(health.score)}${tuningLine(tuning)}${
+        alertsText(active, io)
+      }${rows.length > 0 ? textTable(["part", "state", ""], rows, io) : ""}`,
     );
   }
-  return health.state === "ok" && health.ready ? Exit.ok : Exit.failed;
+  return healthCode(health);
+}
+
+/** What a command that says how the service is exits with. */
+export function healthCode({ state, ready }: Health): ExitCode {
+  return state === "ok" && ready ? Exit.ok : Exit.failed;
 }
 
 /** One line: name, version, state, last commit. */
@@ -65,7 +73,7 @@ export function healthLine({ name, version, state, ready, seq }: Health, io: Cli
 }
 
 /** The score with its parts, and what limits it; nothing before it is known. */
-function scoreText(score: HealthScore | null): string {
+export function scoreText(score: HealthScore | null): string {
   if (score === null) return "";
   const { score: of100, state, parts, limiting, unknown } = score;
   const of = parts.map(({ name, state, points, weight }) =>
@@ -85,7 +93,7 @@ function scoreText(score: HealthScore | null): string {
 const oneLine = (text: string) => text.replaceAll(/[\p{Cc}\u2028\u2029]+/gu, " ");
 
 /** A table of what is wrong; nothing when all is well. */
-function alertsText(active: readonly Alert[], io: CliIo): string {
+export function alertsText(active: readonly Alert[], io: CliIo): string {
   const paint = palette(io.hasColour.stdout);
   const rows = active.map(({ severity, state, mutedBy, acknowledged, summary, id }) => [
     severity === "page" && state === "firing" ? paint.red(severity) : severity,

@@ -55,7 +55,8 @@ function kindText({ kind, supervisor }: TreeNode): string {
   return kind === "thread" ? " (thread)" : "";
 }
 
-function msText(ms: number): string {
+/** A time of at least 0, ms, in three digits or so. */
+export function msText(ms: number): string {
   return ms === 0 ? "0" : ms < 0.01 ? "<0.01" : ms < 10 ? ms.toFixed(2) : countText(ms);
 }
 

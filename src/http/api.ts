@@ -12,11 +12,15 @@ import type { Hono } from "hono";
 import { z } from "zod";
 import type { JsonForm } from "./body.ts";
 import * as alerts from "./alert_schemas.ts";
+import * as sinks from "./webhook/alert_sink_status.ts";
 import * as cache from "./cache_schemas.ts";
 import * as jobs from "./job_schemas.ts";
+import * as labels from "./label_schemas.ts";
 import { CACHE_BYTES_MAX, JOB_BYTES_MAX, LEVELS_BYTES_MAX } from "./limits.ts";
+import { LIVE_ROUTES } from "./live_api.ts";
 import { REFRESH_ROUTES } from "./refresh_api.ts";
 import * as shape from "./schemas.ts";
+import * as tuning from "./tuning_schemas.ts";
 import { WARMING_ROUTES } from "./warming_api.ts";
 
 export * from "./schemas.ts";
@@ -57,6 +61,7 @@ const actorPath = z.strictObject({
 });
 const letterId = z.strictObject({ id: z.string().regex(/^\d{1,16}$/) });
 const oneSymbol = z.strictObject({ symbol: shape.symbol });
+const oneSeries = z.strictObject({ series: shape.series });
 const jobId = z.strictObject({
   id: z.string().min(1).max(64).meta({ description: "Name of the job" }),
 });
@@ -98,6 +103,20 @@ export const ROUTES = {
       access: "read",
       query: alerts.alertsQuery,
       reply: alerts.alertsReply,
+    },
+  },
+  "/api/alerts/sinks": {
+    get: {
+      about: "Who is told of alerts beside the log and the events, and how each is doing",
+      access: "read",
+      reply: sinks.alertSinksReply,
+    },
+  },
+  "/api/alerts/test": {
+    post: {
+      about: "Sends a test alert to the log, the events and all sinks; says what each answered",
+      access: "act",
+      reply: sinks.alertTestReply,
     },
   },
   "/api/alerts/:id/ack": {
@@ -153,9 +172,17 @@ export const ROUTES = {
       reply: shape.nodeDone,
     },
   },
+  "/api/restarts": {
+    get: {
+      about: "What was restarted, ended for good or gave up, and why; the latest first",
+      access: "read",
+      query: shape.restartsQuery,
+      reply: shape.restartsReply,
+    },
+  },
   "/api/dead-letters": {
     get: {
-      about: "Messages that were not handled, by ascending id",
+      about: "Messages that were not handled, by ascending id, or the latest first",
       access: "read",
       query: shape.lettersQuery,
       reply: shape.lettersReply,
@@ -206,6 +233,13 @@ export const ROUTES = {
       reply: shape.labelsReply,
     },
   },
+  "/api/labels/overview": {
+    get: {
+      about: "What labels came to since the label pool started: counts by outcome, and the last",
+      access: "read",
+      reply: labels.labelsOverview,
+    },
+  },
   "/api/labels/stream": {
     get: {
       about:
@@ -241,6 +275,23 @@ export const ROUTES = {
   },
   "/api/series": {
     get: { about: "Series that hold candles", access: "read", reply: shape.seriesReply },
+  },
+  "/api/series/:series/chart": {
+    get: {
+      about: "The last candles of a series, their labels and its open events, as columns",
+      access: "read",
+      param: oneSeries,
+      query: labels.chartQuery,
+      reply: labels.chartReply,
+    },
+  },
+  "/api/series/:series/open-events": {
+    get: {
+      about: "Events of a series that no candle has decided yet, the oldest first",
+      access: "read",
+      param: oneSeries,
+      reply: labels.openEventsReply,
+    },
   },
   "/api/instruments": {
     get: {
@@ -415,8 +466,16 @@ export const ROUTES = {
       reply: cache.cacheProtection,
     },
   },
+  "/api/tuning": {
+    get: {
+      about: "What the monitor changes by itself: knobs, their bounds, and every change with why",
+      access: "read",
+      reply: tuning.tuningReply,
+    },
+  },
   ...WARMING_ROUTES,
   ...REFRESH_ROUTES,
+  ...LIVE_ROUTES,
   "/api/backup": {
     post: {
       about: "Makes a consistent copy of the store in a new file on the service's machine",

@@ -26,10 +26,13 @@ import { dataRoutes } from "./routes/data.ts";
 import { deadLetterRoutes } from "./routes/dead_letters.ts";
 import { jobRoutes } from "./routes/jobs.ts";
 import { labelRoutes } from "./routes/labels.ts";
+import { type LivePaths, liveRoutes } from "./routes/live.ts";
 import { pageRoutes, registerAssets } from "./routes/pages.ts";
 import { refreshRoutes } from "./routes/refresh.ts";
 import { serviceRoutes } from "./routes/service.ts";
+import { tuningRoutes } from "./routes/tuning.ts";
 import { warmingRoutes } from "./routes/warming.ts";
+import { type Traced, tracedRoute } from "./traced.ts";
 
 /** An app with what a server has to know of it. */
 export interface Admin {
@@ -58,8 +61,11 @@ export function createAdmin(port: ServicePort, options: AdminOptions = {}): Admi
   const clock = options.clock ?? systemClock;
   const { streamsMax, streamStallMs: stallMs } = limits;
   const streams = new OpenStreams({ clock, streamsMax, stallMs });
-  const around: Surroundings = { port, limits, streams, clock };
-  const handlers: Handlers = {
+  const guard = createGuard(options);
+  const { mayAct } = guard;
+  const { onError } = options;
+  const around: Surroundings = { port, limits, streams, clock, mayAct, onError };
+  const others: Omit<Handlers, LivePaths> = {
     ...serviceRoutes(around),
     ...pageRoutes(around),
     ...alertRoutes(around),
@@ -69,16 +75,20 @@ export function createAdmin(port: ServicePort, options: AdminOptions = {}): Admi
     ...dataRoutes(around),
     ...jobRoutes(around),
     ...cacheRoutes(around),
+    ...tuningRoutes(around),
     ...warmingRoutes(around),
     ...refreshRoutes(around),
   };
+  // Its stream sends what the others answer.
+  const handlers: Handlers = { ...others, ...liveRoutes(around, others) };
   const app = new Hono<AdminEnv>({ strict: true });
-  const guard = createGuard(options);
   for (const [path, methods] of Object.entries(ROUTES)) {
     for (const [method, spec] of Object.entries<RouteSpec>(methods)) {
       const own = handlers[path as keyof Handlers] as Readonly<Record<string, AnyHandler>>;
       const handler = own[method] as AnyHandler;
-      app.on(method.toUpperCase(), path, composed(spec, handler, guard, around));
+      const verb = method.toUpperCase();
+      const traced = tracedRoute(options.tracing ?? null, verb, path, spec);
+      app.on(verb, path, composed(spec, handler, guard, around, traced));
     }
   }
   registerAssets(app, guard);
@@ -93,15 +103,16 @@ export function createAdmin(port: ServicePort, options: AdminOptions = {}): Admi
 }
 
 /** Everything that happens to a request of one route. */
-function composed(spec: RouteSpec, handler: AnyHandler, guard: Guard, { clock }: Surroundings) {
+function composed(
+  spec: RouteSpec,
+  handler: AnyHandler,
+  guard: Guard,
+  { clock }: Surroundings,
+  traced: Traced,
+) {
   const bytesMax = spec.jsonBytesMax ?? limit.JSON_BYTES_MAX;
   const isEndless = spec.answers === "stream" || spec.answers === "events";
-  return async (c: Context<AdminEnv>): Promise<Response> => {
-    const request = c.req.raw;
-    const facts = factsOf(request, c.env);
-    guard.request(facts);
-    guard.access(spec.access, facts);
-    if (isEndless && facts.method === "HEAD") throw methodProblem("GET");
+  const answered = async (c: Context<AdminEnv>, request: Request): Promise<Response> => {
     const given = { param: {}, query: {}, json: undefined as unknown };
     if (spec.param !== undefined) given.param = parsed("path", spec.param, c.req.param());
     if (spec.query !== undefined) given.query = readQuery(c.req.queries(), spec.query);
@@ -112,6 +123,14 @@ function composed(spec: RouteSpec, handler: AnyHandler, guard: Guard, { clock }:
     }
     const answer = await handler(given, { request, bindings: c.env });
     return answer instanceof Response ? answer : respondJson(answer);
+  };
+  return async (c: Context<AdminEnv>): Promise<Response> => {
+    const request = c.req.raw;
+    const facts = factsOf(request, c.env);
+    guard.request(facts);
+    guard.access(spec.access, facts);
+    if (isEndless && facts.method === "HEAD") throw methodProblem("GET");
+    return await traced(request, () => answered(c, request));
   };
 }
 

@@ -295,6 +295,16 @@ const typeReport = z.strictObject({
     p95Seconds: maybe,
     p99Seconds: maybe,
   }),
+  ttlLeft: z.strictObject({
+    stale: count,
+    spans: z.array(z.strictObject({
+      belowMs: maybe.meta({ description: "Fresh for less, and not less than the one before says" }),
+      entries: count,
+    })).readonly(),
+    never: count.meta({ description: "Stale after no time" }),
+  }).meta({
+    description: "Entries by the time after which they are stale; large shards are sampled",
+  }),
 });
 
 const tierStatus = z.strictObject({

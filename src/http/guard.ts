@@ -20,6 +20,8 @@ export interface Guard {
   request(facts: RequestFacts): void;
   /** What a route of that access asks for. @throws {HttpProblem} */
   access(access: Access, facts: RequestFacts): void;
+  /** Whether it passes what a route for acting asks for. */
+  mayAct(facts: RequestFacts): boolean;
 }
 
 const LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "[::1]"];
@@ -39,6 +41,7 @@ export function createGuard(options: AdminOptions): Guard {
       guardOrigin(facts, origins);
     },
     access: (access, facts) => tokens.check(access, facts),
+    mayAct: (facts) => tokens.allows("act", facts),
   };
 }
 

@@ -8,9 +8,9 @@
 import type { z } from "zod";
 import type { Clock } from "../actor/clock.ts";
 import type { Routes, RouteSpec } from "./api.ts";
-import type { NodeBindings } from "./facts.ts";
+import type { NodeBindings, RequestFacts } from "./facts.ts";
 import type { OpenStreams } from "./open_streams.ts";
-import type { AdminLimits } from "./options.ts";
+import type { AdminLimits, AdminOptions } from "./options.ts";
 import type { Maybe } from "../store/port.ts";
 import type { ServicePort } from "./port.ts";
 
@@ -20,6 +20,10 @@ export interface Surroundings {
   readonly limits: AdminLimits;
   readonly streams: OpenStreams;
   readonly clock: Clock;
+  /** Whether whoever sent such a request may act. */
+  readonly mayAct: (facts: RequestFacts) => boolean;
+  /** Told of errors that no answer tells of. */
+  readonly onError: AdminOptions["onError"];
 }
 
 /** The request itself, for handlers that read or answer in ways of their own. */

@@ -264,6 +264,8 @@ export const providerStatus = z.strictObject({
     expired: count.meta({ description: "Keys that nobody waited for any more" }),
     suspects: count.meta({ description: "Keys that made a call fail and travel alone" }),
     bulkWaiting: count.meta({ description: "Keys of bulk work that wait now" }),
+    callKeysMax: count.meta({ description: "Most keys of a call" }),
+    lingerMs: count.meta({ description: "How long keys that somebody waits for wait for others" }),
     loadRatio: count.meta({ description: "Share of the limits in use" }),
     isLowLoad: z.boolean(),
   }).meta({ description: "How keys are grouped into calls" }),

@@ -27,7 +27,14 @@ import {
   type NewLetter,
   type Refused,
 } from "../store/port.ts";
-import type { KeptLetter, LetterCounts, LetterQuery, LettersPort, Replayed } from "./port.ts";
+import type {
+  KeptLetter,
+  LetterCounts,
+  LetterQuery,
+  LettersPort,
+  PlannedReplay,
+  Replayed,
+} from "./port.ts";
 import { HttpProblem } from "./problem.ts";
 
 /** What it asks of the store; each rejects when the store does not answer. */
@@ -46,6 +53,13 @@ export interface LetterSystem {
   replayDeadLetter(path: string, type: string, payload: unknown): boolean;
   /** Sends what came from outside; throws for a wrong message. */
   tellFromOutside(path: string, type: string, payload: unknown): TellResult;
+  /** What would keep either from being handled now; null = nothing. */
+  replayProblem(
+    path: string,
+    type: string,
+    payload: unknown,
+    how: "as_sent" | "checked",
+  ): Error | null;
 }
 
 /** Above every number that the store gives; with the numbers of a run still exact as doubles. */
@@ -118,18 +132,33 @@ export class KeptLetters implements LettersPort {
   list(query: LetterQuery): Promise<KeptLetter[]> {
     return this.#inTurn(async () => {
       await this.#write();
-      const { afterId, limit } = query;
-      const filter = filterOf(query);
-      const stored = afterId >= UNWRITTEN_IDS
-        ? []
-        : await this.#store.letters({ ...filter, afterId }, limit);
-      const found = stored.map((letter) => this.#shown(letter));
-      for (const letter of this.#unwrittenOnes()) {
-        if (found.length >= limit) break;
-        if (letter.id > afterId && matches(letter, query)) found.push(letter);
-      }
-      return found;
+      return query.isLatestFirst === true ? await this.#latest(query) : await this.#oldest(query);
     });
+  }
+
+  async #oldest(query: LetterQuery): Promise<KeptLetter[]> {
+    const { afterId, limit } = query;
+    const stored = afterId >= UNWRITTEN_IDS
+      ? []
+      : await this.#store.letters({ ...filterOf(query), afterId }, limit);
+    const found = stored.map((letter) => this.#shown(letter));
+    for (const letter of this.#unwrittenOnes()) {
+      if (found.length >= limit) break;
+      if (matches(letter, query)) found.push(letter);
+    }
+    return found;
+  }
+
+  /** Numbers of letters that were not written are above all others. */
+  async #latest(query: LetterQuery): Promise<KeptLetter[]> {
+    const { afterId, limit } = query;
+    const found = this.#unwrittenOnes().filter((letter) => matches(letter, query))
+      .reverse().slice(0, limit);
+    const left = limit - found.length;
+    if (left === 0 || afterId >= UNWRITTEN_IDS) return found;
+    const filter = { ...filterOf(query), afterId, isLatestFirst: true };
+    const stored = await this.#store.letters(filter, left);
+    return [...found, ...stored.map((letter) => this.#shown(letter))];
   }
 
   get(id: number): Promise<KeptLetter | null> {
@@ -153,6 +182,21 @@ export class KeptLetters implements LettersPort {
           ? { id: one.id, state: "failed", error: problem }
           : one
       );
+    });
+  }
+
+  plan(ids: readonly number[]): Promise<PlannedReplay[]> {
+    return this.#inTurn(async () => {
+      const found = await this.#found(ids);
+      return ids.flatMap((id): PlannedReplay[] => {
+        const letter = found.get(id);
+        if (letter === undefined) return [];
+        const { path, type, payload, replay } = letter;
+        const problem = replay === "never"
+          ? payloadProblem(id)
+          : this.#system.replayProblem(path, type, payload, replay);
+        return [{ id, path, type, problem }];
+      });
     });
   }
 
@@ -267,8 +311,7 @@ export class KeptLetters implements LettersPort {
       return { id, state: isTaken ? "accepted" : "refused" };
     }
     if (letter.replay === "never") {
-      const detail = `Cannot send letter ${id} again: its payload could not be kept as JSON`;
-      return { id, state: "failed", error: new HttpProblem(409, "no_payload", detail) };
+      return { id, state: "failed", error: payloadProblem(id) };
     }
     try {
       const result = this.#system.tellFromOutside(path, type, payload);
@@ -296,16 +339,26 @@ export class KeptLetters implements LettersPort {
   }
 }
 
-function filterOf({ path, type, reason }: LetterQuery): LetterFilter {
+function payloadProblem(id: number): HttpProblem {
+  const detail = `Cannot send letter ${id} again: its payload could not be kept as JSON`;
+  return new HttpProblem(409, "no_payload", detail);
+}
+
+function filterOf({ path, type, reason, beforeId }: LetterQuery): LetterFilter {
   return {
+    ...(beforeId === undefined ? {} : { beforeId }),
     ...(path === undefined ? {} : { path }),
     ...(type === undefined ? {} : { type }),
     ...(reason === undefined ? {} : { reason }),
   };
 }
 
-function matches(letter: KeptLetter, { path, type, reason }: LetterQuery): boolean {
-  return (path === undefined || path === letter.path) &&
+function matches(
+  letter: KeptLetter,
+  { path, type, reason, afterId, beforeId }: LetterQuery,
+): boolean {
+  return letter.id > afterId && (beforeId === undefined || letter.id < beforeId) &&
+    (path === undefined || path === letter.path) &&
     (type === undefined || type === letter.type) &&
     (reason === undefined || reason === letter.reason);
 }

@@ -5,6 +5,7 @@
  */
 
 import type { Clock } from "../actor/clock.ts";
+import type { Tracing } from "../actor/mod.ts";
 import type { Tokens } from "./guards/token_guard.ts";
 
 /** See the module's text; everything has a default. */
@@ -21,6 +22,8 @@ export interface AdminOptions {
   readonly origins?: readonly string[];
   /** Time of the timeouts and heartbeats; default: the machine's. */
   readonly clock?: Clock;
+  /** Makes spans of requests; default: nobody records them. */
+  readonly tracing?: Tracing | null;
   /** Told of errors that are answered with 500, without the request's body. */
   readonly onError?: (error: unknown, method: string, path: string) => void;
   /** Overrides of `limits.ts`, for tests. */

@@ -13,6 +13,7 @@
 import type { DeadReason } from "../actor/dead_letters.ts";
 import type { ProtocolDescription } from "../actor/protocol.ts";
 import type { TellResult } from "../actor/actor.ts";
+import type { RestartQuery, RestartRecord } from "../actor/restarts.ts";
 import type { TreeNode } from "../actor/tree.ts";
 import type { JobSpec } from "../batch/job_spec.ts";
 import type { JobMode, JobReply, JobStatus } from "../batch/job_status.ts";
@@ -20,11 +21,16 @@ import type { RunReport } from "../batch/report_schema.ts";
 import type { CacheFigures } from "../cache/report.ts";
 import type { Dependency, Explanation, Found, Selection } from "../cache/types.ts";
 import type { KindColumns } from "../label/kinds/columns.ts";
+import type { TallyView } from "../label/label_tally.ts";
 import type { Level } from "../label/levels.ts";
 import type { LabelParams } from "../label/params.ts";
 import type { CandleBlock, LabelBlock, SeriesKey } from "../market/block.ts";
 import type { Instrument, InstrumentSpec } from "../market/instrument.ts";
+import type { TuningView } from "../monitor/tuning_view.ts";
 import type { Alert } from "../monitor/alert.ts";
+import type { AlertSinkStatus, AlertTestResult } from "./webhook/alert_sink_status.ts";
+import type { FigureName, FigureTarget } from "../monitor/figures.ts";
+import type { FigureColumns } from "../monitor/figures_history.ts";
 import type { HealthScore } from "../monitor/health_score.ts";
 import type { ProviderStatus } from "../provider/status.ts";
 import type { ClusterStatus, EdgeExplanation } from "../refresh/aggregator_types.ts";
@@ -57,6 +63,7 @@ import type {
   RunChange,
   RunSpec,
 } from "./refresh_input.ts";
+import type { LogPage, LogQuery } from "./log_ring.ts";
 import type { WebhookStatus } from "./webhook/status.ts";
 
 /** The tree and its messages, by absolute path (`/wick/core/store`). */
@@ -81,6 +88,14 @@ export interface TreePort {
   restart(path: string): boolean;
   /** Drains and stops the actor or supervisor at `path` for good; false as in `restart`. */
   stop(path: string): Promise<boolean>;
+  /** What was restarted, ended for good or gave up, the latest first. */
+  restarts(query: RestartQuery): {
+    readonly records: readonly RestartRecord[];
+    /** Records ever. */
+    readonly total: number;
+    /** Records of the whole tree that are kept. */
+    readonly kept: number;
+  };
 }
 
 /** Which dead letters; every given part must match. */
@@ -93,6 +108,10 @@ export interface LetterQuery {
   readonly reason?: string;
   /** Letters with a higher id. */
   readonly afterId: number;
+  /** Letters with a lower id; left out = all. */
+  readonly beforeId?: number;
+  /** By descending id instead of ascending. */
+  readonly isLatestFirst?: boolean;
   /** Most of them. */
   readonly limit: number;
 }
@@ -141,6 +160,18 @@ export type Replayed =
     readonly error: unknown;
   };
 
+/** What sending a letter again would come to. */
+export interface PlannedReplay {
+  /** Which letter. */
+  readonly id: number;
+  /** Absolute path that it would be sent to. */
+  readonly path: string;
+  /** Name of the message. */
+  readonly type: string;
+  /** What is in its way; null = nothing now. */
+  readonly problem: unknown;
+}
+
 /** Counts over all dead letters. */
 export interface LetterCounts {
   /** Letters ever, by reason. */
@@ -153,12 +184,14 @@ export interface LetterCounts {
 
 /** The dead letters. */
 export interface LettersPort {
-  /** Kept letters, by ascending id. */
+  /** Kept letters, by ascending id unless the query turns it. */
   list(query: LetterQuery): Maybe<KeptLetter[]>;
   /** One kept letter, or null. */
   get(id: number): Maybe<KeptLetter | null>;
   /** Sends letters again, in this order, and takes those that were sent off the list. */
   replay(ids: readonly number[]): Maybe<Replayed[]>;
+  /** What sending letters again would come to now; those that are not kept are left out. */
+  plan(ids: readonly number[]): Maybe<PlannedReplay[]>;
   /** Forgets letters; says how many there were. */
   drop(ids: readonly number[]): Maybe<number>;
   /** Counts since the start. */
@@ -227,6 +260,22 @@ export interface LabelTextAnswer {
   ) => Promise<TextMemory>;
   /** The rows of a piece, for those that are written by whoever asks. */
   readonly rows: (piece: Pick<LabelPieceQuery, "fromTs" | "toTs">) => Promise<StoredLabels>;
+}
+
+/** The end of a series as stored. */
+export interface TailAnswer {
+  /** Candles that the series has. */
+  readonly count: number;
+  /** The last of them, ascending. */
+  readonly candles: CandleBlock;
+}
+
+/** What the labels of all series came to. */
+export interface LabelsCounted extends TallyView {
+  /** Epoch ms. */
+  readonly atMs: number;
+  /** Seq of the last commit that is counted. */
+  readonly seq: number;
 }
 
 /** A request for labels of other parameters than the stored ones. */
@@ -320,6 +369,12 @@ export interface DataPort {
   candles(query: RangeQuery): Maybe<CandlesAnswer | Gone>;
   /** Stored labels of a range. */
   labels(query: RangeQuery): Maybe<LabelsAnswer | Gone>;
+  /** The last `bars` candles of a series; none of one that is not known. */
+  tail(series: SeriesKey, bars: number): Maybe<TailAnswer>;
+  /** A seq after which no commit was about the series. */
+  touchedSeq(series: SeriesKey): Maybe<number>;
+  /** What labels came to since the label pool started. */
+  labelsCounted(): Maybe<LabelsCounted>;
   /**
    * Stored labels of a range as text, written by whoever has them into memory that the asker gives
    * away. Left out where nobody does: the rows of `labels` are written by whoever asks.
@@ -411,6 +466,22 @@ export interface AlertsPort {
     | { readonly state: "acknowledged" | "known"; readonly alert: Alert }
     | { readonly state: "unknown" }
   >;
+  /** Who is told of them, and how each is doing. */
+  sinks(): Maybe<readonly AlertSinkView[]>;
+  /** Sends a test alert everywhere; what became of it, the log and the events first. */
+  test(): Maybe<readonly AlertTestResult[]>;
+}
+
+/** A receiver of alerts as it is shown. */
+export interface AlertSinkView {
+  /** Name of its actor. */
+  readonly name: string;
+  /** Whether it is a webhook or an Alertmanager. */
+  readonly kind: "webhook" | "alertmanager";
+  /** What is called, without its query. */
+  readonly url: string;
+  /** Null when it does not answer now. */
+  readonly status: AlertSinkStatus | null;
 }
 
 /** A webhook as it is shown. */
@@ -577,6 +648,28 @@ export interface RefreshPort {
   executeOptimizedRefresh(refresh: OptimizedRefresh): Maybe<OptimizedRefreshAnswer>;
 }
 
+/** The figures that charts draw. */
+export interface FiguresPort {
+  /** Points after `sinceMs` (epoch ms), the newest `limit` of them. */
+  list(sinceMs: number, limit: number): Maybe<FiguresAnswer>;
+  /** Somebody watches them: for the next seconds there is a point each second. */
+  watched(): void;
+}
+
+/** Figures as columns, with what they should be. */
+export type FiguresAnswer = FigureColumns & {
+  /** By figure, in its unit; only those that have a target. */
+  readonly targets: Partial<Record<FigureName, FigureTarget>>;
+};
+
+/** The last lines of the log. */
+export interface LinesPort {
+  /** Id of the last line. */
+  readonly lastId: number;
+  /** Lines that are kept. Answers at once. */
+  list(query: LogQuery): LogPage;
+}
+
 /** Everything that the admin HTTP asks of the service. */
 export interface ServicePort {
   /** Name and version of the program. */
@@ -609,6 +702,12 @@ export interface ServicePort {
   health(): Maybe<Health>;
   /** The alerts. */
   readonly alerts: AlertsPort;
+  /** The figures that charts draw. */
+  readonly figures: FiguresPort;
+  /** The last lines of the log. */
+  readonly lines: LinesPort;
+  /** What the monitor changes by itself. */
+  tuning(): Maybe<TuningView>;
   /** The metrics in the text format of Prometheus, version 0.0.4. */
   metrics(): Maybe<string>;
 }

@@ -162,6 +162,7 @@ export const run: z.ZodType<RunMetadata, RunMetadata> = z.strictObject({
   publishedBest: publishedSet.nullable().meta({
     description: "Moves when the score differs from the one last published",
   }),
+  epsilon: count.meta({ description: "Least difference of scores that moves what is published" }),
   bestEver: bestSet.nullable(),
   history: z.array(scorePoint).readonly().meta({ description: "Best scores, oldest first" }),
   edgesChangedSince: count.meta({ description: "Since the last refresh that succeeded" }),

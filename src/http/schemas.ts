@@ -8,6 +8,12 @@
 import { z } from "zod";
 import { DEAD_REASONS } from "../actor/dead_letters.ts";
 import { ASK_TIMEOUT_MAX_MS } from "../actor/ask.ts";
+import {
+  RESTART_CAUSES,
+  RESTART_EVENTS,
+  RESTART_OUTCOMES,
+  RESTARTS_KEPT,
+} from "../actor/restarts.ts";
 import { type KindName, KINDS, KINDS_CHARS_MAX, parseKinds } from "../label/kinds/registry.ts";
 import { LEVELS_MAX } from "../label/levels.ts";
 import { HORIZON_MAX, VOLATILITIES } from "../label/params.ts";
@@ -24,6 +30,10 @@ export const PAGE_ROWS_MAX = 10_000;
 export const PAGE_ROWS_DEFAULT = 1_000;
 /** Most dead letters of one page, or of one replay or drop. */
 export const LETTERS_MAX = 1_000;
+/** Letters that a replay or drop names one by one: their numbers fit into a request target. */
+export const LETTER_IDS_MAX = 200;
+/** Places that an answer to a dry run names; all letters are counted. */
+export const LETTER_PLACES_MAX = 100;
 /** Letters that an answer to a replay names one by one; all are counted. */
 export const LETTER_PROBLEMS_MAX = 20;
 /** Refused lines that an answer to a push names one by one; all are counted. */
@@ -300,11 +310,13 @@ export const treeNode = z.object({
   incarnation: z.int(),
   restart: z.enum(["permanent", "transient", "temporary"]),
   restartsInPeriod: z.int(),
+  restartedAt: z.number().nullable().meta({ description: "Epoch ms; null = never" }),
   lastError: z.string().nullable(),
   supervisor: z.strictObject({
     strategy: z.string(),
     intensity: z.number(),
     periodMs: z.number(),
+    intensityScope: z.enum(["child", "supervisor"]),
     restarts: z.int(),
     gaveUp: z.int(),
   }).nullable(),
@@ -340,6 +352,43 @@ export const actorReply = z.strictObject({
   node: treeNode,
   messages: z.array(describedMessage),
 }).meta({ id: "Actor" });
+
+/** Query of the history of restarts. */
+export const restartsQuery = z.strictObject({
+  path: z.string().min(1).max(1_024).optional().meta({
+    description: "Only of this absolute path, as /wick/core/store",
+  }),
+  below: z.boolean().default(false).meta({ description: "With what is below the path" }),
+  limit: z.int().min(1).max(RESTARTS_KEPT).default(100),
+});
+
+/** One line of the history of restarts; see `RestartRecord`. */
+const restartRecord = z.strictObject({
+  id: z.int(),
+  at: z.number(),
+  path: z.string(),
+  event: z.enum(RESTART_EVENTS).meta({
+    description: "ended: not started again; gave_up: a supervisor that saw too many restarts",
+  }),
+  incarnation: z.int().meta({ description: "The one that ended" }),
+  cause: z.enum(RESTART_CAUSES).meta({
+    description: "failure, exit: its own; sibling: taken along by the strategy; parent: with its " +
+      "supervisor; request: somebody asked for it",
+  }),
+  by: z.string().nullable().meta({
+    description: "Path of the sibling, the supervisor, or the child that made it give up",
+  }),
+  error: z.string().nullable(),
+  outcome: z.enum(RESTART_OUTCOMES).nullable().meta({ description: "Null for what is no restart" }),
+  tookMs: z.number().nullable().meta({ description: "Until it ran again, or failed to" }),
+}).meta({ id: "Restart" });
+
+/** The history of restarts, the latest first. */
+export const restartsReply = z.strictObject({
+  restarts: z.array(restartRecord),
+  total: z.int().meta({ description: "Lines ever, of the whole tree" }),
+  kept: z.int().meta({ description: "Lines of the whole tree that are kept" }),
+}).meta({ id: "Restarts" });
 
 /** A message as it is posted. */
 export const sendBody = z.strictObject({
@@ -378,6 +427,7 @@ const lettersLimit = z.int().min(1).max(LETTERS_MAX).default(100);
 /** Query of a page of dead letters. */
 export const lettersQuery = z.strictObject({
   ...letterFilter,
+  latestFirst: z.boolean().default(false).meta({ description: "By descending id" }),
   cursor: z.string().regex(/^\d{1,16}$/, "expected the `next` of the page before").optional(),
   limit: lettersLimit,
 });
@@ -385,8 +435,20 @@ export const lettersQuery = z.strictObject({
 /** Which dead letters to replay or drop. */
 export const lettersAction = z.strictObject({
   ...letterFilter,
-  dryRun: z.boolean().default(false).meta({ description: "Only count what would be meant" }),
+  ids: z.string().max(17 * LETTER_IDS_MAX)
+    .regex(/^\d{1,16}(,\d{1,16})*$/, "expected numbers of letters by commas").optional()
+    .meta({ description: `Exactly these, by commas, at most ${LETTER_IDS_MAX}; no other filter` }),
+  dryRun: z.boolean().default(false).meta({ description: "Only say what would come of it" }),
   limit: z.int().min(1).max(LETTERS_MAX).default(LETTERS_MAX),
+}).superRefine(({ ids, path, type, reason }, ctx) => {
+  if (ids === undefined) return;
+  if (ids.split(",").length > LETTER_IDS_MAX) {
+    const message = `expected at most ${LETTER_IDS_MAX} numbers`;
+    ctx.addIssue({ code: "custom", path: ["ids"], message });
+  }
+  if (path !== undefined || type !== undefined || reason !== undefined) {
+    ctx.addIssue({ code: "custom", path: ["ids"], message: "expected no other filter beside it" });
+  }
 });
 
 /** A message that was not handled; `payload` is cut where it is long. */
@@ -419,13 +481,23 @@ export const lettersReply = z.strictObject({
 /** What a replay or drop came to. */
 export const lettersDone = z.strictObject({
   matched: z.int(),
-  accepted: z.int().meta({ description: "Sent again and taken, or dropped" }),
-  refused: z.int().meta({ description: "Not taken: dead letters anew, or named in problems" }),
+  accepted: z.int().meta({ description: "Sent again and taken, or dropped; or would be" }),
+  refused: z.int().meta({
+    description: "Not taken: dead letters anew, or named in problems; or would be",
+  }),
   problems: z.array(z.strictObject({ id: z.int(), code: z.string(), detail: z.string() }))
     .max(LETTER_PROBLEMS_MAX).meta({
       description:
         "Letters that could not be sent again and stay where they are, the first of them",
     }),
+  places: z.array(z.strictObject({
+    path: z.string(),
+    type: z.string(),
+    letters: z.int(),
+    accepted: z.int().meta({ description: "Nothing is in their way now" }),
+  })).max(LETTER_PLACES_MAX).meta({
+    description: "Of a dry run: where letters would go, the most letters first; else empty",
+  }),
   dryRun: z.boolean(),
 }).meta({ id: "LettersDone" });
 

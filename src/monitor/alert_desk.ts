@@ -12,6 +12,7 @@
 import type { Clock } from "../actor/clock.ts";
 import type { AckResult, BookState } from "./alert_book.ts";
 import type { Alert, AlertEvent } from "./alert.ts";
+import type { ToldAlerts } from "./alert_outbox.ts";
 import { eventText } from "./alert_payload.ts";
 import { AlertBook } from "./alerts.ts";
 import { type EngineState, RuleEngine } from "./rules_engine.ts";
@@ -141,6 +142,17 @@ export class AlertDesk {
   /** Active and past ones. */
   list(past: number): { readonly active: Alert[]; readonly past: Alert[] } {
     return { active: this.#book.active(), past: past === 0 ? [] : this.#book.past(past) };
+  }
+
+  /** Those that were told, and those that ended since epoch ms; null before it knows what was kept. */
+  told(endedSince: number): ToldAlerts | null {
+    if (!this.#isOpen) return null;
+    return {
+      firing: this.#book.active().filter(({ state, notified }) => state === "firing" && notified),
+      ended: this.#book.past().filter(({ notified, resolvedAt }) =>
+        notified && (resolvedAt ?? 0) >= endedSince
+      ),
+    };
   }
 
   /** Somebody cares. */

@@ -75,7 +75,7 @@ export function alertmanagerPayload(
     },
     startsAt: timeText(alert.firedAt ?? alert.startedAt),
     endsAt: timeText(alert.resolvedAt ?? at + holdMs),
-    generatorURL: baseUrl === "" ? "" : `${baseUrl}/api/alerts?id=${encodeURIComponent(alert.id)}`,
+    generatorURL: baseUrl === "" ? "" : `${baseUrl}/#/alerts?id=${encodeURIComponent(alert.id)}`,
   }));
 }
 

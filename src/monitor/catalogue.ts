@@ -4,6 +4,7 @@
  * @module
  */
 
+import { ALERT_SINK_METRICS } from "./collect_alert_sink.ts";
 import { JOB_METRICS } from "./collect_backfill.ts";
 import { CACHE_METRICS } from "./collect_cache.ts";
 import { FEED_METRICS, POOL_METRICS, STORE_METRICS } from "./collect_ingest.ts";
@@ -11,11 +12,12 @@ import { LETTER_METRICS, PROCESS_METRICS } from "./collect_process.ts";
 import { PROVIDER_METRICS } from "./collect_provider.ts";
 import { TREE_METRICS } from "./collect_tree.ts";
 import { REFRESH_METRICS } from "./collect_refresh.ts";
+import { TUNING_METRICS } from "./tuning_inputs.ts";
 import { WARM_METRICS } from "./collect_warm.ts";
 import { WEBHOOK_METRICS } from "./collect_webhook.ts";
 import { HEALTH_METRICS } from "./health_metrics.ts";
 import type { MetricSpec } from "./metric_spec.ts";
-import { ALERT_METRICS } from "./rules_metrics.ts";
+import { ALERT_METRICS, RULE_METRICS } from "./rules_metrics.ts";
 
 /** Metrics of the monitor itself. */
 export const MONITOR_METRICS: readonly MetricSpec[] = [
@@ -75,6 +77,9 @@ export const WICK_METRICS: readonly MetricSpec[] = [
   ...JOB_METRICS,
   ...PROCESS_METRICS,
   ...MONITOR_METRICS,
+  ...TUNING_METRICS,
   ...HEALTH_METRICS,
   ...ALERT_METRICS,
+  ...ALERT_SINK_METRICS,
+  ...RULE_METRICS,
 ];

@@ -42,6 +42,8 @@ export interface CacheShardFigures {
   readonly shard: number;
   readonly entries: number;
   readonly entriesMax: number;
+  /** Infinity for no bound. */
+  readonly weightMaxBytes: number;
   readonly flights: number;
   readonly protectedEntries: number;
   readonly types: readonly CacheTypeFigures[];
@@ -117,6 +119,7 @@ export const CACHE_METRICS: readonly MetricSpec[] = [
   },
   gauge("wick_cache_hit_ratio", "Hits by requests of a tier since its start", BY_TIER),
   gauge("wick_cache_size_bytes", "Weight of the entries", BY_TIER),
+  gauge("wick_cache_capacity_bytes", "Weight that the entries of all shards may have", []),
   gauge("wick_cache_entries", "Entries", BY_TIER),
   gauge("wick_cache_shard_entries", "Entries of a shard", ["shard"]),
   gauge("wick_cache_flights", "Loads under way", []),
@@ -275,6 +278,10 @@ export function cacheFinding(
   const sum = (of: (one: CacheShardFigures) => number) =>
     shards.reduce((all, one) => all + of(one), 0);
   const hasTier = tier !== null;
+  const isWhole = shards.length === shardsMax;
+  const capacityBytes = sum(({ weightMaxBytes }) => weightMaxBytes);
+  // Of some of the shards it would say that the cache had become smaller.
+  const isCapacityKnown = isWhole && capacityBytes < Infinity;
   const samples: Sample[] = [
     ...[...totals.types].flatMap(([type, of]) => typeSamples(type, of, hasTier)),
     ...shards.map(({ shard, entries }): Sample => ({
@@ -284,9 +291,9 @@ export function cacheFinding(
     })),
     { name: "wick_cache_flights", value: sum(({ flights }) => flights) },
     { name: "wick_cache_protected_entries", value: sum((one) => one.protectedEntries) },
+    ...(isCapacityKnown ? [{ name: "wick_cache_capacity_bytes", value: capacityBytes }] : []),
     ...(hasTier ? tierSamples(tier) : []),
   ];
-  const isWhole = shards.length === shardsMax;
   const isUp = tier?.state !== "down";
   return {
     samples,

@@ -12,6 +12,8 @@ import type { Sample } from "./samples.ts";
 export interface PoolFigures {
   /** Threads that label. */
   readonly workers: number;
+  /** Threads that there can be. */
+  readonly workersMax: number;
   /** Series whose state it knows. */
   readonly series: number;
   /** Batches under way. */
@@ -34,6 +36,10 @@ export interface PoolFigures {
   readonly revised: number;
   /** Times that everything under way was given back. */
   readonly failures: number;
+  /** Times that a series went to another worker. */
+  readonly moves: number;
+  /** Time that threads worked, all together, ms. */
+  readonly busyMs: number;
 }
 
 /** Answer of a feed to `status`, as far as it is looked at; `FeedStatus` is one. */
@@ -85,9 +91,13 @@ const plain = <K extends "gauge" | "counter">(kind: K) => (name: string, help: s
 const gauge = plain("gauge");
 const counter = plain("counter");
 
+/** Edges of the stages' times: few, for each is a line of `/metrics` three times. */
+const STAGE_EDGES: readonly number[] = [0.005, 0.05, 0.5];
+
 /** Metrics of the label pool. */
 export const POOL_METRICS: readonly MetricSpec[] = [
   gauge("wick_pool_workers", "Threads that label"),
+  gauge("wick_pool_workers_max", "Threads that there can be; those not in use have ended"),
   gauge("wick_pool_series", "Series whose state the pool knows"),
   gauge("wick_pool_queued_batches", "Batches under way"),
   gauge("wick_pool_queued_rows", "Candles under way"),
@@ -99,10 +109,20 @@ export const POOL_METRICS: readonly MetricSpec[] = [
   counter("wick_pool_labels_total", "Label rows written"),
   counter("wick_pool_revised_total", "Label rows that changed: revision + 1"),
   counter("wick_pool_failures_total", "Times that all batches under way were given back"),
+  counter("wick_pool_moves_total", "Times that a series went to another worker"),
+  counter("wick_pool_busy_seconds_total", "Time that threads labelled, all together"),
   {
     name: "wick_ingest_commit_seconds",
     kind: "histogram",
     help: "From a batch's arrival at the pool to its commit",
+  },
+  {
+    name: "wick_ingest_stage_seconds",
+    kind: "histogram",
+    help: "The same in its parts: queue, to a worker; compute, labelled; store, committed",
+    labels: ["stage"],
+    edges: STAGE_EDGES,
+    seriesMax: 3,
   },
 ];
 
@@ -137,10 +157,11 @@ export const STORE_METRICS: readonly MetricSpec[] = [
 
 /** Measurements of the label pool; `part` is its path below the root. */
 export function poolFinding(part: string, figures: PoolFigures): Finding {
-  const { workers, queuedBatches, queuedRows, delayMs, failures } = figures;
+  const { workers, workersMax, queuedBatches, queuedRows, delayMs, failures } = figures;
   return {
     samples: [
       { name: "wick_pool_workers", value: workers },
+      { name: "wick_pool_workers_max", value: workersMax },
       { name: "wick_pool_series", value: figures.series },
       { name: "wick_pool_queued_batches", value: queuedBatches },
       { name: "wick_pool_queued_rows", value: queuedRows },
@@ -152,11 +173,13 @@ export function poolFinding(part: string, figures: PoolFigures): Finding {
       { name: "wick_pool_labels_total", total: figures.labels },
       { name: "wick_pool_revised_total", total: figures.revised },
       { name: "wick_pool_failures_total", total: failures },
+      { name: "wick_pool_moves_total", total: figures.moves },
+      { name: "wick_pool_busy_seconds_total", total: figures.busyMs / 1_000 },
     ],
     parts: [{
       name: part,
       state: "ok",
-      detail: { workers, queuedBatches, queuedRows, delayMs, failures },
+      detail: { workers, workersMax, queuedBatches, queuedRows, delayMs, failures },
     }],
   };
 }

@@ -25,6 +25,8 @@ export interface ProviderFigures {
     readonly bisected: number;
     readonly halves: number;
     readonly bulkWaiting: number;
+    readonly callKeysMax: number;
+    readonly lingerMs: number;
   };
   /** Permits that are out. */
   readonly permits: number;
@@ -60,6 +62,8 @@ export const PROVIDER_METRICS: readonly MetricSpec[] = [
   gauge("wick_provider_breaker_closed", "1 while it is called, 0 while it is given a pause"),
   gauge("wick_provider_waiting_keys", "Keys that wait to be grouped into calls"),
   gauge("wick_provider_bulk_waiting_keys", "Keys of bulk work that wait for an idle provider"),
+  gauge("wick_provider_call_keys_max", "Most keys of a call"),
+  gauge("wick_provider_linger_seconds", "How long keys that somebody waits for wait for others"),
   counter("wick_provider_grouped_calls_total", "Calls made for grouped keys"),
   counter("wick_provider_grouped_keys_total", "Keys of these calls"),
   counter("wick_provider_coalesced_total", "Wishes for a key that waited already"),
@@ -89,6 +93,8 @@ export function providerFinding(part: string, figures: ProviderFigures): Finding
     value("wick_provider_breaker_closed", isClosed ? 1 : 0),
     value("wick_provider_waiting_keys", waitingKeys),
     value("wick_provider_bulk_waiting_keys", batch.bulkWaiting),
+    value("wick_provider_call_keys_max", batch.callKeysMax),
+    value("wick_provider_linger_seconds", batch.lingerMs / 1_000),
     { name: "wick_provider_grouped_calls_total", labels, total: batch.calls },
     { name: "wick_provider_grouped_keys_total", labels, total: batch.keys },
     { name: "wick_provider_coalesced_total", labels, total: batch.coalesced },

@@ -31,7 +31,6 @@ export interface ObservedNode {
     readonly sent: number;
     readonly handled: number;
     readonly deadLettered: number;
-    readonly superseded: number;
     readonly ratePerSecond: number;
     readonly serviceMs: { readonly p50: number; readonly p99: number };
     readonly oldestMs: number;
@@ -55,7 +54,6 @@ export const TREE_METRICS: readonly MetricSpec[] = [
   counter("wick_actor_messages_sent_total", "Messages sent to the actor"),
   counter("wick_actor_messages_handled_total", "Messages that a handler took to its end"),
   counter("wick_actor_messages_dead_lettered_total", "Messages that ended in the dead letters"),
-  counter("wick_actor_messages_superseded_total", "Messages replaced by a newer one"),
   gauge("wick_actor_mailbox_messages", "Messages that wait or are in a handler"),
   gauge("wick_actor_mailbox_bound_messages", "Messages that may wait"),
   gauge("wick_actor_mailbox_bytes", "Accounted size of the waiting messages"),
@@ -80,15 +78,24 @@ export const TREE_METRICS: readonly MetricSpec[] = [
 /** From here on a mailbox counts as nearly full: the critical level of queue utilisation. */
 export const MAILBOX_FULL_RATIO = 0.9;
 
-/** Measurements of every actor and supervisor below `root`, and how each is. O(nodes). */
-export function treeFinding(root: ObservedNode): Required<Finding> {
+/**
+ * Measurements of every actor and supervisor below `root`, and how each is. O(nodes).
+ *
+ * @param isSpare Whether the actor of that path below the root is stopped because it is not needed:
+ * then nothing is wrong with it.
+ */
+export function treeFinding(
+  root: ObservedNode,
+  isSpare: (name: string) => boolean = () => false,
+): Required<Finding> {
   const samples: Sample[] = [];
   const parts: PartHealth[] = [];
   const visit = (node: ObservedNode) => {
     const name = node === root ? node.path : node.path.slice(root.path.length + 1);
     if (node.mailbox !== null) {
-      samples.push(...actorSamples(name, node, node.mailbox));
-      parts.push(partOf(name, node));
+      const isAtRest = node.state !== "running" && isSpare(name);
+      samples.push(...actorSamples(name, node, node.mailbox, isAtRest));
+      parts.push(partOf(name, node, isAtRest));
     } else {
       samples.push(...supervisorSamples(name, node));
       // Its children say how they are; without them only it can.
@@ -104,17 +111,18 @@ function actorSamples(
   actor: string,
   node: ObservedNode,
   mailbox: NonNullable<ObservedNode["mailbox"]>,
+  isAtRest: boolean,
 ): Sample[] {
   const labels = { actor };
   const total = (name: string, value: number) => ({ name, labels, total: value });
   const value = (name: string, value: number) => ({ name, labels, value });
   return [
-    value("wick_actor_up", node.state === "running" ? 1 : 0),
+    // One that is not to run is neither up nor down.
+    ...(isAtRest ? [] : [value("wick_actor_up", node.state === "running" ? 1 : 0)]),
     total("wick_actor_starts_total", node.incarnation),
     total("wick_actor_messages_sent_total", mailbox.sent),
     total("wick_actor_messages_handled_total", mailbox.handled),
     total("wick_actor_messages_dead_lettered_total", mailbox.deadLettered),
-    total("wick_actor_messages_superseded_total", mailbox.superseded),
     value("wick_actor_mailbox_messages", mailbox.depth),
     value("wick_actor_mailbox_bound_messages", mailbox.bound),
     value("wick_actor_mailbox_bytes", mailbox.bytes),
@@ -135,10 +143,12 @@ function supervisorSamples(supervisor: string, node: ObservedNode): Sample[] {
   ];
 }
 
-function partOf(name: string, node: ObservedNode): PartHealth {
+function partOf(name: string, node: ObservedNode, isAtRest = false): PartHealth {
   const { mailbox } = node;
   const isFull = mailbox !== null && mailbox.depth >= MAILBOX_FULL_RATIO * mailbox.bound;
-  const state: PartState = node.state === "down" || node.state === "stopped"
+  const state: PartState = isAtRest
+    ? "ok"
+    : node.state === "down" || node.state === "stopped"
     ? "down"
     : node.state !== "running" || node.restartsInPeriod > 0 || isFull
     ? "degraded"
@@ -148,6 +158,7 @@ function partOf(name: string, node: ObservedNode): PartHealth {
     state,
     detail: {
       state: node.state,
+      ...(isAtRest ? { inUse: false } : {}),
       incarnation: node.incarnation,
       restartsInPeriod: node.restartsInPeriod,
       ...(mailbox === null ? {} : { depth: mailbox.depth, bound: mailbox.bound }),

@@ -28,6 +28,7 @@ export interface WarmStatsFigures {
   readonly storedLost: number;
   readonly budget: {
     readonly callsUsed: number;
+    readonly callsPerMinute: number;
     readonly callsRunning: number;
     readonly memoryBytes: number;
     readonly entries: number;
@@ -83,6 +84,7 @@ export const WARM_METRICS: readonly MetricSpec[] = [
   gauge("wick_warming_waiting_keys", "Keys that wait for a call"),
   gauge("wick_warming_running_calls", "Upstream calls under way"),
   gauge("wick_warming_minute_calls", "Upstream calls of the last minute"),
+  gauge("wick_warming_minute_calls_max", "Most upstream calls of a minute"),
   gauge("wick_warming_entries", "Entries that were warmed and are still there"),
   gauge("wick_warming_memory_bytes", "Their weight"),
   gauge("wick_warming_paused", "1 while something keeps it from loading, else 0"),
@@ -122,6 +124,7 @@ export function warmFinding(
       value("waiting_keys", status.waitingKeys),
       value("running_calls", budget.callsRunning),
       value("minute_calls", budget.callsUsed),
+      value("minute_calls_max", budget.callsPerMinute),
       value("entries", budget.entries),
       value("memory_bytes", budget.memoryBytes),
       value("paused", paused === null ? 0 : 1),

@@ -144,7 +144,7 @@ const FRAME = {
   links: [],
 } as const;
 
-/** By the word after `wick_`, in the order in which they first come; some words mean the same. */
+/** By the word after `wick_`, or the first one of one's own metrics, in the order in which they first come; some words mean the same. */
 function bySubsystem(specs: readonly MetricSpec[]): Map<string, MetricSpec[]> {
   const SAME: Readonly<Record<string, string>> = {
     supervisor: "actor",
@@ -155,8 +155,8 @@ function bySubsystem(specs: readonly MetricSpec[]): Map<string, MetricSpec[]> {
   };
   const groups = new Map<string, MetricSpec[]>();
   for (const spec of specs) {
-    const word = spec.name.split("_")[1] ?? "";
-    const subsystem = SAME[word] ?? word;
+    const [owner = "", word = ""] = spec.name.split("_");
+    const subsystem = owner === "wick" ? SAME[word] ?? word : owner;
     groups.set(subsystem, [...groups.get(subsystem) ?? [], spec]);
   }
   return groups;

@@ -63,13 +63,15 @@ export function prometheusRules(
   rules: readonly Rule[],
 ): PrometheusRules {
   const counters = new Set(specs.filter(({ kind }) => kind === "counter").map(({ name }) => name));
+  const labelsOfMetric = (metric: string) =>
+    specs.find(({ name }) => name === metric)?.labels ?? [];
   const objectives = rules.filter((rule): rule is SloRule => rule.kind === "slo");
   return {
     recording: specs.flatMap(recordingOf),
     objectives: objectives.flatMap(objectiveRecords),
     alerts: rules.flatMap((rule) =>
       rule.kind === "level"
-        ? [levelAlert(rule, counters)]
+        ? [levelAlert(rule, counters, labelsOfMetric(rule.value.metric))]
         : rule.kind === "slo"
         ? burnAlerts(rule)
         : []
@@ -174,14 +176,19 @@ function burnAlerts(rule: SloRule): AlertingRule[] {
   }));
 }
 
-function levelAlert(rule: LevelRule, counters: ReadonlySet<string>): AlertingRule {
+function levelAlert(
+  rule: LevelRule,
+  counters: ReadonlySet<string>,
+  labels: readonly string[],
+): AlertingRule {
   const { side, raise, clear = raise, forMs = 0, missing } = rule.level;
   const { value } = rule;
   const compared = `${side === "above" ? ">" : "<"} ${raise}`;
-  const absent = missing === "raise" ? ` or absent(${selected(value.metric)})` : "";
+  const present = value.read === "histogram" ? `${value.metric}_count` : value.metric;
+  const absent = missing === "raise" ? ` or absent(${selected(present)})` : "";
   return {
     alert: alertName(rule.name),
-    expr: `${readExpr(value, compared, counters)}${absent}`,
+    expr: `${readExpr(value, compared, counters, labels)}${absent}`,
     ...(forMs > 0 ? { for: promDuration(forMs) } : {}),
     ...(clear === raise ? {} : { keep_firing_for: promDuration(HOLD_MS) }),
     labels: labelsOf(rule, rule.severity),
@@ -197,8 +204,19 @@ const selected = (metric: string, where: LabelValues = {}) => {
 };
 
 /** What a rule reads, compared with its threshold. */
-function readExpr(read: RuleRead, compared: string, counters: ReadonlySet<string>): string {
+function readExpr(
+  read: RuleRead,
+  compared: string,
+  counters: ReadonlySet<string>,
+  labels: readonly string[],
+): string {
   switch (read.read) {
+    case "histogram": {
+      const rate = (end: string) => `rate(${read.metric}_${end}[${promDuration(read.overMs)}])`;
+      return read.of === "mean"
+        ? `${sumBy(rate("sum"), labels)} / ${sumBy(rate("count"), labels)} ${compared}`
+        : `histogram_quantile(0.99, ${sumBy(rate("bucket"), [...labels, "le"])}) ${compared}`;
+    }
     case "value":
       return `${selected(read.metric, read.where)} ${compared}`;
     case "quotient":

@@ -8,8 +8,8 @@
 import { bucketQuantile } from "./health_quantile.ts";
 import { histogramDeltaOf, ratePerSecond } from "./rates.ts";
 import type { LabelValues, MetricsSnapshot, NumberSeries } from "./snapshot.ts";
-import { sameLabels, valueIn } from "./snapshot.ts";
-import type { OwnTarget } from "./targets.ts";
+import { valueIn } from "./snapshot.ts";
+import { isAtLeastAsBad, type OwnTarget } from "./targets.ts";
 
 /**
  * A value; `idle`: nothing happened that could be measured; `unknown`: nobody measures it, or there
@@ -212,7 +212,8 @@ function cpuOf(
   return known(used / (seconds * cores));
 }
 
-function fullestMailbox(snapshot: MetricsSnapshot): { actor: string; ratio: number } | null {
+/** The mailbox that is fullest by its bound; null when there is none. O(families + series). */
+export function fullestMailbox(snapshot: MetricsSnapshot): { actor: string; ratio: number } | null {
   const bounds = new Map(
     numbersOf(snapshot, M.bound).map(({ labels, value }) => [labels["actor"], value]),
   );
@@ -226,16 +227,33 @@ function fullestMailbox(snapshot: MetricsSnapshot): { actor: string; ratio: numb
   return fullest;
 }
 
+/** Of the series with these labels among theirs the worst; one that is idle is better than any. */
 function ownReading(
   before: MetricsSnapshot,
   after: MetricsSnapshot,
-  { metric, labels = {}, read }: OwnTarget,
+  target: OwnTarget,
 ): MeasureReading {
-  if (read === "value") {
-    return orUnknown(
-      numbersOf(after, metric).find((series) => sameLabels(series.labels, labels))?.value ?? null,
-    );
+  const wanted = Object.entries(target.labels ?? {});
+  const family = after.families.find(({ name }) => name === target.metric);
+  let worst: MeasureReading = UNKNOWN;
+  for (const { labels } of family?.series ?? []) {
+    if (!wanted.every(([label, value]) => labels[label] === value)) continue;
+    const reading = seriesReading(before, after, target, labels);
+    if (reading.state === "unknown") continue;
+    const isWorse = reading.value !== null &&
+      (worst.value === null || isAtLeastAsBad(target, reading.value, worst.value));
+    if (worst.state === "unknown" || isWorse) worst = reading;
   }
+  return worst;
+}
+
+function seriesReading(
+  before: MetricsSnapshot,
+  after: MetricsSnapshot,
+  { metric, read }: OwnTarget,
+  labels: LabelValues,
+): MeasureReading {
+  if (read === "value") return orUnknown(valueIn(after, metric, labels));
   if (read === "rate") return orUnknown(ratePerSecond(before, after, metric, labels));
   const delta = histogramDeltaOf(before, after, metric, labels);
   if (delta === null) return UNKNOWN;

@@ -235,7 +235,8 @@ export class Histogram {
 
   /**
    * What was recorded since `earlier`, which is this histogram as it was before; null when it cannot
-   * be: another range, or fewer numbers than then. Smallest and largest are those of all. O(buckets).
+   * be: another range, or fewer numbers than then. Smallest and largest are those of all when they lie
+   * in the same buckets, else as exact as percentiles. O(buckets).
    */
   since(earlier: Histogram): Histogram | null {
     const before = earlier.#data;
@@ -251,7 +252,16 @@ export class Histogram {
     // The sum of what is gone leaves the error of its additions behind.
     data[SUM] = Math.max(0, this.sum - earlier.sum);
     data[REJECTED] = Math.max(0, this.rejected - earlier.rejected);
+    const isHeld = (count: number, at: number) => at >= HEADER && count > 0;
+    const first = data.findIndex(isHeld), last = data.findLastIndex(isHeld);
+    data[MIN] = first < 0 ? Infinity : made.#nearest(this.min, first);
+    data[MAX] = last < 0 ? -Infinity : made.#nearest(this.max, last);
     return made;
+  }
+
+  /** `value` when it lies in that bucket, else what numbers of the bucket are read as. */
+  #nearest(value: number, bucket: number): number {
+    return this.#bucketOf(value) === bucket ? value : this.#middle(bucket);
   }
 
   /** Whether `other` has the same range, so that the two can be merged. */

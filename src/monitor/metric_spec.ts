@@ -13,7 +13,7 @@ export type MetricKind = "counter" | "gauge" | "histogram";
 /** Declares a metric: one family of series that differ in their labels. */
 export interface MetricSpec<L extends string = string, K extends MetricKind = MetricKind> {
   /**
-   * `wick_…`, in base units: counters end in `_total`, histograms in their unit, and times are
+   * `wick_…`, or without that for one's own, in base units: counters end in `_total`, histograms in their unit, and times are
    * `_seconds`, sizes `_bytes`, shares `_ratio`.
    */
   readonly name: string;
@@ -23,6 +23,10 @@ export interface MetricSpec<L extends string = string, K extends MetricKind = Me
   readonly help: string;
   /** Names of the labels; their values must be few: never an instrument or a key. */
   readonly labels?: readonly L[];
+  /**
+   * Gauges: how much longer than others a value is shown that nobody measures any more, ms; default 0.
+   */
+  readonly keepMs?: number;
   /** Series of this metric; default {@linkcode FAMILY_SERIES_DEFAULT}. */
   readonly seriesMax?: number;
   /** Histograms: upper edges of the classic buckets, ascending; default {@linkcode EDGES_SECONDS}. */
@@ -59,7 +63,24 @@ export const EDGES_SECONDS: readonly number[] = [
   5,
 ];
 
-const NAME = /^wick(_[a-z][a-z0-9]*)+$/;
+/**
+ * Whose a metric is. Those of the service begin with `wick_`; nobody else's do, so that a later
+ * version takes no name that somebody uses, and a name says who measures it.
+ */
+export type MetricOwner = "wick" | "own";
+
+/** Longest name of a metric of one's own in characters: its alerts are named after it. */
+export const OWN_NAME_CHARS_MAX = 56;
+
+const NAMES: Readonly<Record<MetricOwner, RegExp>> = {
+  wick: /^wick(_[a-z][a-z0-9]*)+$/,
+  own: /^(?!wick_)[a-z][a-z0-9]*(_[a-z][a-z0-9]*)+$/,
+};
+const NAME_RULES: Readonly<Record<MetricOwner, string>> = {
+  wick: "wick_… of small letters, digits and _",
+  own: `of at most ${OWN_NAME_CHARS_MAX} small letters, digits and _, of two words or more, that ` +
+    "does not begin with wick_",
+};
 const LABEL = /^[a-z][a-z0-9_]*$/;
 /** What Prometheus adds to the names of histograms and summaries by itself. */
 const RESERVED_SUFFIX = /_(count|sum|bucket|created)$/;
@@ -75,9 +96,9 @@ const HISTOGRAM_UNIT = /_(seconds|bytes|ratio|rows|messages|candles|labels)$/;
  * @throws {TypeError} when a name breaks the rules or the help is empty.
  * @throws {RangeError} when there are too many labels, or edges do not ascend.
  */
-export function assertMetricSpec(spec: MetricSpec): void {
+export function assertMetricSpec(spec: MetricSpec, owner: MetricOwner = "wick"): void {
   const { name, kind, help, labels = [] } = spec;
-  const expected = nameRule(name, kind);
+  const expected = nameRule(name, kind, owner);
   if (expected !== null) {
     throw new TypeError(
       `Cannot register a ${kind}: expected a name ${expected}: current value is ${name}`,
@@ -103,8 +124,9 @@ export function assertMetricSpec(spec: MetricSpec): void {
 }
 
 /** What the name ought to be and is not, or null. */
-function nameRule(name: string, kind: MetricKind): string | null {
-  if (!NAME.test(name)) return "wick_… of small letters, digits and _";
+function nameRule(name: string, kind: MetricKind, owner: MetricOwner): string | null {
+  const isLong = owner === "own" && name.length > OWN_NAME_CHARS_MAX;
+  if (isLong || !NAMES[owner].test(name)) return NAME_RULES[owner];
   if (OTHER_UNITS.test(name)) return "in base units: seconds, bytes, ratio";
   if (RESERVED_SUFFIX.test(name)) return "without _count, _sum, _bucket or _created at its end";
   if (name.endsWith("_total") !== (kind === "counter")) {

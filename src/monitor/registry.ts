@@ -18,6 +18,7 @@ import {
   FAMILY_SERIES_DEFAULT,
   LABEL_CHARS_MAX,
   type MetricKind,
+  type MetricOwner,
   type MetricSpec,
 } from "./metric_spec.ts";
 import type {
@@ -104,10 +105,17 @@ export class Family<L extends string = string, K extends MetricKind = MetricKind
     return series;
   }
 
+  /** The series with these labels, or null when there is none. */
+  find(labels: Readonly<Record<L, string>>): SeriesOf[K] | null {
+    const key = JSON.stringify(this.#names.map((name) => labels[name].slice(0, LABEL_CHARS_MAX)));
+    return this.#held.get(key)?.series ?? null;
+  }
+
   /** Takes out the gauges that were last set before `atMs`; held ones stay. O(series). */
   expire(atMs: number): void {
+    const { keepMs = 0 } = this.spec;
     for (const [key, { series }] of this.#held) {
-      if (!(series instanceof Gauge) || series.atMs >= atMs) continue;
+      if (!(series instanceof Gauge) || series.atMs >= atMs - keepMs) continue;
       this.#held.delete(key);
       this.#registry.release(this.spec.kind);
     }
@@ -225,8 +233,9 @@ export class Registry {
    */
   register<const L extends string = never, const K extends MetricKind = MetricKind>(
     spec: MetricSpec<L, K>,
+    owner: MetricOwner = "wick",
   ): Family<L, K> {
-    assertMetricSpec(spec);
+    assertMetricSpec(spec, owner);
     // Throws now what the first series would throw.
     if (spec.kind === "histogram") new Histogram(spec.range);
     if (this.#families.has(spec.name)) {

@@ -3,26 +3,29 @@
  *
  * Symptoms page: labels come late or not at all, the store cannot write, an actor is down for good.
  * Reasons make tickets. Thresholds are the critical targets (100 ms queue time, 80 % hit ratio, 1.8 GB,
- * 80 % processor, 90 % of a queue) and clear at the warning ones.
+ * 80 % processor, 90 % of a queue, unless they are set otherwise) and clear at the warning ones.
  *
  * @module
  */
 
+import type { LevelOptions } from "./level_rule.ts";
 import type { LevelRule, Rule, RuleRead } from "./rules_types.ts";
+import { type Target, type Targets, TARGETS_DEFAULT } from "./targets.ts";
 
 /** What the rules have to know of the machine and its settings. */
 export interface RuleOptions {
   /** Processors; default 1. */
   readonly cores?: number;
-  /** Memory that is critical, bytes; default 1.8 GB. */
-  readonly memoryBytes?: number;
+  /** What each measure should be; default {@linkcode TARGETS_DEFAULT}. */
+  readonly targets?: Targets;
 }
 
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;
-const MEMORY_DEFAULT_BYTES = 1.8e9;
-/** Warning against critical, of memory. */
-const MEMORY_CLEAR_RATIO = 1.6 / 1.8;
+/** An answer this many times the critical latency is no success: 250 ms by default. */
+const SUCCESS_LATENCY_FACTOR = 2.5;
+/** An objective without any budget would page for every single event. */
+const OBJECTIVE_MAX = 0.9999;
 /** Growth of a counter is looked at over so long: an event is told for as long as that. */
 const EVENT_MS = 10 * MINUTE_MS;
 
@@ -31,6 +34,7 @@ const POOL = "core/work/ingest/label_pool";
 const FEEDS = "core/work/ingest/feeds";
 const PROVIDERS = "core/providers";
 const WEBHOOKS = "core/work/webhooks";
+const SINKS = "alerts";
 const REFRESH = "core/work/refresh";
 const BACKFILL = "core/work/backfill";
 
@@ -71,9 +75,12 @@ function share(
 
 /** All of them; thresholds that depend on the machine are from `options`. */
 export function wickRules(options: RuleOptions = {}): Rule[] {
+  const { cores = 1, targets = TARGETS_DEFAULT } = options;
   return [
-    ...PERFORMANCE_RULES,
-    ...resourceRules(options),
+    ...ingestRules(targets),
+    ...outcomeRules(targets),
+    ...speedRules(targets),
+    ...resourceRules(cores, targets),
     ...HEALTH_RULES,
     ...BUSINESS_RULES,
   ];
@@ -81,136 +88,189 @@ export function wickRules(options: RuleOptions = {}): Rule[] {
 
 const slow = { type: "performance", severity: "ticket" } as const;
 
-const PERFORMANCE_RULES: readonly Rule[] = [
-  {
-    name: "ingest_success",
-    kind: "slo",
-    type: "performance",
-    severity: "page",
-    component: POOL,
-    events: { from: "histogram", metric: "wick_ingest_commit_seconds", goodAtMost: 0.25 },
-    objective: 0.999,
-    summary: "Batches take more than 250 ms to be committed: {value} times the error budget",
-    runbook: "Look at the limiting factor, the pool's delay and the store's disk.",
-  },
-  {
-    name: "ingest_latency",
-    kind: "slo",
-    type: "performance",
-    severity: "page",
-    component: POOL,
-    events: { from: "histogram", metric: "wick_ingest_commit_seconds", goodAtMost: 0.1 },
-    objective: 0.99,
-    summary: "Batches take more than 100 ms to be committed: {value} times the error budget",
-    runbook: "Look at the limiting factor, the pool's delay and the store's disk.",
-  },
-  {
-    name: "ingest_slower",
-    kind: "latency",
-    ...slow,
-    component: POOL,
-    metric: "wick_ingest_commit_seconds",
-    unit: "factor",
-    summary: "Commits take {value} as long as within the last half hour",
-    runbook: "Compare with what changed: settings, feeds, load, the disk.",
-  },
-  {
-    name: "ingest_rate",
-    kind: "pattern",
-    type: "performance",
-    severity: "info",
-    component: POOL,
-    metric: "wick_pool_candles_total",
-    overMs: 15 * MINUTE_MS,
-    summary: "Candles come at {value} per second, unusual for this hour of the week",
-    runbook: "Look whether a feed is missing, a market is closed, or a backfill runs.",
-  },
-  {
-    name: "messages",
-    kind: "slo",
-    type: "performance",
-    severity: "page",
-    component: "",
-    events: {
-      from: "counters",
-      bad: "wick_actor_messages_dead_lettered_total",
-      all: ["wick_actor_messages_handled_total", "wick_actor_messages_dead_lettered_total"],
-    },
-    objective: 0.999,
-    summary: "Messages end as dead letters: {value} times the error budget",
-    runbook: "Look at the dead letters by reason; replay them when the reason is gone.",
-  },
-  {
-    name: "provider_calls",
-    kind: "slo",
-    ...slow,
-    component: PROVIDERS,
-    actorLabel: "provider",
-    events: {
-      from: "counters",
-      bad: "wick_provider_failed_calls_total",
-      all: ["wick_provider_calls_total"],
-      by: "provider",
-    },
-    objective: 0.99,
-    summary: "Calls of {actor} fail: {value} times the error budget",
-    runbook: "Look at its last error and its status page.",
-  },
-  {
-    name: "pool_delay",
-    kind: "level",
-    ...slow,
-    component: POOL,
-    unit: "seconds",
-    value: gauge("wick_pool_delay_seconds"),
-    level: { side: "above", raise: 0.1, clear: 0.05, forMs: 30 * SECOND_MS },
-    summary: "A batch that comes now waits {value}",
-    runbook: "Add label workers, or slow the feeds.",
-  },
-  {
-    name: "queue_time",
-    kind: "level",
-    ...slow,
-    component: "",
-    actorLabel: "actor",
-    unit: "seconds",
-    value: gauge("wick_actor_expected_wait_seconds"),
-    level: { side: "above", raise: 0.1, clear: 0.05, forMs: MINUTE_MS },
-    summary: "A message to {actor} waits {value}",
-    runbook: "Look at what its handlers take, and who sends so much.",
-  },
-  {
-    name: "event_loop_lag",
-    kind: "level",
-    ...slow,
-    component: "",
-    unit: "seconds",
-    value: gauge("wick_event_loop_lag_p99_seconds"),
-    level: { side: "above", raise: 0.1, clear: 0.05, forMs: MINUTE_MS },
-    summary: "Timers of the main isolate fire {value} late",
-    runbook: "Look for handlers with a long service time; move them to a thread.",
-  },
-  {
-    name: "cache_misses",
-    kind: "level",
-    ...slow,
-    component: "core/cache",
-    unit: "ratio",
-    value: {
-      read: "share",
-      metric: "wick_cache_misses_total",
-      of: ["wick_cache_hits_total", "wick_cache_misses_total"],
-      overMs: EVENT_MS,
-      eventsMin: 1_000,
-      sum: true,
-    },
-    level: { side: "above", raise: 0.2, clear: 0.1, forMs: 5 * MINUTE_MS, missing: "clear" },
-    summary: "The cache misses {value} of reads",
-    runbook: "Look at evictions by cause, the time to live, and the miss-ratio curve.",
-  },
-];
+/** Wrong beyond critical, right again at warning. */
+const beyond = (
+  { better, warning, critical }: Target,
+  forMs: number,
+): LevelOptions => ({
+  side: better === "lower" ? "above" : "below",
+  raise: critical,
+  clear: warning,
+  forMs,
+});
 
-function resourceRules({ cores = 1, memoryBytes = MEMORY_DEFAULT_BYTES }: RuleOptions): Rule[] {
+/** 1 − 0.8 is not 0.2 in binary. */
+const decimal = (value: number) => Number(value.toPrecision(12));
+
+/** Latencies that rules count by: each has to be an edge of the histogram's. */
+export function targetEdges({ latencyP99 }: Targets): {
+  /** The critical one. */
+  readonly late: number;
+  /** Beyond which a commit counts as failed. */
+  readonly failed: number;
+} {
+  return {
+    late: latencyP99.critical,
+    failed: decimal(Math.max(0.25, SUCCESS_LATENCY_FACTOR * latencyP99.critical)),
+  };
+}
+
+const shownMs = (seconds: number) => `${decimal(seconds * 1_000)} ms`;
+
+function ingestRules(targets: Targets): readonly Rule[] {
+  const { late, failed } = targetEdges(targets);
+  const { success } = targets;
+  return [
+    {
+      name: "ingest_success",
+      kind: "slo",
+      type: "performance",
+      severity: "page",
+      component: POOL,
+      events: { from: "histogram", metric: "wick_ingest_commit_seconds", goodAtMost: failed },
+      objective: Math.min(OBJECTIVE_MAX, success.good),
+      summary:
+        `Batches take more than ${shownMs(failed)} to be committed: {value} times the error ` +
+        "budget",
+      runbook: "Look at the limiting factor, the pool's delay and the store's disk.",
+    },
+    {
+      name: "ingest_latency",
+      kind: "slo",
+      type: "performance",
+      severity: "page",
+      component: POOL,
+      events: { from: "histogram", metric: "wick_ingest_commit_seconds", goodAtMost: late },
+      objective: 0.99,
+      summary: `Batches take more than ${shownMs(late)} to be committed: {value} times the error ` +
+        "budget",
+      runbook: "Look at the limiting factor, the pool's delay and the store's disk.",
+    },
+    {
+      name: "ingest_slower",
+      kind: "latency",
+      ...slow,
+      component: POOL,
+      metric: "wick_ingest_commit_seconds",
+      unit: "factor",
+      summary: "Commits take {value} as long as within the last half hour",
+      runbook: "Compare with what changed: settings, feeds, load, the disk.",
+    },
+    {
+      name: "ingest_rate",
+      kind: "pattern",
+      type: "performance",
+      severity: "info",
+      component: POOL,
+      metric: "wick_pool_candles_total",
+      overMs: 15 * MINUTE_MS,
+      summary: "Candles come at {value} per second, unusual for this hour of the week",
+      runbook: "Look whether a feed is missing, a market is closed, or a backfill runs.",
+    },
+  ];
+}
+
+function outcomeRules({ success }: Targets): readonly Rule[] {
+  return [
+    {
+      name: "messages",
+      kind: "slo",
+      type: "performance",
+      severity: "page",
+      component: "",
+      events: {
+        from: "counters",
+        bad: "wick_actor_messages_dead_lettered_total",
+        all: ["wick_actor_messages_handled_total", "wick_actor_messages_dead_lettered_total"],
+      },
+      objective: Math.min(OBJECTIVE_MAX, success.good),
+      summary:
+        "Messages end as dead letters at {value} times the rate that the error budget allows",
+      runbook: "Look at the dead letters by reason; replay them when the reason is gone.",
+    },
+    {
+      name: "provider_calls",
+      kind: "slo",
+      ...slow,
+      component: PROVIDERS,
+      actorLabel: "provider",
+      events: {
+        from: "counters",
+        bad: "wick_provider_failed_calls_total",
+        all: ["wick_provider_calls_total"],
+        by: "provider",
+      },
+      objective: 0.99,
+      summary: "Calls of {actor} fail at {value} times the rate that the error budget allows",
+      runbook: "Look at its last error and its status page.",
+    },
+  ];
+}
+
+function speedRules({ queueTime, cacheHits }: Targets): readonly Rule[] {
+  return [
+    {
+      name: "pool_delay",
+      kind: "level",
+      ...slow,
+      component: POOL,
+      unit: "seconds",
+      value: gauge("wick_pool_delay_seconds"),
+      level: beyond(queueTime, 30 * SECOND_MS),
+      summary: "A batch that comes now waits {value}",
+      runbook: "Add label workers, or slow the feeds.",
+    },
+    {
+      name: "queue_time",
+      kind: "level",
+      ...slow,
+      component: "",
+      actorLabel: "actor",
+      unit: "seconds",
+      value: gauge("wick_actor_expected_wait_seconds"),
+      level: beyond(queueTime, MINUTE_MS),
+      summary: "A message to {actor} waits {value}",
+      runbook: "Look at what its handlers take, and who sends so much.",
+    },
+    {
+      name: "event_loop_lag",
+      kind: "level",
+      ...slow,
+      component: "",
+      unit: "seconds",
+      value: gauge("wick_event_loop_lag_p99_seconds"),
+      level: { side: "above", raise: 0.1, clear: 0.05, forMs: MINUTE_MS },
+      summary: "Timers of the main isolate fire {value} late",
+      runbook: "Look for handlers with a long service time; move them to a thread.",
+    },
+    {
+      name: "cache_misses",
+      kind: "level",
+      ...slow,
+      component: "core/cache",
+      unit: "ratio",
+      value: {
+        read: "share",
+        metric: "wick_cache_misses_total",
+        of: ["wick_cache_hits_total", "wick_cache_misses_total"],
+        overMs: EVENT_MS,
+        eventsMin: 1_000,
+        sum: true,
+      },
+      level: {
+        side: "above",
+        raise: decimal(1 - cacheHits.critical),
+        clear: decimal(1 - cacheHits.warning),
+        forMs: 5 * MINUTE_MS,
+        missing: "clear",
+      },
+      summary: "The cache misses {value} of reads",
+      runbook: "Look at evictions by cause, the time to live, and the miss-ratio curve.",
+    },
+  ];
+}
+
+function resourceRules(cores: number, { memory, cpu, queueUsed }: Targets): Rule[] {
   const ticket = { type: "resource", severity: "ticket" } as const;
   return [
     {
@@ -225,12 +285,7 @@ function resourceRules({ cores = 1, memoryBytes = MEMORY_DEFAULT_BYTES }: RuleOp
         metric: "wick_process_memory_bytes",
         where: { kind: "resident" },
       },
-      level: {
-        side: "above",
-        raise: memoryBytes,
-        clear: memoryBytes * MEMORY_CLEAR_RATIO,
-        forMs: MINUTE_MS,
-      },
+      level: beyond(memory, MINUTE_MS),
       summary: "The process holds {value}",
       runbook: "Lower the cache's capacity or the number of workers; look for a growing mailbox.",
     },
@@ -247,7 +302,7 @@ function resourceRules({ cores = 1, memoryBytes = MEMORY_DEFAULT_BYTES }: RuleOp
         sum: true,
         by: cores * MINUTE_MS / SECOND_MS,
       },
-      level: { side: "above", raise: 0.8, clear: 0.6, forMs: 5 * MINUTE_MS },
+      level: beyond(cpu, 5 * MINUTE_MS),
       summary: "The process uses {value} of the processors",
       runbook: "Look at the busiest actors; slow backfills and warming.",
     },
@@ -263,7 +318,7 @@ function resourceRules({ cores = 1, memoryBytes = MEMORY_DEFAULT_BYTES }: RuleOp
         metric: "wick_actor_mailbox_messages",
         of: "wick_actor_mailbox_bound_messages",
       },
-      level: { side: "above", raise: 0.9, clear: 0.7, forMs: 30 * SECOND_MS },
+      level: beyond(queueUsed, 30 * SECOND_MS),
       summary: "The mailbox of {actor} is {value} full",
       runbook: "Look at what its handlers take, and who sends so much.",
     },
@@ -383,6 +438,15 @@ const HEALTH_RULES: readonly Rule[] = [
     actorLabel: "webhook",
     summary: "{actor} is {value} commits behind",
     runbook: "Look at how long its receiver takes.",
+  },
+  {
+    name: "alert_sink_breaker",
+    ...isZero("wick_alert_sink_breaker_closed", MINUTE_MS),
+    ...ticket,
+    component: SINKS,
+    actorLabel: "sink",
+    summary: "The receiver of alerts {actor} does not take them",
+    runbook: "Look at the receiver and its URL; what fires is told as soon as it is taken.",
   },
   {
     name: "cache_tier_down",

@@ -5,12 +5,15 @@
  */
 
 import { type AlertPhase, levelNext, levelStart, type LevelState } from "./level_rule.ts";
-import { GrowthWindow, seriesKey, type SnapshotIndex } from "./rules_read.ts";
+import { bucketQuantile } from "./health_quantile.ts";
+import { GrowthWindow, HistogramWindow, seriesKey, type SnapshotIndex } from "./rules_read.ts";
 import type { LevelRule, RuleRead } from "./rules_types.ts";
 import type { LabelValues } from "./snapshot.ts";
 
 /** Series of a rule that are watched; families have half as many unless they say otherwise. */
 export const LEVELS_MAX = 256;
+/** Series of a histogram that are watched: some 4 kB each. */
+export const HISTOGRAM_LEVELS_MAX = 64;
 /** A series that is not measured any more is forgotten after so long, ms. */
 export const FORGET_MS = 600_000;
 
@@ -36,6 +39,7 @@ export class LevelWatch {
   readonly #rule: LevelRule;
   readonly #watched = new Map<string, Watched>();
   readonly #windows = new Map<string, GrowthWindow>();
+  readonly #histograms = new Map<string, HistogramWindow>();
   #isFirst = true;
 
   /** One that has seen nothing. */
@@ -76,6 +80,8 @@ export class LevelWatch {
       }
       case "share":
         return this.#shares(read, index);
+      case "histogram":
+        return this.#taken(read, index);
     }
   }
 
@@ -92,6 +98,25 @@ export class LevelWatch {
       const count = events.get(key) ?? 0;
       return count >= eventsMin ? count : 0;
     });
+  }
+
+  /** Of every series of a histogram that took something within the window. */
+  #taken(read: RuleRead & { readonly read: "histogram" }, index: SnapshotIndex): Values {
+    const { nowMs } = index.snapshot;
+    const values: Values = new Map();
+    for (const series of index.histograms(read.metric)) {
+      const key = seriesKey(series.labels);
+      let window = this.#histograms.get(key);
+      if (window === undefined) {
+        if (this.#histograms.size >= HISTOGRAM_LEVELS_MAX) continue;
+        window = new HistogramWindow(read.overMs, !this.#isFirst);
+        this.#histograms.set(key, window);
+      }
+      const delta = window.take(series, nowMs);
+      const value = read.of === "mean" ? delta.mean : bucketQuantile(delta, 0.99);
+      if (value !== null) values.set(key, { labels: series.labels, value });
+    }
+    return values;
   }
 
   /** Growth of every series of a metric. One that appears after the first look began at 0. */

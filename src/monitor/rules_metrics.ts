@@ -30,14 +30,14 @@ export const ALERT_METRICS: readonly MetricSpec[] = [
   },
 ];
 
-/** Metrics that only rules read: to be registered where they are measured. */
+/** Metrics that only rules read. */
 export const RULE_METRICS: readonly MetricSpec[] = [
   {
     name: "wick_label_outcomes_total",
     kind: "counter",
-    help: "Final labels by kind and outcome",
+    help: "Labels that became final, by half of the label (barrier, horizon) and outcome",
     labels: ["kind", "outcome"],
-    seriesMax: 64,
+    seriesMax: 8,
   },
 ];
 

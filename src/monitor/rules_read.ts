@@ -6,7 +6,14 @@
 
 import type { EventCounts } from "./burn_rate_events.ts";
 import type { RuleEvents } from "./rules_types.ts";
-import type { LabelValues, MetricFamily, MetricsSnapshot, NumberSeries } from "./snapshot.ts";
+import type { HistogramDelta } from "./rates.ts";
+import type {
+  HistogramSeries,
+  LabelValues,
+  MetricFamily,
+  MetricsSnapshot,
+  NumberSeries,
+} from "./snapshot.ts";
 
 /** Slots of a window of growth: it forgets in steps of a 30th. */
 const SLOTS = 30;
@@ -58,6 +65,38 @@ export class GrowthWindow {
 
 const slotAt = (slot: number) => ((slot % SLOTS) + SLOTS) % SLOTS;
 
+/** What a histogram took within the last `overMs`: a window for each of its numbers. */
+export class HistogramWindow {
+  readonly #overMs: number;
+  readonly #isNew: boolean;
+  readonly #windows: GrowthWindow[] = [];
+
+  /** Empty; `isNew`: it began after the first look, with nothing in it. */
+  constructor(overMs: number, isNew: boolean) {
+    this.#overMs = overMs;
+    this.#isNew = isNew;
+  }
+
+  /** Takes it as it is at monotonic time `nowMs`; gives its growth in the window. O(edges). */
+  take({ count, sum, buckets }: HistogramSeries, nowMs: number): HistogramDelta {
+    const [ofCount = 0, ofSum = 0, ...ofBuckets] = [
+      count,
+      sum,
+      ...buckets.map((bucket) => bucket.count),
+    ].map((total, i) => {
+      const window = this.#windows[i] ??= new GrowthWindow(this.#overMs, this.#isNew ? 0 : null);
+      window.take(total, "counter", nowMs);
+      return window.sum(nowMs);
+    });
+    return {
+      count: ofCount,
+      sum: ofSum,
+      mean: ofCount === 0 ? null : ofSum / ofCount,
+      buckets: buckets.map(({ le }, i) => ({ le, count: ofBuckets[i] ?? 0 })),
+    };
+  }
+}
+
 /** A snapshot whose families are found by name. */
 export class SnapshotIndex {
   readonly #families: ReadonlyMap<string, MetricFamily>;
@@ -72,6 +111,12 @@ export class SnapshotIndex {
     const family = this.#families.get(name);
     if (family === undefined || family.kind === "histogram") return { kind: "gauge", series: [] };
     return family;
+  }
+
+  /** Series of a histogram; none when it is not one. */
+  histograms(name: string): readonly HistogramSeries[] {
+    const family = this.#families.get(name);
+    return family?.kind === "histogram" ? family.series : [];
   }
 
   /** Count, sum and number at most `edge` of all series of a histogram; null when it has none. */

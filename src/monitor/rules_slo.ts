@@ -35,13 +35,13 @@ export interface SloReading {
   readonly burn: AlertPhase;
   /** Windows that make a ticket. */
   readonly budget: AlertPhase;
-  /** Burn rate of the last five minutes. */
+  /** Burn rate of the last minute. */
   readonly recentBurn: number;
   /** Burn rate of the longest window. */
   readonly longBurn: number;
 }
 
-const RECENT_MS = 300_000;
+const RECENT_MS = 60_000;
 
 /** See the module. */
 export class SloWatch {

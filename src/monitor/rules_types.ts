@@ -39,6 +39,13 @@ export type RuleRead =
   | { readonly read: "value"; readonly metric: string; readonly where?: LabelValues }
   /** One gauge by another with the same labels. */
   | { readonly read: "quotient"; readonly metric: string; readonly of: string }
+  /** Mean or 99th percentile of what a histogram took within the last `overMs`; none = missing. */
+  | {
+    readonly read: "histogram";
+    readonly metric: string;
+    readonly of: "mean" | "p99";
+    readonly overMs: number;
+  }
   /** Growth of a counter, or rise of a gauge, within the last `overMs`; `sum`: of all series. */
   | {
     readonly read: "grew";
@@ -139,7 +146,7 @@ export function metricsOf(rule: Rule): { readonly name: string; readonly labels:
       const { value } = rule;
       if (value.read === "value") return all([value.metric], Object.keys(value.where ?? {}));
       if (value.read === "quotient") return all([value.metric, value.of], []);
-      return all(value.read === "grew" ? [value.metric] : [value.metric, ...value.of], []);
+      return all(value.read === "share" ? [value.metric, ...value.of] : [value.metric], []);
     }
     case "slo": {
       const { events } = rule;

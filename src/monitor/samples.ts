@@ -24,6 +24,8 @@ export type Sample =
     | { readonly total: number }
     /** Gauges: the value now. */
     | { readonly value: number }
+    /** Histograms: numbers to be recorded. */
+    | { readonly observe: readonly number[] }
     /** Histograms: what was recorded since the last report, as `Histogram.encode` wrote it. */
     | { readonly merge: Float64Array }
   );
@@ -68,6 +70,10 @@ function applySample(registry: Registry, sample: Sample, nowMs: number): void {
   if ("total" in sample && series instanceof Counter) return series.follow(sample.total);
   if ("merge" in sample && series instanceof Histogram) {
     return series.merge(Histogram.decode(sample.merge));
+  }
+  if ("observe" in sample && series instanceof Histogram) {
+    for (const value of sample.observe) series.record(value);
+    return;
   }
   if ("value" in sample && series instanceof Gauge) {
     series.set(sample.value);

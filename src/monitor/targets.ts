@@ -46,7 +46,7 @@ export interface OwnTarget extends Target {
   readonly measure: string;
   /** A declared metric. */
   readonly metric: string;
-  /** All labels of its series; left out for a metric without. */
+  /** Labels of its series, some or all; of several series the worst counts. */
   readonly labels?: LabelValues;
   /** `value` of a gauge, `rate` of a counter, `mean` or `p99` of a histogram. */
   readonly read: TargetRead;

@@ -18,7 +18,7 @@
 
 import { assertKnobBounds, type KnobBounds, withinBounds } from "./tuning_bounds.ts";
 import type { TuningReading } from "./tuning_inputs.ts";
-import type { Expectation, Proposal, TuningRules } from "./tuning_rules.ts";
+import type { Expectation, ExpectedMeasure, Proposal, TuningRules } from "./tuning_rules.ts";
 
 /** What may be changed. */
 export type Knob = "label_workers" | "cache_capacity" | "warming_budget" | "batch_linger";
@@ -278,7 +278,7 @@ export class Tuner {
     if (this.#lastId > 0) return;
     this.#log = log.slice(-TUNING_LOG_MAX).map((entry) =>
       entry.outcome === "trial"
-        ? { ...entry, outcome: "unjudged", judged: "the service was started anew" }
+        ? { ...entry, outcome: "unjudged", judged: "the monitor was started anew" }
         : entry
     );
     this.#lastId = Math.max(lastId, ...log.map(({ id }) => id));
@@ -314,9 +314,9 @@ export class Tuner {
 
   /** Whether a trial looks at one of these measures. */
   #isLookedAt(expected: readonly Expectation[]): boolean {
-    const measures = new Set(expected.map(({ measure }) => measure));
+    const measures = new Set(expected.flatMap(bounds).map(({ measure }) => measure));
     return [...this.#trials.values()].some(({ entry }) =>
-      entry.expected.some(({ measure }) => measures.has(measure))
+      entry.expected.flatMap(bounds).some(({ measure }) => measures.has(measure))
     );
   }
 
@@ -367,7 +367,7 @@ const keyOf = (knob: Knob, direction: 1 | -1) => JSON.stringify([knob, direction
 const directionOf = (from: number, to: number): 1 | -1 => to > from ? 1 : -1;
 
 function addReading(trial: Trial, reading: TuningReading): void {
-  for (const { measure } of trial.entry.expected) {
+  for (const { measure } of trial.entry.expected.flatMap(bounds)) {
     const value = reading[measure];
     if (value === null) continue;
     const sum = trial.sums.get(measure) ?? { sum: 0, count: 0 };
@@ -378,23 +378,34 @@ function addReading(trial: Trial, reading: TuningReading): void {
   trial.loadCount++;
 }
 
+/** What is expected, and what does as well. */
+function bounds({ or, ...first }: Expectation): ExpectedMeasure[] {
+  return or === undefined ? [first] : [first, or];
+}
+
 /** Whether what was expected came. A load that became another one says nothing about the change. */
 function verdictOf({ entry, sums, load, loadSum, loadCount }: Trial): Verdict {
-  const found = entry.expected.map((expectation) => {
-    const { sum = 0, count = 0 } = sums.get(expectation.measure) ?? {};
-    return { expectation, value: count === 0 ? null : sum / count };
-  });
-  const judged = found.map(({ expectation: { measure, atMost, atLeast }, value }) => {
+  const valueOf = (measure: keyof TuningReading) => {
+    const { sum = 0, count = 0 } = sums.get(measure) ?? {};
+    return count === 0 ? null : sum / count;
+  };
+  const text = ({ measure, atMost, atLeast }: ExpectedMeasure) => {
+    const value = valueOf(measure);
     const wanted = atMost !== undefined
       ? `at most ${short(atMost)}`
       : `at least ${short(atLeast ?? 0)}`;
     return `${measure} is ${value === null ? "not known" : short(value)}, expected ${wanted}`;
-  }).join("; ");
-  if (found.some(({ value }) => value === null)) return { outcome: "unjudged", judged };
-  const isMet = found.every(({ expectation: { atMost, atLeast }, value }) =>
-    value !== null && value <= (atMost ?? Infinity) && value >= (atLeast ?? -Infinity)
-  );
-  if (isMet) return { outcome: "kept", judged };
+  };
+  const came = ({ measure, atMost = Infinity, atLeast = -Infinity }: ExpectedMeasure) => {
+    const value = valueOf(measure);
+    return value !== null && value <= atMost && value >= atLeast;
+  };
+  const { expected } = entry;
+  const judged = expected.map((one) => bounds(one).map(text).join(", or ")).join("; ");
+  if (expected.every((one) => bounds(one).some(came))) return { outcome: "kept", judged };
+  if (expected.some(({ measure }) => valueOf(measure) === null)) {
+    return { outcome: "unjudged", judged };
+  }
   const later = loadCount === 0 ? null : loadSum / loadCount;
   if (load !== null && later !== null && Math.abs(later - load) > LOAD_CHANGE_RATIO * load) {
     return {

@@ -10,7 +10,7 @@ import { histogramDeltaOf } from "./rates.ts";
 import type { LabelValues, MetricsSnapshot } from "./snapshot.ts";
 import { valueIn } from "./snapshot.ts";
 import type { Sample } from "./samples.ts";
-import type { EndedCount, Knob } from "./tuning.ts";
+import { type EndedCount, type Knob, KNOBS } from "./tuning.ts";
 
 /** Figures of the time between two snapshots; null = not known. */
 export interface TuningReading {
@@ -42,15 +42,37 @@ export interface TuningReading {
   readonly warmPrecision: number | null;
   /** Keys of a grouped call, mean; null while none are made. */
   readonly callKeys: number | null;
+  /** Keys of the largest call that is made. */
+  readonly callKeysMax: number | null;
 }
 
-/** Metrics of tuning; to be registered where {@linkcode TuningReading} is read. */
+/** Figures that a change can be expected to move. */
+export const EXPECTABLE = [
+  "load",
+  "workersBusy",
+  "delayMs",
+  "memoryBytes",
+  "cacheHits",
+  "cacheEvictions",
+  "cacheBytes",
+  "cacheWaitMs",
+  "limitUsed",
+  "limitWaiting",
+  "limitedCalls",
+  "warmCalls",
+  "warmPrecision",
+  "callKeys",
+  "callKeysMax",
+] as const satisfies readonly (keyof TuningReading)[];
+
+/** Whose figures are read. */
+export interface TuningFocus {
+  /** The provider that the cache loads from: what others do says nothing about it. Null = none. */
+  readonly provider: string | null;
+}
+
+/** Metrics of tuning itself. */
 export const TUNING_METRICS: readonly MetricSpec[] = [
-  {
-    name: "wick_pool_busy_seconds_total",
-    kind: "counter",
-    help: "Time that label workers in threads worked, all together",
-  },
   {
     name: "wick_tuning_changes_total",
     kind: "counter",
@@ -82,10 +104,20 @@ export const TUNING_METRICS_READ = {
   warmUsed: "wick_warming_used_total",
   calls: "wick_provider_grouped_calls_total",
   callKeys: "wick_provider_grouped_keys_total",
+  callKeysMax: "wick_provider_call_keys_max",
+  cacheCapacity: "wick_cache_capacity_bytes",
+  warmBudget: "wick_warming_minute_calls_max",
+  linger: "wick_provider_linger_seconds",
 } as const;
 
 const H = HEALTH_METRICS_READ;
 const M = TUNING_METRICS_READ;
+
+/** All metrics that tuning reads. */
+export const TUNING_NAMES: ReadonlySet<string> = new Set([
+  ...Object.values(M),
+  ...[H.candles, H.hits, H.misses, H.queueTime, H.memory],
+]);
 const L1: LabelValues = { tier: "l1" };
 /** Warmed entries from which on their use says something. */
 const WARMED_MIN = 20;
@@ -94,7 +126,9 @@ const WARMED_MIN = 20;
 export function tuningReading(
   snapshot: MetricsSnapshot,
   previous: MetricsSnapshot | null,
+  { provider }: TuningFocus,
 ): TuningReading {
+  const upstream: LabelValues = provider === null ? {} : { provider };
   const seconds = previous === null ? 0 : (snapshot.nowMs - previous.nowMs) / 1_000;
   const before = previous !== null && seconds > 0 ? previous : null;
   const grown = (name: string, labels?: LabelValues) =>
@@ -116,13 +150,34 @@ export function tuningReading(
     cacheEvictions: perSecond(grown(M.evictions, L1)),
     cacheBytes: gauges(snapshot, M.cacheBytes, L1)?.sum ?? null,
     cacheWaitMs: before === null ? null : meanWaitMs(before, snapshot),
-    limitUsed: gauges(snapshot, M.limitUsed)?.most ?? null,
-    limitWaiting: gauges(snapshot, M.limitWaiting)?.sum ?? null,
-    limitedCalls: grown(M.limited),
+    limitUsed: gauges(snapshot, M.limitUsed, upstream)?.most ?? null,
+    limitWaiting: gauges(snapshot, M.limitWaiting, upstream)?.sum ?? null,
+    limitedCalls: grown(M.limited, upstream),
     warmCalls: valueIn(snapshot, M.warmCalls),
     warmPrecision: (warmed ?? 0) < WARMED_MIN ? null : ratio(grown(M.warmUsed), warmed),
-    callKeys: ratio(grown(M.callKeys), grown(M.calls)),
+    callKeys: ratio(grown(M.callKeys, upstream), grown(M.calls, upstream)),
+    callKeysMax: gauges(snapshot, M.callKeysMax, upstream)?.most ?? null,
   };
+}
+
+/** What the knobs are set to, as far as those who have them said; in the units of the knobs. */
+export function knobValues(
+  snapshot: MetricsSnapshot,
+  { provider }: TuningFocus,
+): Partial<Record<Knob, number>> {
+  const lingerSeconds = provider === null ? null : valueIn(snapshot, M.linger, { provider });
+  const read = {
+    label_workers: valueIn(snapshot, M.workers),
+    cache_capacity: valueIn(snapshot, M.cacheCapacity),
+    warming_budget: valueIn(snapshot, M.warmBudget),
+    batch_linger: lingerSeconds === null ? null : Math.round(lingerSeconds * 1_000),
+  } satisfies Record<Knob, number | null>;
+  const values: Partial<Record<Knob, number>> = {};
+  for (const knob of KNOBS) {
+    const value = read[knob];
+    if (value !== null) values[knob] = value;
+  }
+  return values;
 }
 
 /** Sum and largest of the series of a gauge that have these labels; null when there are none. */

@@ -10,14 +10,20 @@ import { type Targets, TARGETS_DEFAULT } from "./targets.ts";
 import type { Knob } from "./tuning.ts";
 import type { TuningReading } from "./tuning_inputs.ts";
 
-/** What a change shall bring: the mean of a measure in the second half of its trial. */
-export interface Expectation {
+/** A bound for the mean of a measure in the second half of a trial. */
+export interface ExpectedMeasure {
   /** Which figure. */
   readonly measure: keyof TuningReading;
   /** It shall be at most that; left out when it shall be at least something. */
   readonly atMost?: number;
   /** It shall be at least that. */
   readonly atLeast?: number;
+}
+
+/** What a change shall bring. */
+export interface Expectation extends ExpectedMeasure {
+  /** What does as well. */
+  readonly or?: ExpectedMeasure;
 }
 
 /** A change that a rule wishes for. */
@@ -48,10 +54,10 @@ export interface TuningRuleOptions {
   readonly cores: number;
   /** Of the number of label workers. */
   readonly scaling?: Partial<ScalingOptions>;
-  /** Keys of the largest call of the providers; without it linger is left alone. */
-  readonly callKeysMax?: number;
 }
 
+/** Share of what more workers could do that they have to do, where all of them are busy. */
+const GAIN_SHARE = 0.5;
 /** A cache gives up at most this share at a time. */
 const CAPACITY_DOWN = 0.8;
 /** A cache grows by this. */
@@ -83,7 +89,6 @@ const CALL_RISE = 1.1;
 export class WickTuningRules implements TuningRules {
   readonly #targets: Targets;
   readonly #cores: number;
-  readonly #callKeysMax: number | null;
   readonly #scaler: WorkerScaler;
 
   /**
@@ -94,7 +99,6 @@ export class WickTuningRules implements TuningRules {
   constructor(options: TuningRuleOptions) {
     this.#targets = options.targets ?? TARGETS_DEFAULT;
     this.#cores = options.cores;
-    this.#callKeysMax = options.callKeysMax ?? null;
     this.#scaler = new WorkerScaler(options.scaling);
   }
 
@@ -149,12 +153,22 @@ export class WickTuningRules implements TuningRules {
         expected: [{ measure: "delayMs", atMost: Math.max(goodMs, delayMs) }],
       };
     }
+    const more = advice.workers / workers - 1;
     return {
       to: advice.workers,
       reason: delayMs > goodMs ? "batches wait" : "workers have little time left",
-      evidence,
-      // Where nothing waits the change keeps it so; where much does, a fifth less is a help.
-      expected: [{ measure: "delayMs", atMost: Math.max(goodMs, 0.8 * delayMs) }],
+      evidence: {
+        ...evidence,
+        ...(reading.load === null ? {} : { candlesPerSecond: reading.load }),
+      },
+      expected: [{
+        // Where nothing waits the change keeps it so; where much does, a fifth less is a help.
+        ...{ measure: "delayMs", atMost: Math.max(goodMs, 0.8 * delayMs) },
+        // Where the door holds more back than there are workers for, the delay stays, and more is done.
+        ...(reading.load === null
+          ? {}
+          : { or: { measure: "load", atLeast: (1 + GAIN_SHARE * more) * reading.load } }),
+      }],
     };
   }
 
@@ -221,8 +235,7 @@ export class WickTuningRules implements TuningRules {
 
   /** Longer where limits are short and calls half empty, shorter where they are free and full. */
   #linger(lingerMs: number, reading: TuningReading): Proposal | null {
-    const { limitUsed, limitWaiting, callKeys, cacheWaitMs } = reading;
-    const keysMax = this.#callKeysMax;
+    const { limitUsed, limitWaiting, callKeys, callKeysMax: keysMax, cacheWaitMs } = reading;
     if (keysMax === null || limitUsed === null || limitWaiting === null || callKeys === null) {
       return null;
     }

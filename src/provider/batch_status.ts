@@ -4,6 +4,7 @@
  * @module
  */
 
+import { CACHE_LINGER_MS } from "./cache_request.ts";
 import { LOW_LOAD_HOURS_DEFAULT } from "../warm/batch_hours.ts";
 
 /** What may be set. */
@@ -14,6 +15,8 @@ export interface BatchSettings {
   readonly keysMax: number;
   /** Longest time that bulk work waits for company and for an idle provider, ms. */
   readonly bulkLingerMaxMs: number;
+  /** How long keys that somebody waits for wait for others, ms; see `CACHE_LINGER_MS`. */
+  readonly lingerMs: number;
   /** Hours of low load until they are learned, 0 to 23, UTC. */
   readonly lowLoadHours: readonly number[];
 }
@@ -23,8 +26,15 @@ export const BATCH_DEFAULTS: BatchSettings = {
   isEnabled: true,
   keysMax: 50,
   bulkLingerMaxMs: 60_000,
+  lingerMs: CACHE_LINGER_MS.demand,
   lowLoadHours: LOW_LOAD_HOURS_DEFAULT,
 };
+
+/** Longest `lingerMs`, ms: company is not worth more of a user's time. */
+export const LINGER_MAX_MS = 1_000;
+
+/** Longest that tuning lets somebody wait for company unless told otherwise, ms: 4 times the default. */
+export const LINGER_TUNED_MAX_MS = 20;
 
 /** Sums since the provider's actor was made. */
 export interface BatchCounts {
@@ -50,6 +60,10 @@ export interface BatchStatus extends Readonly<BatchCounts> {
   readonly suspects: number;
   /** Keys of bulk work that wait now. */
   readonly bulkWaiting: number;
+  /** Most keys of a call. */
+  readonly callKeysMax: number;
+  /** How long keys that somebody waits for wait for others, ms. */
+  readonly lingerMs: number;
   /** Share of the limits in use, 0 to 1. */
   readonly loadRatio: number;
   /** Whether this is an hour of low load. */

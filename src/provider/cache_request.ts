@@ -14,11 +14,11 @@ import type { ProviderKind } from "./values.ts";
 const DAY_MS = 86_400_000;
 
 /**
- * How long a key waits for others that it can travel with, ms. Who waits hardly gains from company. A
- * renewal has time, and most find a call that somebody waits for and travel with it: the longer, the
- * fewer calls, 65,200 on the day of the bench with 1 s, 54,300 with 3 s, 49,500 with 8 s and 47,800 with
- * 20 s, at the same share served. What is wanted ahead of need waits for an idle provider, and hardly
- * at all when it is idle.
+ * How long a key waits for others that it can travel with, ms. Who waits hardly gains from company;
+ * `demand` is what a provider begins with, and tuning may change it. A renewal has time, and most find a
+ * call that somebody waits for and travel with it: the longer, the fewer calls, 65,200 on the day of
+ * the bench with 1 s, 54,300 with 3 s, 49,500 with 8 s and 47,800 with 20 s, at the same share served.
+ * What is wanted ahead of need waits for an idle provider, and hardly at all when it is idle.
  */
 export const CACHE_LINGER_MS = { demand: 5, refresh: 8_000, bulk: 60_000 } as const;
 
@@ -30,7 +30,8 @@ const CALL_MS = 10_000;
 
 /** How long a key may wait for others, and whether only while the provider is busy. */
 export interface CacheLinger {
-  readonly lingerMs: number;
+  /** Null: as the provider is set for those whom somebody waits for. */
+  readonly lingerMs: number | null;
   readonly isBulk: boolean;
 }
 
@@ -45,7 +46,7 @@ export function cacheLinger(
   const { demand, refresh, bulk } = CACHE_LINGER_MS;
   if (!origin.startsWith("warm:")) {
     const isRenewal = origin === "refresh";
-    return { lingerMs: isRenewal ? refresh : demand, isBulk: false };
+    return { lingerMs: isRenewal ? refresh : null, isBulk: false };
   }
   const isRenewal = origin === "warm:renewal";
   const longestMs = isRenewal

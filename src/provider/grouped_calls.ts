@@ -42,6 +42,7 @@ const PATIENT: readonly ProviderKind[] = ["fundamentals", "profiles", "dividends
 export class GroupedCalls<L> {
   readonly #ports: GroupedCallsPorts<L>;
   readonly #settings: BatchSettings;
+  #lingerMs: number;
   readonly #grouping: Grouping<Waiter>;
   /** How to give the place of a call in the limits' queue up. */
   readonly #claims = new Map<OpenCall<Waiter>, AbortController>();
@@ -59,6 +60,7 @@ export class GroupedCalls<L> {
   constructor(ports: GroupedCallsPorts<L>, settings: BatchSettings, firstId = 0) {
     this.#ports = ports;
     this.#settings = settings;
+    this.#lingerMs = settings.lingerMs;
     this.#hours = new LowLoadHours(settings.lowLoadHours);
     this.#runner = new BatchRunner(ports, firstId, () => this.#hours.note(ports.clock.wallNow()));
     this.#grouping = new Grouping<Waiter>({
@@ -95,6 +97,11 @@ export class GroupedCalls<L> {
     if (this.#grouping.raise(key, this.#ports.clock.now())) this.#arm();
   }
 
+  /** Whom somebody waits for waits so long for others from now on, ms. */
+  setLinger(lingerMs: number): void {
+    this.#lingerMs = lingerMs;
+  }
+
   /** Begins the calls that are due. */
   flush(): void {
     const { clock } = this.#ports;
@@ -122,6 +129,8 @@ export class GroupedCalls<L> {
       ...this.#runner.counts,
       suspects: this.#runner.suspects,
       bulkWaiting: this.#grouping.bulk,
+      callKeysMax: this.#callKeysMax(),
+      lingerMs: this.#settings.isEnabled ? this.#lingerMs : 0,
       loadRatio,
       isLowLoad,
     };
@@ -130,7 +139,8 @@ export class GroupedCalls<L> {
   /** As `Grouping` wants it; or what there should be for it. */
   #keyOf(wanted: GroupedRequest): WantedKey | string {
     const { source } = this.#ports;
-    const { symbol, kind, fromMs, toMs, granularity, priority, lingerMs } = wanted;
+    const { symbol, kind, fromMs, toMs, granularity, priority } = wanted;
+    const lingerMs = wanted.lingerMs ?? this.#lingerMs;
     const endpoint = widestEndpoint(source.capabilities.endpoints, wanted);
     if (typeof endpoint === "string") return endpoint;
     const { isEnabled, keysMax, bulkLingerMaxMs } = this.#settings;
@@ -150,6 +160,14 @@ export class GroupedCalls<L> {
       lingerMs: isEnabled ? Math.min(lingerMs, isBulk ? bulkLingerMaxMs : Infinity) : 0,
       isBulk,
     };
+  }
+
+  #callKeysMax(): number {
+    const { isEnabled, keysMax } = this.#settings;
+    if (!isEnabled) return 1;
+    const { endpoints } = this.#ports.source.capabilities;
+    const widest = endpoints.reduce((most, one) => Math.max(most, one.symbolsMax), 1);
+    return Math.min(keysMax, widest);
   }
 
   // ---- when ---------------------------------------------------------------------------------------

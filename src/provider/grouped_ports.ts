@@ -18,8 +18,11 @@ export interface GroupedRequest extends Omit<ProviderRequest, "signal" | "symbol
   readonly user: string;
   /** 0 to 10, 10 first. */
   readonly priority: number;
-  /** How long it may wait for others of its kind, ms. */
-  readonly lingerMs: number;
+  /**
+   * How long it may wait for others of its kind, ms; null: as long as any that somebody waits for, see
+   * `BatchSettings.lingerMs`.
+   */
+  readonly lingerMs: number | null;
   /** Whether it waits so long only while the provider is busy; default no. */
   readonly isBulk?: boolean;
   /** How long whoever wants it waits for the result, ms; default for ever. */

@@ -119,6 +119,11 @@ export class PublishedBest {
     this.#isMonotonic = monotonic;
   }
 
+  /** Least difference of scores that moves it. */
+  get epsilon(): number {
+    return this.#epsilon;
+  }
+
   /** What is published; null before the first. */
   get value(): PublishedSet | null {
     return this.#value;

@@ -261,6 +261,8 @@ export interface RunMetadata {
   readonly liveBest: BestSet | null;
   /** What is published. */
   readonly publishedBest: PublishedSet | null;
+  /** Least difference of scores that moves what is published. */
+  readonly epsilon: number;
   /** The best ever seen. */
   readonly bestEver: BestSet | null;
   /** Best scores, oldest first; bounded. */

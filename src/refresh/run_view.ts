@@ -56,6 +56,7 @@ export function metadataOf(
     revision,
     liveBest: live,
     publishedBest: published.value,
+    epsilon: published.epsilon,
     bestEver: ever.value,
     history: book.history,
     edgesChangedSince: changes.edgesChanged,

@@ -82,10 +82,11 @@ export class MemoryRecords {
     return { state: "written", lastId: this.#letterId };
   }
 
-  /** Letters that match, in the order of their numbers. O(letters). */
+  /** Letters that match, in the order of their numbers, or the latest first. O(letters). */
   letters(filter: LetterFilter, limit: number): Letter[] {
     const found: Letter[] = [];
-    for (const letter of this.#letters) {
+    const held = filter.isLatestFirst === true ? this.#letters.toReversed() : this.#letters;
+    for (const letter of held) {
       if (found.length >= limit) break;
       if (letterMatches(letter, filter)) found.push(letter);
     }

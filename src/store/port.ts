@@ -252,6 +252,10 @@ export interface LetterFilter {
   readonly ids?: readonly number[];
   /** Letters with a higher number. */
   readonly afterId?: number;
+  /** Letters with a lower number. */
+  readonly beforeId?: number;
+  /** Highest number first, so that a limit leaves the latest. */
+  readonly isLatestFirst?: boolean;
   /** Exactly this path. */
   readonly path?: string;
   /** Messages of this name. */
@@ -392,7 +396,7 @@ export interface Store {
   records(kind: string): Maybe<StoredRecord[]>;
   /** Keeps dead letters; beyond the bound the oldest are given up. See {@linkcode LETTER_BOUNDS}. */
   buryLetters(letters: readonly NewLetter[]): Maybe<BuryResult>;
-  /** Letters in the order of their numbers, at most `limit`. */
+  /** Letters in the order of their numbers unless the filter turns it, at most `limit`. */
   letters(filter: LetterFilter, limit: number): Maybe<Letter[]>;
   /** Drops letters; says how many. */
   dropLetters(filter: LetterFilter): Maybe<{ readonly state: "dropped"; count: number } | Refused>;

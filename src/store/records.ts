@@ -97,6 +97,7 @@ export function letterMatches(letter: Letter, filter: LetterFilter): boolean {
   return (filter.id === undefined || letter.id === filter.id) &&
     (filter.ids === undefined || filter.ids.includes(letter.id)) &&
     (filter.afterId === undefined || letter.id > filter.afterId) &&
+    (filter.beforeId === undefined || letter.id < filter.beforeId) &&
     (filter.path === undefined || letter.path === filter.path) &&
     (filter.type === undefined || letter.type === filter.type) &&
     (filter.reason === undefined || letter.reason === filter.reason);

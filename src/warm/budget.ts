@@ -29,9 +29,9 @@ export interface BudgetOptions {
  * - all O(1); 8 bytes for each call of a minute
  */
 export class Budget {
-  readonly options: BudgetOptions;
+  #options: BudgetOptions;
   /** When the last calls began: a ring. */
-  readonly #beganMs: Float64Array;
+  #beganMs: Float64Array;
   #oldest = 0;
   #used = 0;
   #running = 0;
@@ -40,8 +40,22 @@ export class Budget {
 
   /** Nothing is used. */
   constructor(options: BudgetOptions) {
-    this.options = options;
+    this.#options = options;
     this.#beganMs = new Float64Array(Math.max(1, options.callsPerMinute));
+  }
+
+  /** Its bounds now. */
+  get options(): BudgetOptions {
+    return this.#options;
+  }
+
+  /** Another number of calls a minute; those begun in the last one still count. O(their number). */
+  setCallsPerMinute(callsPerMinute: number, nowMs: number): void {
+    const began = this.began(nowMs);
+    this.#options = { ...this.#options, callsPerMinute };
+    this.#beganMs = new Float64Array(Math.max(1, callsPerMinute, began.length));
+    this.#beganMs.set(began);
+    this.#oldest = 0;
   }
 
   /** When the calls of the minute up to `nowMs` began, oldest first. */

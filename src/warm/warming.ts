@@ -293,6 +293,16 @@ export class Warming {
     return statsOf(this.#parts, this.#sinceMs, nowMs);
   }
 
+  /**
+   * Another number of provider calls a minute; those of the last one still count.
+   *
+   * @throws {WarmError} code `settings` for one out of bounds.
+   */
+  setCallsPerMinute(callsPerMinute: number, nowMs: number): void {
+    warmingSettings({ callsPerMinute });
+    this.#parts.budget.setCallsPerMinute(callsPerMinute, nowMs);
+  }
+
   /** What it is doing. */
   status(nowMs: number): WarmingStatus {
     const paused = this.#settings.isEnabled || this.#isStopped ? this.#paused : "disabled";

@@ -895,7 +895,7 @@ Deno.test("what an offer waited for does not change its causation id", async () 
 
 // ---- the rest of the context ----------------------------------------------------------------------
 
-Deno.test("ctx.bury() makes a dead letter of its own, and the account still balances", async () => {
+Deno.test("ctx.bury() makes a dead letter that counts as no message of the actor's", async () => {
   await using harness = new Harness();
   const strict = actor(Traced, (ctx) => ({
     go: (n) => ctx.bury("candle", { n }, new Error("high below low")),
@@ -909,7 +909,9 @@ Deno.test("ctx.bury() makes a dead letter of its own, and the account still bala
     { n: 7 },
     "high below low",
   ]);
-  assertBalanced(harness.system);
+  const { sent, handled, deadLettered } = harness.system.counts();
+  assertEquals([sent, handled, deadLettered], [1, 1, 0]);
+  assertBalanced(harness.system, 1);
 });
 
 Deno.test("ctx.waitedMs is how long the message was queued", async () => {

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import {
   actor,
+  child,
   DEAD_REASONS,
   type DeadLetter,
   DeadLetters,
@@ -212,4 +213,29 @@ Deno.test("a letter of a type like `constructor` cannot be replayed into a handl
   ref.tell("constructor" as "do", "x");
   harness.system.spawn(journal.actor, { name: "a", args: {} });
   assertEquals(harness.system.replayDeadLetters(), { accepted: 0, refused: 1 });
+});
+
+Deno.test("replayProblem() says what is in the way of a letter, and sends nothing", async () => {
+  const journal = new Journal();
+  await using harness = new Harness({
+    children: [child(journal.actor, { name: "a", args: {}, mailbox: { bound: 1 } })],
+  });
+  const { system } = harness;
+  const code = (path: string, type: string, payload: unknown, how: "as_sent" | "checked") =>
+    system.replayProblem(path, type, payload, how)?.code ?? null;
+  journal.take();
+  assertEquals(code("/wick/a", "do", "this", "as_sent"), null);
+  assertEquals(code("/wick/a", "do", 7, "as_sent"), null);
+  assertEquals(code("/wick/a", "do", 7, "checked"), "invalid_message");
+  assertEquals(code("/wick/a", "constructor", "this", "as_sent"), "invalid_message");
+  assertEquals(code("/wick/nobody", "do", "this", "as_sent"), "actor_stopped");
+  assertEquals(code("/wick", "do", "this", "checked"), "actor_stopped");
+  const ref = system.ref(Work, "a");
+  ref.tell("do", "one");
+  assertEquals(code("/wick/a", "do", "two", "as_sent"), "overflow");
+  await settle();
+  assertEquals(code("/wick/a", "do", "two", "as_sent"), null);
+  assertEquals(journal.take(), ["a does one"]);
+  await system.stopAt("/wick/a");
+  assertEquals(code("/wick/a", "do", "this", "as_sent"), "actor_stopped");
 });

@@ -55,6 +55,7 @@ Deno.test("tree() tells how a supervisor supervises", async () => {
     strategy: "one_for_all",
     intensity: 3,
     periodMs: 1_000,
+    intensityScope: "child",
     restarts: 1,
     gaveUp: 0,
   });

@@ -99,6 +99,15 @@ class Rig {
       status: () => {
         throw new Error("not asked here");
       },
+      setWorkers: () => {
+        throw new Error("not asked here");
+      },
+      tally: () => {
+        throw new Error("not asked here");
+      },
+      workerStarted: () => {},
+      workerStopped: () => {},
+      touchedSeq: () => 0,
       report: () => {},
       flush: () => {},
       labelled: () => {},

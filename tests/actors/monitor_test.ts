@@ -334,6 +334,9 @@ Deno.test("monitor on the machine's clock leaves nothing behind when it stops", 
             collector(() =>
               poolFinding("pool", {
                 workers: 1,
+                workersMax: 1,
+                moves: 0,
+                busyMs: 0,
                 series: 0,
                 queuedBatches: 0,
                 queuedRows: 0,

@@ -18,6 +18,7 @@ import {
   LabelPool,
   type LabelSink,
   LabelWorker,
+  type Monitor,
   Store,
 } from "../../actors/protocols.ts";
 import { store } from "../../actors/store.ts";
@@ -38,6 +39,7 @@ export interface RigOptions {
   readonly live?: boolean;
   readonly seriesMax?: number;
   readonly sink?: TellRef<typeof LabelSink.definition>;
+  readonly monitor?: TellRef<typeof Monitor.definition>;
   /** How many ms a message is held up on its way. */
   readonly holdUp?: (path: string, type: string) => number;
 }
@@ -149,6 +151,7 @@ function tree(backend: SpyStore, options: RigOptions): SystemOptions {
           ...(live.length === 0 ? {} : { live: refs.ask(LabelWorker, "live") }),
           params,
           ...(options.sink === undefined ? {} : { sinks: [options.sink] }),
+          ...(options.monitor === undefined ? {} : { monitor: options.monitor }),
         }),
       }),
     ],

@@ -28,13 +28,13 @@ import { MemoryService } from "../http/service.ts";
 import { ArraySource, walkOf } from "./support.ts";
 
 const { Admin, CommitSink, Feed, LabelPool, LabelSink, LabelWorker } = common;
-const { Letters, Monitor, Store, Webhook } = common;
+const { AlertSink, Letters, Monitor, Store, Webhook } = common;
 const { Backfill, Provider } = batch;
 const { CacheShard, CacheTier } = cache;
 const ALL = [
   ...[Admin, Backfill, CommitSink, Feed, LabelPool, LabelSink, LabelWorker],
   ...[Letters, Monitor, Provider, Store, Webhook, CacheShard, CacheTier, Warmer],
-  ...[Aggregator, RefreshCoordinator],
+  ...[Aggregator, RefreshCoordinator, AlertSink],
 ] as unknown as Protocol[];
 
 /** A job of twenty calls, one after the other. */
@@ -81,6 +81,13 @@ const PAYLOADS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   "monitor.alerts": { past: 5 },
   "monitor.acknowledge": { id: "actor_down-0123456789abcdef", by: "ann", note: "on it" },
   "webhook.seek": { after: "17-3" },
+  "monitor.measure": {
+    samples: [{ name: "a_b", value: 1 }, { name: "a_b_total", labels: { c: "d" }, add: 2 }, {
+      name: "a_b_seconds",
+      observe: [0.5],
+    }],
+  },
+  "label_pool.setWorkers": { count: 1 },
   "label_pool.compute": {
     series: "EUR_USD:H1",
     fromTs: 0,
@@ -101,6 +108,9 @@ const PAYLOADS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   "cache_shard.drop": { keys: ["price:AAPL"] },
   "cache_shard.protect": { pattern: "price:A*" },
   "cache_shard.unprotect": { pattern: "price:A*" },
+  "cache_shard.resize": { entriesMax: 1_000, weightMaxBytes: 1_000_000 },
+  "provider.setLinger": { lingerMs: 7 },
+  "warmer.setBudget": { callsPerMinute: 50 },
   "warmer.run": { strategy: "popular" },
   "warmer.accesses": { accesses: [{ key: "price:AAPL", at: 0, user: "ann" }] },
   "warmer.sectors": { sectors: { AAPL: "technology" } },
@@ -335,6 +345,9 @@ async function running() {
       open: () => Promise.resolve().then(() => simulatedProvider(simulator.clock, SLOW)),
     }],
     webhooks: [{ name: "desk", url: "http://127.0.0.1:8099/", secret: "0123456789abcdef" }],
+    alertSinks: [
+      { name: "duty", kind: "webhook", url: "http://127.0.0.1:8099/", secret: "0123456789abcdef" },
+    ],
     log: new LabelLog(() => Promise.resolve({ state: "ok", commits: [] }), 0),
     monitor: {},
     system: { log: null },
@@ -370,6 +383,7 @@ async function running() {
     [CommitSink.name]: `${PATHS.sinks}/log`,
     [Feed.name]: `${PATHS.feeds}/feed`,
     [Webhook.name]: `${PATHS.webhooks}/desk`,
+    [AlertSink.name]: `${PATHS.alertSinks}/duty`,
     [Provider.name]: `${PATHS.providers}/${JOB.provider}`,
     [Backfill.name]: PATHS.backfill,
     [CacheShard.name]: `${CACHE_PATHS.cache}/${shardName(0)}`,

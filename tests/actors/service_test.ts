@@ -1,5 +1,6 @@
 /** The view that the admin HTTP has of the running tree, on memory and on SQLite. */
 
+import { LogRing } from "../../src/http/log_ring.ts";
 import { assert, assertEquals, assertGreater, assertNotEquals, assertRejects } from "@std/assert";
 import type { LabelPlace } from "../../src/http/label_lines.ts";
 import { labelStream } from "../../src/http/label_stream.ts";
@@ -46,6 +47,7 @@ async function running(store: StoreArgs, options: WickOptions = {}): Promise<Run
   const door = new Door();
   const about = { name: "wick", version: "0.0.0" };
   const service = new Service({
+    lines: new LogRing({ wallNow: () => 0 }),
     about,
     params: DEFAULT_PARAMS,
     door,
@@ -587,6 +589,26 @@ onEach("watchers are told of labels and dead letters", async (kept) => {
     reason: "stopped",
     error: null,
   });
+});
+
+onEach("watchers are told of a restart, not of those that follow from it", async (kept) => {
+  await using tree = await running(kept.args);
+  const watcher = tree.port.events.subscribe(null);
+  const ingest = "/wick/core/work/ingest";
+  const below = () =>
+    tree.port.actors.restarts({ path: ingest, below: true }).records
+      .filter(({ path, cause }) => path.startsWith(`${ingest}/`) && cause === "parent");
+  tree.wick.system.restart(ingest);
+  while (below().length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  tree.wick.system.ref(tree.wick.pool.protocol, "nobody").tell("flush", {});
+  const told: unknown[] = [];
+  for (let event = await watcher.next(); event !== null; event = await watcher.next()) {
+    if (event.type === "dead_letter") break;
+    if (event.type === "restart") told.push(event.data);
+  }
+  watcher.close();
+  const shown = { event: "restarted", incarnation: 1, cause: "request", by: null, error: null };
+  assertEquals(told, [{ id: 1, path: ingest, ...shown }]);
 });
 
 onEach("every part of the tree can be asked by its path", async (kept) => {

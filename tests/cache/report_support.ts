@@ -63,6 +63,7 @@ export function shardOf(more: Partial<ShardStatus> = {}): ShardStatus {
     protectedPatterns: [],
     protectionRefused: 0,
     types: [],
+    ttlLeft: [],
     curve: [],
     ...more,
   };

@@ -36,6 +36,7 @@ function twoShards() {
       weightBytes: 4_000,
       flights: 1,
       types: [countsOf("price", { ...price, removed, waitSeconds: waitsOf([0.1, 0.2]) })],
+      ttlLeft: [{ type: "price", counts: [0, 0, 0, 0, 7, 0, 0, 0, 5] }],
     }),
     shardOf({
       shard: 1,
@@ -200,6 +201,8 @@ Deno.test("cacheReportText() says what was served, at what price, by type and sh
   const text = lines.join("\n");
   assertMatch(text, /^ {2}price +200 +70\.0 % +60\.0 % +20 +40 +34 +0 +17\.0 +\d+ ms /m);
   assertMatch(text, /^ {2}price +32 +7 +3 +2 +1 +0 +18\.8 %$/m);
+  assertMatch(text, /^ {2}type +stale +1 s +10 s +1 min +10 min +1 h +1 d +longer +no end$/m);
+  assertMatch(text, /^ {2}price +0 +0 +0 +0 +7 +0 +0 +0 +5$/m);
   assertMatch(text, /^ {2}price +demand +24 +6 +2 +25\.0 %$/m);
   assertMatch(text, /^ {2}1 +adaptive +window 1 % +400 +55\.0 % +50 +1,000 +6\.0 kB$/m);
   // Nothing but what tables hold: no line ends inside, no blanks at ends.

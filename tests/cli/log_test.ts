@@ -8,7 +8,7 @@ import { createLog, logOf } from "../../src/cli/log.ts";
 import { RotatingFile } from "../../src/cli/log_file.ts";
 import { LogLevels } from "../../src/cli/log_levels.ts";
 import { jsonLine, LINE_CHARS_MAX, type LogEntry, textLine } from "../../src/cli/log_line.ts";
-import { isSecretName, redactor } from "../../src/cli/secrets.ts";
+import { isSecretName, redactor } from "../../src/http/redact.ts";
 import { CONFIG_DEFAULTS } from "../../src/cli/settings.ts";
 import { palette } from "../../src/cli/text.ts";
 import { fakeIo, inFolder, linesOf, listed, readText } from "./support.ts";

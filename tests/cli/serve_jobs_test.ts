@@ -41,6 +41,7 @@ Deno.test("batchOf() reads how keys are grouped, for every provider", () => {
     isEnabled: true,
     keysMax: 50,
     bulkLingerMaxMs: 60_000,
+    lingerMs: 5,
     lowLoadHours: [0, 1, 2, 3, 4, 5, 6],
   });
   assertEquals(PROVIDERS.map(({ batch }) => batch), PROVIDERS.map(() => byDefault));
@@ -55,6 +56,7 @@ Deno.test("batchOf() reads how keys are grouped, for every provider", () => {
     isEnabled: false,
     keysMax: 20,
     bulkLingerMaxMs: 5_000,
+    lingerMs: 5,
     lowLoadHours: [22, 23, 0, 1],
   });
 });

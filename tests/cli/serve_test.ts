@@ -232,3 +232,20 @@ Deno.test("admissionOf() and labelParamsOf() translate the configuration", () =>
   const longer = labelParamsOf({ ...CONFIG_DEFAULTS, labelHorizon: 24 });
   assertEquals(paramHash(longer), paramHash({ horizon: 24 }));
 });
+
+Deno.test("serve --no-tune lets the monitor change nothing by itself", async () => {
+  for (
+    const [words, variables, isEnabled] of [
+      [[], {}, true],
+      [["--no-tune"], {}, false],
+      [["--no-tune"], { WICK_TUNING_ENABLED: "true" }, false],
+      [[], { WICK_TUNING_ENABLED: "false" }, false],
+    ] as const
+  ) {
+    const { service, code } = serving(words, variables);
+    await service.started.promise;
+    service.over.resolve(null);
+    assertEquals(await code, 0);
+    assertEquals(service.config?.tuningEnabled, isEnabled);
+  }
+});

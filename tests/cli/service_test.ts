@@ -124,7 +124,11 @@ Deno.test("dlq lists, shows, replays and drops", async () => {
   const shown = JSON.parse((await at(one, "dlq", "show", "1")).out);
   assertEquals([shown.id, shown.type, shown.payload], [1, "fail", {}]);
   const dry = await at(one, "dlq", "drop", "--type", "fail", "--dry-run");
-  assertEquals(dry.err, "wick dlq: 1 letter would be meant\n");
+  assertEquals(dry.err, "wick dlq: 1 letter would be dropped\n  1 x fail of /wick/counter\n");
+  const plan = await at(one, "dlq", "replay", "--path", "/wick/counter", "--dry-run");
+  assertEquals(plan.err, "wick dlq: 1 letter would be sent again\n  1 x fail to /wick/counter\n");
+  const nothing = await at(one, "dlq", "replay", "--reason", "overflow", "--dry-run");
+  assertEquals(nothing.err, "wick dlq: no letter is meant\n");
   // It crashes the actor again, and is a letter again.
   assertEquals((await at(one, "dlq", "replay", "1")).err, "wick dlq: 1 letter sent again\n");
   assertEquals((await at(one, "dlq", "drop", "2")).err, "wick dlq: 1 letter dropped\n");

@@ -100,6 +100,8 @@ export interface ServeOptions {
   readonly net?: readonly string[];
   /** What deno runs instead of the command in the source tree, after the permissions. */
   readonly main?: readonly string[];
+  /** Further variables of its environment. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** A port of this machine that is free now. */
@@ -109,7 +111,9 @@ export function freePort(): number {
 }
 
 /** Starts a service on a free port; it may read, write and listen only where it has to. */
-export function serve({ folder, words = [], net = [], main, ...given }: ServeOptions): Serving {
+export function serve(
+  { folder, words = [], net = [], main, env = {}, ...given }: ServeOptions,
+): Serving {
   const port = given.port ?? freePort();
   const deno = [
     ...["run", "--quiet", "--no-lock", "--no-check", "--no-prompt"],
@@ -123,7 +127,7 @@ export function serve({ folder, words = [], net = [], main, ...given }: ServeOpt
     ...(main ?? ["--config", `${ROOT}deno.json`, `${ROOT}mod.ts`]),
   ];
   const own = ["serve", "--port", String(port), "--workers", "1", "--data", `${folder}/data`];
-  const child = start([...own, ...words], { deno, cwd: folder });
+  const child = start([...own, ...words], { deno, cwd: folder, env });
   return new Serving(child, `http://127.0.0.1:${port}`);
 }
 

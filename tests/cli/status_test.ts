@@ -61,3 +61,17 @@ Deno.test("status lists alerts on one line each, and has them in its JSON", asyn
   const json = JSON.parse((await run(["status", "--url", one.url, "--json"])).out);
   assertEquals([json.score, json.alerts.map((alert: { id: string }) => alert.id)], [null, [id]]);
 });
+
+Deno.test("status says in a line what the monitor changes by itself, and has it in its JSON", async () => {
+  await using one = await served();
+  const knob = { knob: "label_workers", unit: "threads", isOn: true, value: 2, min: 1, max: 4 };
+  one.service.tuned = {
+    isOn: true,
+    knobs: [{ ...knob, knob: "label_workers", unit: "threads", trial: null, resting: [] }],
+    log: [],
+  };
+  const { out } = await run(["status", "--url", one.url]);
+  assertMatch(out, /^tuning on: label_workers 2 of 1 to 4$/m);
+  const json = JSON.parse((await run(["status", "--url", one.url, "--json"])).out);
+  assertEquals(json.tuning.knobs[0].max, 4);
+});

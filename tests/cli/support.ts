@@ -91,6 +91,8 @@ export interface ProcessOptions {
   readonly cwd?: string;
   /** What deno runs instead of the command in the source tree. */
   readonly deno?: readonly string[];
+  /** Further variables of its environment. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Runs the command as a process of its own. */
@@ -113,7 +115,7 @@ export function start(
   return new Deno.Command(Deno.execPath(), {
     args: [...(options.deno ?? WICK), ...words],
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-    env: { NO_COLOR: "1" },
+    env: { NO_COLOR: "1", ...options.env },
     stdin,
     stdout: "piped",
     stderr: "piped",

@@ -1,5 +1,6 @@
 /** Routes about alerts and the score: shapes, who may act, and both over a whole tree. */
 
+import { LogRing } from "../../src/http/log_ring.ts";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Service } from "../../actors/service.ts";
 import { PATHS, startWick } from "../../actors/tree.ts";
@@ -110,6 +111,7 @@ Deno.test("alerts can be read with one token and acknowledged with the other", a
 
 Deno.test("an alert is an event of type alert, however many there are at once", async () => {
   const service = new Service({
+    lines: new LogRing({ wallNow: () => 0 }),
     about: { name: "wick", version: "1" },
     params: DEFAULT_PARAMS,
     door: new Door(),

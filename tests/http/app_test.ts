@@ -72,6 +72,8 @@ test("every readable route answers in its declared shape", async (app, service) 
     "/api/dead-letters/:id": "/api/dead-letters/1",
     "/api/labels": "/api/labels?series=EUR_USD:H1",
     "/api/candles": "/api/candles?series=EUR_USD:H1",
+    "/api/series/:series/chart": "/api/series/EUR_USD:H1/chart?bars=40",
+    "/api/series/:series/open-events": "/api/series/EUR_USD:H1/open-events",
     "/api/instruments/:symbol": "/api/instruments/EUR_USD",
     "/api/levels": "/api/levels?symbol=EUR_USD",
     "/api/jobs/:id": "/api/jobs/night",
@@ -205,6 +207,30 @@ test("an actor can be restarted and stopped, the root cannot", async (app, servi
   await problemOf(root, 409, "no_child");
 });
 
+test("the history of restarts: all, of a path, of what is below, up to a limit", async (app) => {
+  const restarts = async (query: string) =>
+    (await read(await app.request(`/api/restarts${query}`), shape.restartsReply)).restarts;
+  assertEquals(await restarts(""), []);
+  await send(app, "counter", { type: "fail" });
+  await app.request("/api/actors/counter/restart", { method: "POST" });
+  let all = await restarts("");
+  while (all[0]?.outcome !== "up" || all.length < 2) {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    all = await restarts("");
+  }
+  assertEquals(
+    all.map(({ path, event, incarnation, cause }) => [path, event, incarnation, cause]),
+    [
+      ["/wick/counter", "restarted", 2, "request"],
+      ["/wick/counter", "restarted", 1, "failure"],
+    ],
+  );
+  assertEquals((await restarts("?path=/wick/counter&limit=1")).length, 1);
+  assertEquals(await restarts("?path=/wick"), []);
+  assertEquals((await restarts("?path=/wick&below=true")).length, 2);
+  await problemOf(await app.request("/api/restarts?limit=0"), 422, "shape");
+});
+
 // ---- dead letters -------------------------------------------------------------------------------
 
 function bury(service: MemoryService, count: number, payload: unknown = { by: 1 }) {
@@ -250,12 +276,71 @@ test("one letter is replayed by its id, and no other", async (app, service) => {
   await problemOf(again, 404, "no_letter");
 });
 
+test("dead letters come the latest first too, every one once", async (app, service) => {
+  bury(service, 7);
+  const seen: number[] = [];
+  let cursor = "";
+  for (let page = 0; page < 3; page++) {
+    const answer = await app.request(`/api/dead-letters?latestFirst=true&limit=3${cursor}`);
+    const { letters, next } = await read(answer, shape.lettersReply);
+    seen.push(...letters.map(({ id }) => id));
+    cursor = `&cursor=${next}`;
+  }
+  assertEquals(seen, [7, 6, 5, 4, 3, 2, 1]);
+  assertEquals(cursor, "&cursor=null");
+});
+
+test("letters are replayed and dropped by their numbers", async (app, service) => {
+  bury(service, 6);
+  const replay = await app.request("/api/dead-letters/replay?ids=2,5,2,99", { method: "POST" });
+  assertEquals((await read(replay, shape.lettersDone)).accepted, 2);
+  const dry = await app.request("/api/dead-letters?ids=1,2,3&dryRun=true", { method: "DELETE" });
+  assertEquals((await read(dry, shape.lettersDone)).matched, 2);
+  const drop = await app.request("/api/dead-letters?ids=1,3", { method: "DELETE" });
+  assertEquals((await read(drop, shape.lettersDone)).accepted, 2);
+  assertEquals(service.system.deadLetters.list().map(({ id }) => id), [4, 6]);
+});
+
+test("numbers of letters stand alone, and are bounded", async (app) => {
+  const many = Array.from({ length: shape.LETTER_IDS_MAX + 1 }, (_, i) => i).join(",");
+  for (const query of ["ids=1&type=add", "ids=1,,2", "ids=", "ids=x", `ids=${many}`]) {
+    const answer = await app.request(`/api/dead-letters?${query}`, { method: "DELETE" });
+    await problemOf(answer, 422, "shape");
+  }
+});
+
+test("a dry run says where letters would go, and which could not", async (app, service) => {
+  bury(service, 4);
+  const about = { at: 9, payload: {}, reason: "stopped", cause: 9, bytes: 9 } as const;
+  service.system.deadLetters.add({ ...about, path: "/wick/gone", type: "add" });
+  service.system.deadLetters.add({ ...about, path: "/wick/counter", type: "none" });
+  const dry = await app.request("/api/dead-letters/replay?dryRun=true", { method: "POST" });
+  const { problems, ...rest } = await read(dry, shape.lettersDone);
+  assertEquals(rest, {
+    matched: 6,
+    accepted: 4,
+    refused: 2,
+    places: [
+      { path: "/wick/counter", type: "add", letters: 4, accepted: 4 },
+      { path: "/wick/gone", type: "add", letters: 1, accepted: 0 },
+      { path: "/wick/counter", type: "none", letters: 1, accepted: 0 },
+    ],
+    dryRun: true,
+  });
+  assertEquals(problems.map(({ id, code }) => [id, code]), [
+    [5, "actor_stopped"],
+    [6, "invalid_message"],
+  ]);
+  assertEquals(service.system.deadLetters.size, 6);
+});
+
 test("letters are replayed and dropped by filter; a dry run only counts", async (app, service) => {
   bury(service, 6);
   const dry = await app.request("/api/dead-letters/replay?reason=crashed&dryRun=true", {
     method: "POST",
   });
-  const counted = { matched: 3, accepted: 0, refused: 0, problems: [], dryRun: true };
+  const places = [{ path: "/wick/counter", type: "add", letters: 3, accepted: 3 }];
+  const counted = { matched: 3, accepted: 3, refused: 0, problems: [], places, dryRun: true };
   assertEquals(await read(dry, shape.lettersDone), counted);
   assertEquals(service.system.deadLetters.size, 6);
   const replay = await app.request("/api/dead-letters/replay?reason=crashed", { method: "POST" });
@@ -439,6 +524,9 @@ test("an error inside is 500, told to the log, and shows nothing", async (_app, 
     waitingFor: () => [],
     health: () => service.health(),
     alerts: service.alerts,
+    figures: service.figures,
+    lines: service.lines,
+    tuning: () => service.tuning(),
     metrics: () => "",
   };
   const app = createApp(port, { onError: (error) => told.push(error) });

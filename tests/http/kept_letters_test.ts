@@ -105,6 +105,60 @@ Deno.test("letters are found by what they say, wherever they are", async () => {
   assertEquals(await payloads({ type: "inside", reason: "expired" }), []);
 });
 
+Deno.test("the latest first: what was not written, then what is in the store, in pages", async () => {
+  await using rig = new Rig();
+  for (const n of [1, 2, 3]) rig.die({ n });
+  await rig.kept.write();
+  rig.refuses = true;
+  rig.die({ n: 4 });
+  rig.die({ n: 5 }, "inside");
+  const latest = async (query: { type?: string; beforeId?: number }, limit = 99) => {
+    const found = await rig.kept.list({ ...query, afterId: 0, isLatestFirst: true, limit });
+    return found.map(({ payload }) => (payload as { n: number }).n);
+  };
+  assertEquals(await latest({}), [5, 4, 3, 2, 1]);
+  assertEquals(await latest({ type: "take" }, 2), [4, 3]);
+  assertEquals(await latest({ beforeId: UNWRITTEN_IDS + 5 }, 2), [4, 3]);
+  assertEquals(await latest({ beforeId: 3 }), [2, 1]);
+});
+
+Deno.test("a plan says what a replay would come to, and sends nothing", async () => {
+  const memory = new MemoryStore();
+  {
+    await using first = new Rig(memory);
+    first.die({ n: 1 });
+    first.die({ n: "wrong" });
+    first.die({ n: 3 }, "inside");
+    first.die(1n);
+    await first.kept.write();
+    const about = { atMs: 1, type: "take", reason: "no_data", error: null, payload: '{"n":5}' };
+    memory.buryLetters([{ ...about, path: "/wick/nobody" }]);
+  }
+  await using rig = new Rig(memory);
+  rig.die({ n: 6 }, "inside");
+  await rig.kept.write();
+  const planned = await rig.kept.plan([1, 2, 3, 4, 5, 6, 7]);
+  assertEquals(
+    planned.map(({ id, path, problem }) => [
+      id,
+      path,
+      problem === null ? "sent" : problemOf(problem).code,
+    ]),
+    [
+      [1, "/wick/sink", "sent"],
+      [2, "/wick/sink", "invalid_message"],
+      [3, "/wick/sink", "invalid_message"],
+      [4, "/wick/sink", "no_payload"],
+      [5, "/wick/nobody", "actor_stopped"],
+      // In memory it is sent as it was, internal or not.
+      [6, "/wick/sink", "sent"],
+    ],
+  );
+  assertEquals((await rig.shown()).length, 6);
+  await rig.system.stop();
+  assertEquals(rig.taken, []);
+});
+
 Deno.test("what the store refuses has a number of its own, and is replayed and dropped", async () => {
   await using rig = new Rig();
   rig.refuses = true;

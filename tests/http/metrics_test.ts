@@ -6,6 +6,8 @@ import { CACHE_METRICS } from "../../src/monitor/collect_cache.ts";
 import { REFRESH_METRICS } from "../../src/monitor/collect_refresh.ts";
 import { WARM_METRICS } from "../../src/monitor/collect_warm.ts";
 import { HEALTH_METRICS } from "../../src/monitor/health_metrics.ts";
+import { KNOBS } from "../../src/monitor/tuning.ts";
+import { TUNING_METRICS } from "../../src/monitor/tuning_inputs.ts";
 import type { MetricSpec } from "../../src/monitor/metric_spec.ts";
 import { Registry } from "../../src/monitor/registry.ts";
 import { ALERT_METRICS } from "../../src/monitor/rules_metrics.ts";
@@ -155,18 +157,21 @@ async function textOf(
 const bytesOf = (text: string) => new TextEncoder().encode(text).length;
 
 Deno.test("metricsText() of a large tree stays under 64 KB, what has tests of its own apart", async () => {
-  const judged = [...HEALTH_METRICS, ...ALERT_METRICS];
+  const judged = [...HEALTH_METRICS, ...ALERT_METRICS, ...TUNING_METRICS];
   const apart = [...CACHE_METRICS, ...WARM_METRICS, ...REFRESH_METRICS, ...judged];
   const specs = WICK_METRICS.filter((spec) => !apart.includes(spec));
-  // 32 actors with paths as long as ours are, 8 feeds, 3 providers, every other label with what it
-  // may have.
-  const counts: Record<string, number> = { feed: 8, provider: 3 };
+  // 32 actors with paths as long as ours are, 8 feeds, 3 providers and sinks of alerts, two kinds of
+  // three outcomes, every other label with what it may have.
+  const counts: Record<string, number> = {
+    ...{ feed: 8, provider: 3, sink: 3 },
+    ...{ stage: 4, kind: 2, outcome: 3 },
+  };
   const text = await textOf(
     specs,
     (label) =>
       label === "actor" || label === "supervisor" || label === "collector"
         ? Array.from(
-          { length: label === "actor" ? 32 : 16 },
+          { length: label === "actor" ? 32 : 14 },
           (_, i) => `core/work/ingest/part-${i}`,
         )
         : Array.from({ length: counts[label] ?? 5 }, (_, i) => `${label}-${i}`),
@@ -212,4 +217,14 @@ Deno.test("metricsText() of health and alerts stays under 4 KB", async () => {
   assertLess(bytesOf(text), 4 * 1024);
   // 4 parts, 7 components, 2 states, 3 gauges of health, 3 counters of alerts.
   assertEquals(parseExposition(text).values.size, 19);
+});
+
+Deno.test("metricsText() of tuning with all knobs and outcomes stays under 2 KB", async () => {
+  const values: Readonly<Record<string, readonly string[]>> = {
+    knob: KNOBS,
+    outcome: ["kept", "undone", "unjudged"],
+  };
+  const text = await textOf(TUNING_METRICS, (label) => values[label] ?? []);
+  assertLess(bytesOf(text), 2 * 1024);
+  assertEquals(parseExposition(text).values.size, 4 * 3 + 4);
 });

@@ -25,6 +25,7 @@ import type {
 } from "../../src/http/port.ts";
 import { systemLetters, systemTree } from "../../src/http/system_port.ts";
 import { labelCandles } from "../../src/label/label_candles.ts";
+import { LabelTally } from "../../src/label/label_tally.ts";
 import { type Level, LevelSet } from "../../src/label/levels.ts";
 import { DEFAULT_PARAMS, type LabelParams, paramHash } from "../../src/label/params.ts";
 import { labelKinds } from "../../src/label/kinds/label_kinds.ts";
@@ -37,10 +38,16 @@ import {
   LABEL_COLUMNS,
   type LabelBlock,
   LabelStatus,
+  sliceCandles,
 } from "../../src/market/block.ts";
 import { InstrumentRegistry } from "../../src/market/instrument.ts";
+import type { AlertTestResult } from "../../src/http/webhook/alert_sink_status.ts";
 import { AlertBook } from "../../src/monitor/alerts.ts";
+import type { TuningView } from "../../src/monitor/tuning_view.ts";
 import { EventHub } from "../../src/monitor/event_hub.ts";
+import { figureTargets } from "../../src/monitor/figures.ts";
+import { FigureHistory } from "../../src/monitor/figures_history.ts";
+import { LogRing } from "../../src/http/log_ring.ts";
 import type { LoggedCommit } from "../../src/store/port.ts";
 import { MemoryCache } from "./cache_service.ts";
 import { MemoryRefresh } from "./refresh_service.ts";
@@ -158,7 +165,20 @@ export class MemoryService implements ServicePort, AsyncDisposable {
   waiting: string[] = [];
   healthState: Health["state"] = "ok";
   score: Health["score"] = null;
+  readonly lines = new LogRing({ wallNow: () => 1_700_000_000_000, secrets: ["a-known-secret"] });
+  /** Times that somebody said to watch figures. */
+  watches = 0;
+  readonly history = new FigureHistory();
+  readonly figures: ServicePort["figures"] = {
+    list: (sinceMs, limit) => ({
+      ...this.history.columns(sinceMs, limit),
+      targets: figureTargets(),
+    }),
+    watched: () => void this.watches++,
+  };
   readonly book = new AlertBook();
+  /** What a test of the sinks comes to. */
+  tested: AlertTestResult[] = [];
   readonly alerts: ServicePort["alerts"] = {
     list: (past) => ({ active: this.book.active(), past: past > 0 ? this.book.past(past) : [] }),
     acknowledge: (id, by, note) => {
@@ -167,7 +187,11 @@ export class MemoryService implements ServicePort, AsyncDisposable {
       const alert = this.book.active().find((one) => one.id === id);
       return alert === undefined ? { state: "unknown" } : { state: "acknowledged", alert };
     },
+    sinks: () => [],
+    test: () => this.tested,
   };
+  /** What `/api/tuning` shows. */
+  tuned: TuningView = { isOn: true, knobs: [], log: [] };
   readonly #commits: LoggedCommit[] = [];
   readonly #labels = new Map<string, Map<number, Logged>>();
   readonly #levels = new Map<string, readonly Level[]>();
@@ -214,6 +238,10 @@ export class MemoryService implements ServicePort, AsyncDisposable {
     return { state, parts, score: this.score };
   }
 
+  tuning(): TuningView {
+    return this.tuned;
+  }
+
   metrics(): string {
     return `# TYPE wick_seq gauge\nwick_seq ${this.#seq}\n`;
   }
@@ -246,6 +274,27 @@ export class MemoryService implements ServicePort, AsyncDisposable {
       labels: (query) => {
         if ((query.asOf ?? Infinity) < this.oldestSeq) return this.#gone();
         return this.#stored(query);
+      },
+      tail: (series, bars) => {
+        const all = { series, fromTs: -Infinity, toTs: Infinity, limit: Infinity, asOf: null };
+        const candles = this.#blockOf(all);
+        const { length } = candles;
+        const from = Math.max(0, length - bars);
+        return { count: length, candles: sliceCandles(candles, from, length) };
+      },
+      touchedSeq: (series) =>
+        this.#commits.findLast(({ runs }) => runs.some((run) => run.series === series))?.seq ?? 0,
+      labelsCounted: () => {
+        const tally = new LabelTally(DEFAULT_PARAMS.horizon, 0);
+        for (const { seq, atMs, ...logged } of this.#commits) {
+          const parts = logged.runs.map(({ series, from, to }) => ({
+            series: { key: series },
+            labels: { block: logged.labels, from, to },
+            rewrite: null,
+          }));
+          tally.committed({ seq, atMs, batches: [], logged }, [{ parts }], 1_000);
+        }
+        return { atMs: 1_700_000_000_000, seq: this.#seq, ...tally.view(1_000) };
       },
       compute: ({ params, priority, kinds, ...range }) => {
         if (priority === 0) {

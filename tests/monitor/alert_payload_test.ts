@@ -46,7 +46,7 @@ Deno.test("alertmanagerPayload() is what POST /api/v2/alerts takes", () => {
     },
     startsAt: "2026-01-02T03:04:05.000Z",
     endsAt: "2026-01-02T03:09:06.000Z",
-    generatorURL: "http://127.0.0.1:8003/api/alerts?id=queue_time-0123456789abcdef",
+    generatorURL: "http://127.0.0.1:8003/#/alerts?id=queue_time-0123456789abcdef",
   }]);
 });
 

@@ -32,6 +32,8 @@ const PROVIDER: ProviderFigures = {
     retried: 6,
     bisected: 5,
     halves: 11,
+    callKeysMax: 50,
+    lingerMs: 5,
     bulkWaiting: 2,
   },
   permits: 3,
@@ -83,6 +85,13 @@ Deno.test("providerFinding() is degraded while the breaker is not closed", () =>
   for (const breaker of ["open", "half_open"]) assertEquals(partOf({ breaker })?.state, "degraded");
   assertEquals(partOf({ breaker: "open" })?.detail.lastError, "once");
   assertEquals(partOf({ limiter: null })?.detail, { calls: 15, failed: 2 });
+});
+
+Deno.test("providerFinding() says how keys are grouped: most of a call, and how long they wait", () => {
+  const snapshot = snapshotOf(providerFinding("core/providers/eod", PROVIDER));
+  const labels = { provider: "eod" };
+  assertEquals(valueIn(snapshot, "wick_provider_call_keys_max", labels), 50);
+  assertEquals(valueIn(snapshot, "wick_provider_linger_seconds", labels), 0.005);
 });
 
 const JOB: JobFigures = {

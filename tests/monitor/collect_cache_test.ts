@@ -223,3 +223,12 @@ Deno.test("CacheTotals tells the kinds apart that it was given, whatever came be
   assertEquals(totals.types.get("price")?.total.requests, 100);
   assert(totals.types.has("other") && totals.types.size <= CACHE_TYPES_MAX + 1);
 });
+
+Deno.test("cacheFinding() says how much all shards may hold, when all of them said", () => {
+  const shards = [0, 1].map((shard) => shardOf({ shard, weightMaxBytes: 5_000 }));
+  const capacity = (snapshot: MetricsSnapshot) => valueIn(snapshot, "wick_cache_capacity_bytes");
+  assertEquals(capacity(new Watch().look(shards)), 10_000);
+  assertEquals(capacity(new Watch().look(shards, { shardsMax: 3 })), null);
+  const without = [shardOf({ weightMaxBytes: Infinity })];
+  assertEquals(capacity(new Watch().look(without)), null);
+});

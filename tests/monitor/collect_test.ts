@@ -33,6 +33,7 @@ const node = (path: string, more: Partial<TreeNode> = {}): TreeNode => ({
   incarnation: 1,
   restart: "permanent",
   restartsInPeriod: 0,
+  restartedAt: null,
   lastError: null,
   supervisor: null,
   mailbox: null,
@@ -58,6 +59,7 @@ const supervisor = {
   strategy: "one_for_one",
   intensity: 1,
   periodMs: 5_000,
+  intensityScope: "supervisor" as const,
   restarts: 3,
   gaveUp: 1,
 };
@@ -90,7 +92,6 @@ Deno.test("treeFinding() measures actors by their path below the root, in base u
     messages_sent_total: 50,
     messages_handled_total: 40,
     messages_dead_lettered_total: 2,
-    messages_superseded_total: 1,
     mailbox_messages: 7,
     mailbox_bound_messages: 100,
     mailbox_bytes: 900,
@@ -105,6 +106,19 @@ Deno.test("treeFinding() measures actors by their path below the root, in base u
     assertEquals(valueIn(snapshot, "wick_supervisor_restarts_total", labels), 3);
     assertEquals(valueIn(snapshot, "wick_supervisor_gave_up_total", labels), 1);
   }
+});
+
+Deno.test("treeFinding() finds nothing wrong with an actor that is stopped and not needed", () => {
+  const one = (name: string, more: Partial<TreeNode>) =>
+    node(`/wick/${name}`, { mailbox: mailbox(), ...more });
+  const children = [one("a", { state: "stopped" }), one("b", { state: "stopped" }), one("c", {})];
+  const isSpare = (name: string) => name !== "a";
+  const finding = treeFinding(node("/wick", { supervisor, children }), isSpare);
+  assertEquals(finding.parts.map(({ state }) => state), ["down", "ok", "ok"]);
+  const snapshot = snapshotOf(finding);
+  const up = (actor: string) => valueIn(snapshot, "wick_actor_up", { actor });
+  // Neither up nor down: a rule that wants it to be up has nothing to say.
+  assertEquals(["a", "b", "c"].map(up), [0, null, 1]);
 });
 
 Deno.test("treeFinding() says how each actor is, and of a supervisor only that it does not run", () => {
@@ -180,6 +194,9 @@ const POOL: PoolFigures = {
   labels: 1_350,
   revised: 6,
   failures: 1,
+  workersMax: 4,
+  moves: 9,
+  busyMs: 2_500,
 };
 
 Deno.test("poolFinding() measures what the pool says", () => {
@@ -187,6 +204,7 @@ Deno.test("poolFinding() measures what the pool says", () => {
   const snapshot = snapshotOf(finding);
   const figures = {
     workers: 2,
+    workers_max: 4,
     series: 8,
     queued_batches: 3,
     queued_rows: 300,
@@ -198,6 +216,8 @@ Deno.test("poolFinding() measures what the pool says", () => {
     labels_total: 1_350,
     revised_total: 6,
     failures_total: 1,
+    moves_total: 9,
+    busy_seconds_total: 2.5,
   };
   for (const [name, value] of Object.entries(figures)) {
     assertEquals(valueIn(snapshot, `wick_pool_${name}`), value, name);

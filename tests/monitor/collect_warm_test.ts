@@ -40,6 +40,7 @@ Deno.test("warmFinding() measures by strategy and altogether", () => {
     budget: {
       ...statsOf().budget,
       callsUsed: 12,
+      callsPerMinute: 80,
       callsRunning: 2,
       memoryBytes: 5_000,
       entries: 39,
@@ -65,6 +66,7 @@ Deno.test("warmFinding() measures by strategy and altogether", () => {
     ["waiting_keys", {}, 6],
     ["running_calls", {}, 2],
     ["minute_calls", {}, 12],
+    ["minute_calls_max", {}, 80],
     ["entries", {}, 39],
     ["memory_bytes", {}, 5_000],
     ["paused", {}, 1],

@@ -262,6 +262,20 @@ Deno.test("Histogram.since() is what was recorded in between", () => {
   assertEquals(found?.countsAtMost(edges), between.countsAtMost(edges));
 });
 
+Deno.test("Histogram.since() knows nothing of extremes of before", () => {
+  const all = new Histogram();
+  for (const seconds of [1e-6, 500]) all.record(seconds);
+  const earlier = Histogram.decode(all.encode());
+  for (const seconds of [0.02, 0.03, 0.04]) all.record(seconds);
+  const found = all.since(earlier);
+  assertAlmostEquals(found?.min ?? 0, 0.02, 0.02 * RELATIVE_ERROR);
+  assertAlmostEquals(found?.max ?? 0, 0.04, 0.04 * RELATIVE_ERROR);
+  assertAlmostEquals(found?.percentile(1) ?? 0, 0.04, 0.04 * RELATIVE_ERROR);
+  all.record(700);
+  // One that is the largest of all is known exactly.
+  assertEquals(all.since(earlier)?.max, 700);
+});
+
 Deno.test("Histogram.since() of what is no earlier state is null", () => {
   const now = new Histogram();
   now.record(1);

@@ -4,20 +4,42 @@ import { Histogram } from "../../src/monitor/histogram.ts";
 import { Registry } from "../../src/monitor/registry.ts";
 import { applySamples, type Sample } from "../../src/monitor/samples.ts";
 import {
+  knobValues,
   TUNING_METRICS,
   TUNING_METRICS_READ,
+  TUNING_NAMES,
   tuningReading,
   tuningSamples,
 } from "../../src/monitor/tuning_inputs.ts";
 import { assertKnobBounds, withinBounds } from "../../src/monitor/tuning_bounds.ts";
 
-/** The catalogue with the metrics of tuning, once each. */
-const SPECS = [...new Map([...WICK_METRICS, ...TUNING_METRICS].map((spec) => [spec.name, spec]))
-  .values()];
+const FOCUS = { provider: "eod" } as const;
 
-Deno.test("tuningReading() reads metrics that are declared", () => {
-  const names = new Set(SPECS.map(({ name }) => name));
-  for (const name of Object.values(TUNING_METRICS_READ)) assert(names.has(name), name);
+const SPECS = WICK_METRICS;
+
+Deno.test("metrics that tuning reads and makes are in the catalogue, once", () => {
+  const names = SPECS.map(({ name }) => name);
+  const own = TUNING_METRICS.map(({ name }) => name);
+  for (const name of [...Object.values(TUNING_METRICS_READ), ...TUNING_NAMES, ...own]) {
+    assertEquals(names.filter((one) => one === name), [name]);
+  }
+});
+
+Deno.test("knobValues() are what those who have the knobs said", () => {
+  const registry = new Registry();
+  for (const spec of SPECS) registry.register(spec);
+  assertEquals(knobValues(registry.snapshot(0, 0), FOCUS), {});
+  const refused = applySamples(registry, [
+    { name: "wick_pool_workers", value: 3 },
+    { name: "wick_cache_capacity_bytes", value: 2.5e8 },
+    { name: "wick_warming_minute_calls_max", value: 100 },
+    { name: "wick_provider_linger_seconds", labels: { provider: "eod" }, value: 0.007 },
+  ], 0);
+  assertEquals(refused, []);
+  const snapshot = registry.snapshot(0, 0);
+  const known = { label_workers: 3, cache_capacity: 2.5e8, warming_budget: 100 };
+  assertEquals(knobValues(snapshot, FOCUS), { ...known, batch_linger: 7 });
+  assertEquals(knobValues(snapshot, { provider: null }), known);
 });
 
 Deno.test("tuningReading() of what happened between two snapshots", () => {
@@ -59,11 +81,12 @@ Deno.test("tuningReading() of what happened between two snapshots", () => {
     { name: "wick_provider_limited_total", labels: eod, total: 4 },
     { name: "wick_provider_grouped_calls_total", labels: eod, total: 10 },
     { name: "wick_provider_grouped_keys_total", labels: eod, total: 120 },
+    { name: "wick_provider_call_keys_max", labels: eod, value: 50 },
     { name: "wick_warming_minute_calls", value: 33 },
     { name: "wick_warming_warmed_total", labels: { strategy: "popular" }, total: 40 },
     { name: "wick_warming_used_total", labels: { strategy: "popular" }, total: 10 },
   ]);
-  const { cacheWaitMs, ...reading } = tuningReading(after, before);
+  const { cacheWaitMs, ...reading } = tuningReading(after, before, { provider: null });
   // (3 · 20 + 60) / 4 ms.
   assertAlmostEquals(cacheWaitMs ?? NaN, 30, 1e-9);
   assertEquals(reading, {
@@ -81,7 +104,12 @@ Deno.test("tuningReading() of what happened between two snapshots", () => {
     warmCalls: 33,
     warmPrecision: 0.25,
     callKeys: 12,
+    callKeysMax: 50,
   });
+  // What another provider does says nothing about the one that the cache loads from.
+  const { limitUsed, limitWaiting, limitedCalls } = tuningReading(after, before, FOCUS);
+  assertEquals([limitUsed, limitWaiting, limitedCalls], [0.4, 2, 4]);
+  assertEquals(tuningReading(after, before, { provider: "news" }).callKeys, null);
 });
 
 Deno.test("tuningReading() of nothing, and without a snapshot before, is null", () => {
@@ -89,7 +117,7 @@ Deno.test("tuningReading() of nothing, and without a snapshot before, is null", 
   for (const spec of SPECS) registry.register(spec);
   const snapshot = registry.snapshot(0, 10);
   for (const previous of [null, snapshot]) {
-    const values = Object.values(tuningReading(snapshot, previous));
+    const values = Object.values(tuningReading(snapshot, previous, FOCUS));
     assertEquals(new Set(values), new Set([null]));
   }
 });
@@ -118,5 +146,5 @@ Deno.test("tuningSamples() are taken by a registry with TUNING_METRICS", () => {
   const ended = [{ knob: "label_workers", outcome: "kept", count: 3 }] as const;
   assertEquals(applySamples(registry, tuningSamples(ended, { batch_linger: 20 }), 0), []);
   const { families } = registry.snapshot(0, 0);
-  assertEquals(families.slice(1).map(({ series }) => series.length), [1, 1]);
+  assertEquals(families.map(({ series }) => series.length), [1, 1]);
 });

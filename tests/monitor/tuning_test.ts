@@ -30,6 +30,7 @@ const NOTHING: TuningReading = {
   warmCalls: null,
   warmPrecision: null,
   callKeys: null,
+  callKeysMax: 50,
 };
 
 const TIMES: TuningTimes = {
@@ -134,6 +135,42 @@ Deno.test("Tuner does not judge without data, under another load, or after anoth
   assertEquals(outcome(reading({ delayMs: 20, load: 900 }), 4), ["kept", 0]);
 });
 
+Deno.test("Tuner keeps a change that brought what does as well", () => {
+  const proposal: Proposal = {
+    ...wish(4),
+    expected: [{ measure: "delayMs", atMost: 50, or: { measure: "load", atLeast: 110 } }],
+  };
+  const judged = (later: TuningReading) => {
+    const { tuner } = rig({ label_workers: proposal });
+    tuner.step(0, 0, reading({ delayMs: 80, load: 90 }), { label_workers: 2 });
+    tuner.step(100, 0, later, { label_workers: 4 });
+    return [tuner.log[0]?.outcome, tuner.log[0]?.judged];
+  };
+  assertEquals(judged(reading({ delayMs: 80, load: 112 })), [
+    "kept",
+    "delayMs is 80, expected at most 50, or load is 112, expected at least 110",
+  ]);
+  assertEquals(judged(reading({ delayMs: 40, load: 90 }))[0], "kept");
+  assertEquals(judged(reading({ delayMs: 80, load: 109 }))[0], "undone");
+  assertEquals(judged(reading({ delayMs: null, load: 112 }))[0], "kept");
+  assertEquals(judged(reading({ delayMs: null, load: 109 }))[0], "unjudged");
+});
+
+Deno.test("WickTuningRules: more workers where all are busy have to do more, or end the wait", () => {
+  const propose = (load: number | null) => {
+    const rules = new WickTuningRules({ cores: 8 });
+    const full = reading({ load, workersBusy: 1, delayMs: 100 });
+    rules.propose("label_workers", 0, 2, full);
+    return rules.propose("label_workers", 60_000, 2, full);
+  };
+  // From two to four: twice as much could be done, and half of that more has to be.
+  assertEquals(propose(1_000)?.expected, [
+    { measure: "delayMs", atMost: 80, or: { measure: "load", atLeast: 1_500 } },
+  ]);
+  assertEquals(propose(1_000)?.to, 4);
+  assertEquals(propose(null)?.expected, [{ measure: "delayMs", atMost: 80 }]);
+});
+
 Deno.test("Tuner holds values within their bounds, and leaves a knob without bounds alone", () => {
   const { rules, tuner } = rig({ label_workers: wish(99), batch_linger: wish(5) });
   const values = { label_workers: 7, batch_linger: 1 };
@@ -219,7 +256,7 @@ Deno.test("WickTuningRules propose nothing while data is missing, field by field
   };
   for (const [knob, fields] of Object.entries(needs) as [Knob, (keyof TuningReading)[]][]) {
     const propose = (given: TuningReading) => {
-      const rules = new WickTuningRules({ cores: 8, callKeysMax: 50 });
+      const rules = new WickTuningRules({ cores: 8 });
       const value = knob === "label_workers" ? 2 : 10;
       rules.propose(knob, 0, value, given);
       return rules.propose(knob, 60_000, value, given);
@@ -260,7 +297,7 @@ Deno.test("WickTuningRules turn the warming budget by what providers have left",
 });
 
 Deno.test("WickTuningRules let keys linger longer for fuller calls, shorter for quicker ones", () => {
-  const rules = new WickTuningRules({ cores: 2, callKeysMax: 50 });
+  const rules = new WickTuningRules({ cores: 2 });
   const to = (lingerMs: number, given: Partial<TuningReading>) =>
     rules.propose("batch_linger", 0, lingerMs, reading(given))?.to ?? null;
   const short = { limitUsed: 0.95, limitWaiting: 4, cacheWaitMs: 100 };
@@ -271,8 +308,7 @@ Deno.test("WickTuningRules let keys linger longer for fuller calls, shorter for 
     ...[12, null],
   ]);
   assertEquals(to(0, { ...free, cacheWaitMs: 90 }), null);
-  const without = new WickTuningRules({ cores: 2 });
-  assertEquals(without.propose("batch_linger", 0, 20, reading({ ...short, callKeys: 1 })), null);
+  assertEquals(to(20, { ...short, callKeys: 1, callKeysMax: null }), null);
 });
 
 /**

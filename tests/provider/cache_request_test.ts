@@ -65,7 +65,7 @@ const ASKED = { timeoutMs: 90_000, lostInMs: null } as const;
 
 Deno.test("cacheLinger() lets users wait hardly, renewals some seconds, bulk a minute", () => {
   const lingerOf = (origin: Origin) => cacheLinger({ ...ASKED, origin });
-  assertEquals(lingerOf("demand"), { lingerMs: 5, isBulk: false });
+  assertEquals(lingerOf("demand"), { lingerMs: null, isBulk: false });
   assertEquals(lingerOf("refresh"), { lingerMs: 8_000, isBulk: false });
   assertEquals(lingerOf("warm:renewal"), { lingerMs: 8_000, isBulk: false });
   assertEquals(lingerOf("warm:popular"), { lingerMs: 60_000, isBulk: true });

@@ -408,3 +408,28 @@ Deno.test("GroupedCalls does not count who gave up among those who get results t
   ]));
   assertEquals(found.map(({ together }) => together?.size), [undefined, 2, 2]);
 });
+
+Deno.test("GroupedCalls.setLinger() changes how long keys wait that somebody waits for", async () => {
+  const rig = rigOf({}, { lingerMs: 5 });
+  const sentAfter = async () => {
+    const startMs = rig.clock.now();
+    await rig.play(rig.calls.want(want(`K${startMs}`, { lingerMs: null })));
+    return (rig.sent.at(-1)?.atMs ?? 0) - startMs;
+  };
+  assertEquals(await sentAfter(), 5);
+  rig.calls.setLinger(40);
+  assertEquals([await sentAfter(), rig.calls.status().lingerMs], [40, 40]);
+  rig.calls.setLinger(0);
+  assertEquals(await sentAfter(), 0);
+  // Who says how long waits so long whatever is set.
+  rig.calls.setLinger(40);
+  const startMs = rig.clock.now();
+  await rig.play(rig.calls.want(want("B", { lingerMs: 7 })));
+  assertEquals((rig.sent.at(-1)?.atMs ?? 0) - startMs, 7);
+});
+
+Deno.test("GroupedCalls.status() says the most keys of a call", () => {
+  assertEquals(rigOf({}, { keysMax: 20 }).calls.status().callKeysMax, 20);
+  const alone = rigOf({}, { isEnabled: false }).calls.status();
+  assertEquals([alone.callKeysMax, alone.lingerMs], [1, 0]);
+});

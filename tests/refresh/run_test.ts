@@ -75,6 +75,7 @@ Deno.test("OptimisationRun.step() publishes by the score last published: drift c
     const report = rig.set({ a: 1 + step * 0.0004 }).refresh();
     if (report.publication !== null) seen.push(report.publication.best.score);
   }
+  assertEquals(rig.run.metadata(rig.nowMs).epsilon, 0.001);
   // Every third step of 0.0004 is 0.0012 away from the score published before it.
   assertEquals(seen, [3, 6, 9, 12, 15, 18, 21, 24].map((step) => 1 + step * 0.0004));
 });

@@ -872,6 +872,10 @@ function testRecords(test: Test): void {
     assertEquals(await found({ ids: some, afterId: ids[0] as number }), [3]);
     assertEquals(await found({ ids: [] }), []);
     assertEquals(await found({}, 2), [0, 1]);
+    assertEquals(await found({ beforeId: ids[2] as number }), [0, 1]);
+    assertEquals(await found({ isLatestFirst: true }, 3), [3, 2, 1]);
+    const older = { path: "/a", beforeId: ids[3] as number, isLatestFirst: true };
+    assertEquals(await found(older), [2, 0]);
     assertEquals(await store.dropLetters({ type: "x", path: "/a" }), {
       state: "dropped",
       count: 2,

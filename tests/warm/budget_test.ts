@@ -92,3 +92,39 @@ Deno.test("Budget counts the calls of another life, those of the last minute", (
   after.restore([nowMs], nowMs);
   assertEquals(after.used(nowMs), 1);
 });
+
+Deno.test("Budget.setCallsPerMinute() counts what was begun before, and nothing twice", () => {
+  const budget = new Budget({ callsPerMinute: 4, callsAtOnce: 100, memoryMaxBytes: 1 });
+  for (const ms of [0, 10_000, 20_000, 30_000]) budget.begin(ms);
+  budget.setCallsPerMinute(2, 30_000);
+  assertEquals([budget.used(30_000), budget.left(30_000, null)], [4, 0]);
+  assertEquals(budget.options.callsPerMinute, 2);
+  // Those of 0 and 10 s are over a minute ago; two are left, as many as there may be.
+  assertEquals([budget.used(70_001), budget.left(70_001, null)], [2, 0]);
+  assertEquals(budget.left(80_001, null), 1);
+  budget.setCallsPerMinute(10, 80_001);
+  assertEquals([budget.began(80_001), budget.left(80_001, null)], [[30_000], 9]);
+  for (let i = 0; i < 9; i++) budget.begin(80_001);
+  assertEquals(budget.left(80_001, null), 0);
+  budget.setCallsPerMinute(0, 80_001);
+  assertEquals([budget.left(80_001, null), budget.left(200_000, null)], [0, 0]);
+});
+
+Deno.test("Budget whose size changes all the time lets no minute have more than its largest", () => {
+  const seed = seedOf("budget_test");
+  const random = seededRandom(seed);
+  const budget = new Budget({ callsPerMinute: 5, callsAtOnce: 1_000, memoryMaxBytes: 1 });
+  const begun: number[] = [];
+  let nowMs = 1_772_000_000_000;
+  for (let step = 0; step < 5_000; step++) {
+    nowMs += Math.floor(random.next() ** 4 * 20_000);
+    if (random.next() < 0.1) budget.setCallsPerMinute(1 + Math.floor(random.next() * 9), nowMs);
+    while (budget.left(nowMs, null) > 0) {
+      budget.begin(nowMs);
+      budget.end(nowMs, "answered");
+      begun.push(nowMs);
+    }
+    assertEquals(budget.used(nowMs), begun.filter((ms) => ms >= nowMs - MINUTE_MS).length);
+    if (begun.length > 200) begun.splice(0, 100);
+  }
+});

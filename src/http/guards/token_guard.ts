@@ -45,6 +45,16 @@ export class TokenGuard {
     this.#act = act === null ? null : digestOf(act);
   }
 
+  /** Whether {@linkcode TokenGuard.check} lets it pass. */
+  allows(access: Access, facts: Pick<RequestFacts, "header">): boolean {
+    try {
+      this.check(access, facts);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
   /**
    * @throws {HttpProblem} 401 `token` for none or an unknown one, 403 `read_only` for one that may
    * only read.

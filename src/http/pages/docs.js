@@ -1,13 +1,14 @@
 // The description of the service as a page: every route with its parameters, bodies and answers,
 // every shape once, linked.
 
-import { ask, make, onToken } from "./api.js";
+import { ask, keepToken } from "./lib/ask.js";
+import { make } from "./lib/dom.js";
 
 const $ = (id) => document.getElementById(id);
 
 async function show() {
   try {
-    const api = await (await ask("/openapi.json")).json();
+    const api = await ask("/openapi.json");
     $("about").prepend(`${api.info.title} ${api.info.version}. `);
     $("routes").replaceChildren(...api.tags.flatMap((tag) => groupOf(api, tag.name)));
     $("shapes").replaceChildren(...Object.entries(api.components.schemas).map(shapeOf));
@@ -116,7 +117,14 @@ function code(text) {
   return make("code", {}, text);
 }
 
-onToken(() => location.reload());
+document.addEventListener("wick-token", () => {
+  $("token").hidden = false;
+});
+$("token").addEventListener("submit", (event) => {
+  event.preventDefault();
+  keepToken(new FormData(event.target).get("token").trim());
+  location.reload();
+});
 globalThis.addEventListener("hashchange", () => {
   const shape = document.getElementById(decodeURIComponent(location.hash.slice(1)));
   if (shape?.parentElement.tagName === "DETAILS") shape.parentElement.open = true;

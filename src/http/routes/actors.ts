@@ -1,5 +1,5 @@
 /**
- * Routes about the tree: its nodes, messages to them, restart and stop.
+ * Routes about the tree: its nodes, messages to them, restart and stop, and the history of those.
  *
  * @module
  */
@@ -14,13 +14,26 @@ import type { z } from "zod";
 
 type Node = z.input<typeof treeNode>;
 type Base = "/api/actors/:path{.+}";
-type Paths = "/api/actors" | Base | `${Base}/messages` | `${Base}/restart` | `${Base}/stop`;
+type Paths =
+  | "/api/actors"
+  | "/api/restarts"
+  | Base
+  | `${Base}/messages`
+  | `${Base}/restart`
+  | `${Base}/stop`;
 
 /** See the module's text. */
 export function actorRoutes({ port }: Surroundings): Pick<Handlers, Paths> {
   const { actors } = port;
   return {
     "/api/actors": { get: () => plain(actors.tree()) },
+    "/api/restarts": {
+      get: ({ query: { path, below, limit } }) => {
+        const asked = { ...(path === undefined ? {} : { path }), below, limit };
+        const { records, total, kept } = actors.restarts(asked);
+        return { restarts: [...records], total, kept };
+      },
+    },
     "/api/actors/:path{.+}": {
       get: ({ param }) => {
         const node = nodeAt(actors, param.path);

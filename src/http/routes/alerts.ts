@@ -7,7 +7,11 @@
 import type { Handlers, Surroundings } from "../handler.ts";
 import { HttpProblem } from "../problem.ts";
 
-type Paths = "/api/alerts" | "/api/alerts/:id/ack";
+type Paths =
+  | "/api/alerts"
+  | "/api/alerts/sinks"
+  | "/api/alerts/test"
+  | "/api/alerts/:id/ack";
 
 /** See the module's text. */
 export function alertRoutes({ port }: Surroundings): Pick<Handlers, Paths> {
@@ -17,6 +21,12 @@ export function alertRoutes({ port }: Surroundings): Pick<Handlers, Paths> {
         const { active, past } = await port.alerts.list(query.past);
         return { active: [...active], past: [...past] };
       },
+    },
+    "/api/alerts/sinks": {
+      get: async () => ({ sinks: [...await port.alerts.sinks()] }),
+    },
+    "/api/alerts/test": {
+      post: async () => ({ sinks: [...await port.alerts.test()] }),
     },
     "/api/alerts/:id/ack": {
       post: async ({ param, json }) => {

@@ -1,5 +1,5 @@
 /**
- * Routes about dead letters: look, replay, drop; one by one or by filter.
+ * Routes about dead letters: look, replay, drop; one by one, by number or by filter.
  *
  * @module
  */
@@ -8,13 +8,15 @@ import type { z } from "zod";
 import type { Handlers, Surroundings } from "../handler.ts";
 import { LETTER_CHARS_MAX, LETTER_PREVIEW_CHARS } from "../limits.ts";
 import { plainOf } from "../plain.ts";
-import type { KeptLetter, LetterQuery, Replayed } from "../port.ts";
+import type { KeptLetter, LetterQuery, PlannedReplay, Replayed } from "../port.ts";
 import { HttpProblem, problemOf } from "../problem.ts";
 import {
   type deadLetter,
+  LETTER_PLACES_MAX,
   LETTER_PROBLEMS_MAX,
   type lettersAction,
   type lettersDone,
+  type lettersQuery,
 } from "../schemas.ts";
 
 type Base = "/api/dead-letters";
@@ -26,12 +28,13 @@ type Done = z.input<typeof lettersDone>;
 export function deadLetterRoutes({ port }: Surroundings): Pick<Handlers, Paths> {
   const { letters } = port;
   const meant = async (action: Action) =>
-    (await letters.list(queryOf(action, 0, action.limit))).map(({ id }) => id);
+    action.ids !== undefined
+      ? [...new Set(action.ids.split(",").map(Number))].slice(0, action.limit)
+      : (await letters.list(queryOf(action, 0, action.limit))).map(({ id }) => id);
   return {
     "/api/dead-letters": {
       get: async ({ query }) => {
-        const afterId = Number(query.cursor ?? 0);
-        const found = await letters.list(queryOf(query, afterId, query.limit + 1));
+        const found = await letters.list(pageQuery(query));
         const page = found.slice(0, query.limit);
         const next = found.length > query.limit ? String(page.at(-1)?.id) : null;
         const { counts, kept, evicted } = await letters.counts();
@@ -40,17 +43,19 @@ export function deadLetterRoutes({ port }: Surroundings): Pick<Handlers, Paths> 
       },
       delete: async ({ query }) => {
         const ids = await meant(query);
-        const dropped = query.dryRun || ids.length === 0 ? 0 : await letters.drop(ids);
-        return { ...NONE, matched: ids.length, accepted: dropped, dryRun: query.dryRun };
+        if (query.dryRun) {
+          const planned = await letters.plan(ids);
+          return plannedDone(planned.map((one) => ({ ...one, problem: null })));
+        }
+        const dropped = ids.length === 0 ? 0 : await letters.drop(ids);
+        return { ...NONE, matched: ids.length, accepted: dropped };
       },
     },
     "/api/dead-letters/replay": {
       post: async ({ query }) => {
         const ids = await meant(query);
-        if (query.dryRun || ids.length === 0) {
-          return { ...NONE, matched: ids.length, dryRun: query.dryRun };
-        }
-        return doneOf(await letters.replay(ids));
+        if (query.dryRun) return plannedDone(await letters.plan(ids));
+        return ids.length === 0 ? NONE : doneOf(await letters.replay(ids));
       },
     },
     "/api/dead-letters/:id": {
@@ -77,18 +82,61 @@ export function deadLetterRoutes({ port }: Surroundings): Pick<Handlers, Paths> 
   };
 }
 
-const NONE: Done = { matched: 0, accepted: 0, refused: 0, problems: [], dryRun: false };
+const NONE: Done = {
+  matched: 0,
+  accepted: 0,
+  refused: 0,
+  problems: [],
+  places: [],
+  dryRun: false,
+};
 
 function doneOf(replayed: readonly Replayed[]): Done {
   const failed = replayed.filter((one) => one.state === "failed");
   const accepted = replayed.filter(({ state }) => state === "accepted").length;
-  const problems = failed.slice(0, LETTER_PROBLEMS_MAX).map(({ id, error }) => {
+  const problems = problemsOf(failed);
+  // One that somebody else took meanwhile is not this replay's.
+  const matched = replayed.filter(({ state }) => state !== "unknown").length;
+  return { ...NONE, matched, accepted, refused: matched - accepted, problems };
+}
+
+/** What a dry run found out. */
+function plannedDone(planned: readonly PlannedReplay[]): Done {
+  const places = new Map<string, Done["places"][number]>();
+  for (const { path, type, problem } of planned) {
+    const key = JSON.stringify([path, type]);
+    const place = places.get(key) ?? { path, type, letters: 0, accepted: 0 };
+    place.letters++;
+    if (problem === null) place.accepted++;
+    places.set(key, place);
+  }
+  const blocked = planned.filter(({ problem }) => problem !== null);
+  const matched = planned.length;
+  return {
+    matched,
+    accepted: matched - blocked.length,
+    refused: blocked.length,
+    problems: problemsOf(blocked.map(({ id, problem }) => ({ id, error: problem }))),
+    places: [...places.values()].sort((a, b) => b.letters - a.letters).slice(0, LETTER_PLACES_MAX),
+    dryRun: true,
+  };
+}
+
+function problemsOf(
+  failed: readonly { readonly id: number; readonly error: unknown }[],
+): Done["problems"] {
+  return failed.slice(0, LETTER_PROBLEMS_MAX).map(({ id, error }) => {
     const { code, message } = problemOf(error);
     return { id, code, detail: message };
   });
-  // One that somebody else took meanwhile is not this replay's.
-  const matched = replayed.filter(({ state }) => state !== "unknown").length;
-  return { matched, accepted, refused: matched - accepted, problems, dryRun: false };
+}
+
+/** One more than the page, to see whether there are more. */
+function pageQuery(query: z.output<typeof lettersQuery>): LetterQuery {
+  const { cursor, latestFirst, limit } = query;
+  if (!latestFirst) return queryOf(query, Number(cursor ?? 0), limit + 1);
+  const before = cursor === undefined ? {} : { beforeId: Number(cursor) };
+  return { ...queryOf(query, 0, limit + 1), ...before, isLatestFirst: true };
 }
 
 function queryOf(

@@ -1,5 +1,6 @@
 /**
- * Routes about labels: pages of stored and of computed ones, the stream, and webhooks.
+ * Routes about labels: pages of stored and of computed ones, the stream, what they came to, one
+ * series to look at, and webhooks.
  *
  * @module
  */
@@ -22,6 +23,7 @@ import type { DataPort, Gone, LabelTextAnswer } from "../port.ts";
 import { goneProblem, HttpProblem, refusedProblem, retryAfter } from "../problem.ts";
 import { respond } from "../respond.ts";
 import type { labelsQuery } from "../schemas.ts";
+import { seriesChart, seriesEnd, shownOverview, shownParams } from "../series_chart.ts";
 import { rangeOf } from "./range.ts";
 
 type Query = z.output<typeof labelsQuery>;
@@ -38,10 +40,18 @@ interface Found {
   readonly about: Readonly<Record<string, unknown>>;
 }
 
+type Paths =
+  | "/api/labels"
+  | "/api/labels/overview"
+  | "/api/labels/stream"
+  | "/api/series/:series/chart"
+  | "/api/series/:series/open-events"
+  | "/api/webhooks";
+
 /** See the module's text. */
 export function labelRoutes(
   { port, streams, limits, clock }: Surroundings,
-): Pick<Handlers, "/api/labels" | "/api/labels/stream" | "/api/webhooks"> {
+): Pick<Handlers, Paths> {
   const { data, log } = port;
   const storedHash = paramHash(data.params);
   const formatters = { json: new FormatterPool("json"), ndjson: new FormatterPool("ndjson") };
@@ -61,6 +71,29 @@ export function labelRoutes(
         }
         const found = isStored ? await stored(data, query) : await computed(data, query, params);
         return await pageResponse(rowPage(query, found, formatters), call);
+      },
+    },
+    "/api/labels/overview": {
+      get: async () => shownOverview(await data.labelsCounted(), data.params),
+    },
+    "/api/series/:series/chart": {
+      get: async ({ param: { series }, query: { bars, after } }) => {
+        // A seq above that of the store is of another store. The answer says the same seq again: a
+        // commit that the pool has not heard of yet must be news the next time.
+        const isSame = after !== undefined && after <= await data.seq() &&
+          await data.touchedSeq(series) <= after;
+        return isSame
+          ? { state: "same", series, seq: after }
+          : await seriesChart(data, series, bars);
+      },
+    },
+    "/api/series/:series/open-events": {
+      get: async ({ param: { series } }) => {
+        const seq = await data.seq();
+        const { candles, open } = await seriesEnd(data, series, 1);
+        const lastTs = candles.length === 0 ? null : candles.ts[candles.length - 1] as number;
+        const params = shownParams(data.params);
+        return { series, seq, lastTs, params, open: open === null ? null : [...open] };
       },
     },
     "/api/webhooks": {

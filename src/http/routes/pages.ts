@@ -1,6 +1,6 @@
 /**
- * Pages for people: the service at a glance, and the description of its routes. They are plain
- * files, work offline, and hold no data: their scripts ask for it with the visitor's own token.
+ * Pages for people: the dashboard, and the description of the routes. They are plain files, work
+ * offline, and hold no data: their scripts ask for it with the visitor's own token.
  *
  * @module
  */
@@ -10,26 +10,12 @@ import { type AdminEnv, factsOf } from "../facts.ts";
 import type { Guard } from "../guard.ts";
 import type { Handlers, Surroundings } from "../handler.ts";
 import { OpenApi } from "../openapi.ts";
-import apiScript from "../pages/api.js" with { type: "text" };
+import { ASSETS } from "../page_assets.ts";
 import docsPage from "../pages/docs.html" with { type: "text" };
-import docsScript from "../pages/docs.js" with { type: "text" };
-import icon from "../pages/icon.svg" with { type: "text" };
 import homePage from "../pages/home.html" with { type: "text" };
-import homeScript from "../pages/home.js" with { type: "text" };
-import style from "../pages/style.css" with { type: "text" };
 import { respond, respondJson } from "../respond.ts";
 
 const HTML = "text/html; charset=utf-8";
-const SCRIPT = "text/javascript; charset=utf-8";
-
-/** What the pages load, by path. */
-const ASSETS: Readonly<Record<string, { readonly text: string; readonly type: string }>> = {
-  "/assets/api.js": { text: apiScript, type: SCRIPT },
-  "/assets/home.js": { text: homeScript, type: SCRIPT },
-  "/assets/docs.js": { text: docsScript, type: SCRIPT },
-  "/assets/icon.svg": { text: icon, type: "image/svg+xml" },
-  "/assets/style.css": { text: style, type: "text/css; charset=utf-8" },
-};
 
 /** See the module's text. */
 export function pageRoutes(
@@ -50,7 +36,7 @@ export function pageRoutes(
 
 /** The files that the pages load; open like the pages, and no part of the described routes. */
 export function registerAssets(app: Hono<AdminEnv>, guard: Guard): void {
-  for (const [path, { text, type }] of Object.entries(ASSETS)) {
+  for (const [path, { text, type }] of ASSETS) {
     app.get(path, (c) => {
       const facts = factsOf(c.req.raw, c.env);
       guard.request(facts);

@@ -136,10 +136,11 @@ export class RecordTables {
     return lastId;
   }
 
-  /** Letters that match, in the order of their numbers. O(letters). */
+  /** Letters that match, in the order of their numbers, or the latest first. O(letters). */
   letters(filter: LetterFilter, limit: number): Letter[] {
     const { where, values } = conditionOf(filter);
-    const found = this.#db.prepare(`SELECT * FROM letters ${where} ORDER BY id LIMIT ?`)
+    const order = filter.isLatestFirst === true ? "DESC" : "ASC";
+    const found = this.#db.prepare(`SELECT * FROM letters ${where} ORDER BY id ${order} LIMIT ?`)
       .all(...values, Math.min(limit, Number.MAX_SAFE_INTEGER));
     return found.map((row) => ({
       id: Number(row.id),
@@ -164,6 +165,7 @@ function conditionOf(filter: LetterFilter): { where: string; values: SQLInputVal
     ["id = ?", filter.id],
     ["id IN (SELECT value FROM json_each(?))", filter.ids && JSON.stringify(filter.ids)],
     ["id > ?", filter.afterId],
+    ["id < ?", filter.beforeId],
     ["path = ?", filter.path],
     ["type = ?", filter.type],
     ["reason = ?", filter.reason],

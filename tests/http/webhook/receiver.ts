@@ -11,7 +11,9 @@ export interface Delivery {
   readonly path: string;
   readonly body: string;
   readonly isSigned: boolean;
-  /** Its rows, as `SEQ-ROW`. */
+  /** Value of `Authorization`; null when there is none. */
+  readonly authorization: string | null;
+  /** Its rows, as `SEQ-ROW`; none when it is of alerts. */
   readonly rows: readonly string[];
   /** Whether it was answered with 2xx. */
   isTaken: boolean;
@@ -78,9 +80,10 @@ export class Receiver implements AsyncDisposable {
     const delivery: Delivery = {
       path: request.url ?? "",
       body,
+      authorization: request.headers.authorization ?? null,
       isSigned: verifyWebhook(SECRET, String(header), body, Date.now()),
       rows: body.startsWith("{")
-        ? JSON.parse(body).labels.map(({ seq, row }: { seq: number; row: number }) =>
+        ? (JSON.parse(body).labels ?? []).map(({ seq, row }: { seq: number; row: number }) =>
           `${seq}-${row}`
         )
         : [],

@@ -1,0 +1,60 @@
+/**
+ * The part of the tree that tells receivers of alerts: beside the core, so that they hear of one
+ * that is down.
+ *
+ * @module
+ */
+
+import { child, type ChildSpec, type System } from "../src/actor/mod.ts";
+import { type AlertSinkSpec, assertAlertSinks } from "../src/http/webhook/alert_sink.ts";
+import { alertSinkFinding } from "../src/monitor/collect_alert_sink.ts";
+import { alertSink } from "./alert_sink.ts";
+import type { MonitorCollector } from "./monitor.ts";
+import { AlertSink, Monitor } from "./protocols.ts";
+
+/** Where the sinks lie, below the root. */
+export const ALERT_SINKS_PATH = "alerts";
+
+/** The path of a sink below the root. */
+export const alertSinkPath = ({ name }: Pick<AlertSinkSpec, "name">): string =>
+  `${ALERT_SINKS_PATH}/${name}`;
+
+/**
+ * Their supervisor; none without sinks. Started after the monitor, which they ask.
+ *
+ * @throws {RangeError} as {@linkcode assertAlertSinks}.
+ */
+export function alertSinksOf(specs: readonly AlertSinkSpec[], baseUrl: string): ChildSpec[] {
+  if (specs.length === 0) return [];
+  assertAlertSinks(specs);
+  return [{
+    name: ALERT_SINKS_PATH,
+    // As of the webhooks: what one of them does concerns no other part.
+    intensity: 20,
+    periodMs: 300_000,
+    backoff: { minMs: 1_000, maxMs: 60_000 },
+    children: specs.map((spec) =>
+      child(alertSink, {
+        name: spec.name,
+        args: (refs) => ({ spec, monitor: refs.ask(Monitor, "monitor"), baseUrl }),
+      })
+    ),
+  }];
+}
+
+/** Tells all sinks that there is something new. */
+export function tellSinks(system: System, specs: readonly AlertSinkSpec[]): void {
+  for (const spec of specs) system.ref(AlertSink, alertSinkPath(spec)).tell("news", {});
+}
+
+/** Looks at all sinks. */
+export function alertSinkCollectors(
+  system: System,
+  specs: readonly AlertSinkSpec[],
+): MonitorCollector[] {
+  return specs.map((spec) => {
+    const path = alertSinkPath(spec);
+    const ref = system.ref(AlertSink, path);
+    return { name: path, collect: async () => alertSinkFinding(path, await ref.ask("status", {})) };
+  });
+}

@@ -1,0 +1,38 @@
+/**
+ * From the configuration to receivers of alerts with their secrets, which stand in no configuration.
+ *
+ * @module
+ */
+
+import type { AlertSinkSpec } from "../http/webhook/alert_sink.ts";
+import { WEBHOOK_SECRET_CHARS_MIN } from "../http/webhook/options.ts";
+import { readSecretFile } from "./config_file.ts";
+import type { WickConfig } from "./config_schema.ts";
+import { UsageError } from "./exit_code.ts";
+import type { CliIo } from "./io.ts";
+import type { AlertSinkConfig } from "./monitor_config.ts";
+
+/**
+ * The sinks of a configuration.
+ *
+ * @throws {UsageError} when a secret cannot be read or is short; never shows it.
+ */
+export function alertSinksOf({ alertSinks }: WickConfig, io: CliIo): Promise<AlertSinkSpec[]> {
+  return Promise.all(alertSinks.map((sink) => alertSinkOf(sink, io)));
+}
+
+/** One of them. @throws {UsageError} as {@linkcode alertSinksOf}. */
+export async function alertSinkOf(sink: AlertSinkConfig, io: CliIo): Promise<AlertSinkSpec> {
+  const { name, kind, url, secretFile, secretEnv, severities, labels } = sink;
+  const spec = { name, kind, url, severities, labels };
+  if (secretFile === null && secretEnv === null) return { ...spec, secret: null };
+  const where = secretFile ?? `environment ${secretEnv}`;
+  const secret = secretFile !== null
+    ? await readSecretFile(secretFile, io)
+    : io.env(secretEnv ?? "")?.trim() ?? "";
+  if (secret.length >= WEBHOOK_SECRET_CHARS_MIN) return { ...spec, secret };
+  throw new UsageError(
+    `Cannot use alert sink ${name}: expected a secret of at least ${WEBHOOK_SECRET_CHARS_MIN} ` +
+      `characters in ${where}: current value has ${secret.length}`,
+  );
+}
