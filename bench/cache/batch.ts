@@ -3,11 +3,10 @@
  * an actor in a thread, Redis over a socket. Entries are quotes, all of them there. The rival is the
  * same tier asked for one key after the other, each awaited.
  *
- * Redis is measured twice. Over the loopback of one machine a single get takes some 35 µs, of which a
- * batch can save no more than the way: the server's work (0.6 µs a key) and the reply's bytes remain,
- * so that even a bare socket that only counts bytes stays below the must. That bound is measured and
- * printed with the figure of the loopback. The figure that is held against the must is over a link of
- * {@linkcode LINK_MS} each way, as between machines, which is what Redis is there for.
+ * Redis is measured twice: over the loopback of one machine, beside a bare socket that only counts
+ * the bytes of the reply, which is about the most that any client could save there; and over a link
+ * of {@linkcode LINK_MS} each way, as between machines, which is what Redis is there for. The latter
+ * is held against the must.
  *
  * @module
  */

@@ -57,6 +57,8 @@ export class InvalidationLog {
   readonly #open = new Set<LogItem>();
   /** Everything with a smaller mark is covered. */
   #floor = 0;
+  /** No order of an item, nor the floor, is larger: an entry with this mark needs no comparison. */
+  #latest = 0;
   #mark = 0;
 
   /** An empty one. */
@@ -146,12 +148,18 @@ export class InvalidationLog {
    * whose work is not done. O(open items + patterns + tags).
    */
   covers(key: string, tags: readonly string[], mark: number): boolean {
-    for (const item of this.#open) if (item.matcher.matches(key, tags)) return true;
+    if (this.#open.size > 0) {
+      for (const item of this.#open) if (item.matcher.matches(key, tags)) return true;
+    }
     return this.isOutdated(key, tags, mark);
   }
 
-  /** Whether an invalidation after its mark covers an entry. O(patterns + tags). */
+  /**
+   * Whether an invalidation after its mark covers an entry. O(patterns + tags), or O(1) when there
+   * was none after it, as for most entries.
+   */
   isOutdated(key: string, tags: readonly string[], mark: number): boolean {
+    if (mark >= this.#latest) return false;
     if (mark < this.#floor || (this.#keys.get(key) ?? 0) > mark) return true;
     for (const tag of tags) if ((this.#tags.get(tag) ?? 0) > mark) return true;
     for (let at = this.#patterned.length - 1; at >= 0; at--) {
@@ -178,6 +186,7 @@ export class InvalidationLog {
   #index(item: LogItem): void {
     if (item.needsDeletion || item.needsOrder) this.#open.add(item);
     else this.#open.delete(item);
+    this.#latest = Math.max(this.#latest, item.order);
     raise(this.#keys, item.matcher.keys, item.order);
     raise(this.#tags, item.matcher.tags, item.order);
   }

@@ -15,7 +15,7 @@ import {
   TIER_BYTES_MAX_DEFAULT,
   TIER_ENTRY_BYTES,
 } from "./tier_rules.ts";
-import { FRAME_HEADER_BYTES, VALUE_BYTES_MAX } from "./value_frame.ts";
+import { FRAME_OVERHEAD_BYTES, VALUE_BYTES_MAX } from "./value_frame.ts";
 
 /** How a {@linkcode MemoryEngine} is made. */
 export interface MemoryEngineOptions {
@@ -69,7 +69,7 @@ export class MemoryEngine implements TierEngine {
         this.#counts.dropped++;
         continue;
       }
-      const bytes = FRAME_HEADER_BYTES + entry.bytes.length + entry.key.length + TIER_ENTRY_BYTES;
+      const bytes = FRAME_OVERHEAD_BYTES + entry.bytes.length + entry.key.length + TIER_ENTRY_BYTES;
       this.#held.set(entry.key, { entry, bytes, endsAtMs });
       this.#bytes += bytes;
       this.#counts.written++;

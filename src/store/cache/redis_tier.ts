@@ -30,6 +30,7 @@ import type { InvalidationLog } from "./invalidation_log.ts";
 import { infoField, RedisGauges } from "./redis_gauges.ts";
 import { addWrite, deleteSelection, KEYS_PER_COMMAND_MAX, redisKeys } from "./redis_keys.ts";
 import { RedisLink, RedisTimeout } from "./redis_link.ts";
+import { readValues } from "./redis_read.ts";
 import { errorText, tierCounts } from "./tier_counts.ts";
 import {
   endOf,
@@ -39,7 +40,7 @@ import {
   selectionMatcher,
   type WaitingEntry,
 } from "./tier_rules.ts";
-import { decodeFrame, encodeFrame } from "./value_frame.ts";
+import { encodeFrame, frameDecoder, type FramedEntry } from "./value_frame.ts";
 import { WaitingEntries } from "./waiting_entries.ts";
 
 /** Entries of one pipeline. */
@@ -115,12 +116,14 @@ export class RedisTier implements SecondTier, AsyncDisposable {
     const isChanged = invalidations !== this.#invalidations;
     const wallMs = this.#options.clock.wallNow();
     const doomed: string[] = [];
+    const decode = frameDecoder();
     let next = 0, hits = 0;
     const found = keys.map((key, i) => {
       const frame = key === asked[next] ? frames[next++] ?? null : null;
       const was = isChanged ? undefined : before?.[i];
       const waiting = this.#waitingOf(key) ?? (was && !this.#isOutdated(was) ? was : undefined);
-      const entry = waiting?.entry ?? (frame === null ? null : this.#entryOf(key, frame, doomed));
+      const entry = waiting?.entry ??
+        (frame === null ? null : this.#usable(key, decode(key, frame), doomed));
       if (entry === null || (waiting?.endsAtMs ?? entry.hardAtMs) <= wallMs) return null;
       hits++;
       return entry;
@@ -150,19 +153,19 @@ export class RedisTier implements SecondTier, AsyncDisposable {
     if (keys.length === 0 || !this.#isUp) return NOTHING;
     const names = keys.map((key) => this.#names.entries + key);
     if (names.length <= KEYS_PER_COMMAND_MAX) {
-      return await this.#try((redis) => redis.mgetBuffer(names)) ?? NOTHING;
+      return await this.#try((redis) => readValues(redis, names)) ?? NOTHING;
     }
     const frames: (Uint8Array | null)[] = [];
     for (let from = 0; from < names.length; from += KEYS_PER_COMMAND_MAX) {
       const part = names.slice(from, from + KEYS_PER_COMMAND_MAX);
-      const values = await this.#try((redis) => redis.mgetBuffer(part));
+      const values = await this.#try((redis) => readValues(redis, part));
       for (let i = 0; i < part.length; i++) frames.push(values?.[i] ?? null);
     }
     return frames;
   }
 
-  #entryOf(key: string, frame: Uint8Array, doomed: string[]): TierEntry | null {
-    const entry = decodeFrame(key, frame);
+  /** What a frame holds, if it may be used; else its key is doomed. */
+  #usable(key: string, entry: FramedEntry | null, doomed: string[]): TierEntry | null {
     if (entry !== null && !this.#options.log.covers(key, entry.tags, entry.mark)) return entry;
     doomed.push(key);
     if (entry === null) {
