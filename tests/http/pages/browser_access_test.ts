@@ -26,15 +26,16 @@ async function eachView(visit: Visit, look: (id: string) => Promise<void>) {
 
 for (const colorScheme of ["light", "dark"] as const) {
   Deno.test(
-    `axe-core finds no violation in any view, ${colorScheme}, wide and narrow`,
+    `axe-core finds no violation in any view, ${colorScheme}, wide and narrow; who wants less motion gets none`,
     chromium,
     async () => {
-      await visiting({ colorScheme }, async (visit, page) => {
+      await visiting({ colorScheme, reducedMotion: "reduce" }, async (visit, page) => {
         const found: string[] = [];
         await visit.open("overview");
         // By the debugger: the page's policy allows no script but its own, and it stays as it is.
         await page.evaluate(axe.source);
         await eachView(visit, async (id) => {
+          assertEquals(await visit.inside("moving()"), [], id);
           for (const size of [WIDE, NARROW]) {
             await page.setViewportSize(size);
             const violations = await visit.inside<string[]>("axe()");
@@ -48,6 +49,8 @@ for (const colorScheme of ["light", "dark"] as const) {
           `document.querySelector("main").append(document.createElement("input"))`,
         );
         assertStringIncludes((await visit.inside<string[]>("axe()")).join(), "label: ");
+        await page.evaluate(`void document.body.animate([{ opacity: 0.9 }], 60_000)`);
+        assertEquals(await visit.inside("moving()"), ["an animation"]);
       });
     },
   );
@@ -81,14 +84,6 @@ Deno.test(
   },
 );
 
-Deno.test("who wants less motion gets none", chromium, async () => {
-  await visiting({ reducedMotion: "reduce" }, async (visit) => {
-    await eachView(visit, async (id) => {
-      assertEquals(await visit.inside("moving()"), [], id);
-    });
-  });
-});
-
 Deno.test(
   "Tab reaches everything of every view, and what has the focus can be seen",
   chromium,
@@ -116,6 +111,14 @@ Deno.test(
         await page.locator("body[data-live=live]").waitFor();
       });
       assertEquals(found, []);
+      // What hides its focus would be found.
+      await page.evaluate(`{
+        const hidden = document.createElement("button");
+        hidden.style.outline = "none";
+        document.querySelector("main").prepend(hidden);
+        hidden.focus();
+      }`);
+      assertEquals((await visit.inside<string[]>("unseen()")).at(-1), 'button ""');
     });
   },
 );

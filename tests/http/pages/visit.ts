@@ -134,8 +134,8 @@ export class Visit implements AsyncDisposable {
   async assertClean(): Promise<void> {
     const broken = await this.inside<string[]>("brokenPolicies");
     const taken = await this.page.title();
-    const unexpected = this.faults.filter((fault) => !this.isExpected(fault));
-    assertEquals([...unexpected, ...broken], []);
+    const found = [...this.faults, ...broken];
+    assertEquals(found.filter((fault) => !this.isExpected(fault)), []);
     assertEquals(taken.includes("taken"), false, "markup from data was run");
   }
 
