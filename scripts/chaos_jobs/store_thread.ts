@@ -2,7 +2,6 @@
 
 import { store } from "../../actors/store.ts";
 import { serveThread } from "../../src/actor/thread_entry.ts";
-import { StoreError } from "../../src/store/error.ts";
 import { killInTransactions } from "../chaos_kill/sqlite_probe.ts";
 import { killOfProcess } from "./phases.ts";
 
@@ -11,14 +10,8 @@ let isCommit = false;
 killInTransactions(killOfProcess(), () => isCommit);
 
 type Create = typeof store.create;
-const create: Create = (ctx, args) => {
-  const handlers = store.create(ctx, args);
-  if (handlers instanceof Promise) {
-    throw new StoreError(
-      "unsupported",
-      "Cannot watch the store: expected one that is made at once",
-    );
-  }
+const create: Create = async (ctx, args) => {
+  const handlers = await store.create(ctx, args);
   const { commitPacked } = handlers;
   return {
     ...handlers,

@@ -30,14 +30,15 @@ Deno.test("Sketch.count() is exact for nearly all keys until it is crowded", () 
     sketch.raise(key, 1 + (put % COUNT_MAX));
     put++;
   }
-  // As many keys as a row has counters, a fourth of all; those that met are not counted twice.
+  // As many keys as a row has counters, a fourth of all; those that met are not counted twice. How
+  // crowded it is by then differs with the hashes: the bounds leave room for that.
   assertGreater(put, 2 ** 15 - 1);
   assertLess(put, 2 ** 15 * 1.2);
   const wrong = keys.slice(0, put).filter((key, at) => sketch.count(key) !== 1 + (at % COUNT_MAX));
-  assertLess(wrong.length / put, 0.2);
+  assertLess(wrong.length / put, 0.22);
   const unseen = keys.slice(put, put + 30_000).filter((key) => sketch.count(key) > 0);
   // Each of four counters is taken with a chance of 1 − 1/e: (1 − 1/e)^4 = 0.16.
-  assertLess(unseen.length / 30_000, 0.2);
+  assertLess(unseen.length / 30_000, 0.22);
 });
 
 Deno.test("Sketch.raise() does not lower", () => {
