@@ -5,9 +5,9 @@
  * has trees of its own, and they are started in turns too: of two trees in a process the one that comes
  * first is some percent faster or slower for as long as they live.
  *
- * On is more than the service does by itself: within a second or two of its own everything is looked
- * at, judged and checked by all alert rules once, and the text of `/metrics` is made once; the service
- * looks every five seconds, and Prometheus reads every fifteen. Off has no monitor at all: nobody looks,
+ * On is what the service does by itself, and some more: within five seconds of its own everything is
+ * looked at, judged and checked by all alert rules once, as in the service, and the text of `/metrics` is
+ * made once, which Prometheus has made every fifteen. Off has no monitor at all: nobody looks,
  * no score, no alerts, no probe of the event loop, and the label pool records no times and counts no
  * labels. What the runtime and the parts count for themselves, because they decide by it (depths of
  * mailboxes, restarts, expected delays), is on in both.
@@ -36,8 +36,8 @@ const PAIRS = 20;
 const QUICK_PAIRS = 2;
 /** Pairs before, until all code is compiled. */
 const WARM_PAIRS = 2;
-/** Turns of each side in a pair: at some 130 ms each they are more than a second, with one look. */
-const TURNS = 10;
+/** Turns of each side in a pair: at some 130 ms each they are five seconds, with one look. */
+const TURNS = 36;
 /** Turns before, in which series get their labels and threads their code. */
 const WARM_TURNS = 2;
 /** Candles of a series in a batch, as a file in the order of time has them. */
