@@ -1224,6 +1224,8 @@ class Pool {
     const toTs = wanted.length === 0 ? fromTs : (wanted.ts[wanted.length - 1] as number) + 1;
     const window = await store.ask("window", { series, fromTs, toTs, around }, ANSWER);
     const usedTs = usedRange(window, wanted.length < limit ? request.toTs : toTs);
+    const asked = await this.#kindsOf(request, kinds);
+    // Nothing is awaited from here to the question: a worker could be ended meanwhile.
     const threads = this.#outboxes.slice(0, this.#slots.used);
     const outbox = (threads.length > 0 ? threads : this.#outboxes).reduce((a, b) =>
       b.rows < a.rows ? b : a
@@ -1234,7 +1236,7 @@ class Pool {
         candles: window.candles,
         params: request.params,
         range: { fromTs, toTs },
-        ...await this.#kindsOf(request, kinds),
+        ...asked,
       },
       ANSWER,
     );

@@ -110,9 +110,9 @@ function knobsOf({ knobs = {} }: TuningSpec, tree: TunedTree): KnobPort[] {
   const { workers, cache, warming, refs } = tree;
   const provider = cache?.spec.provider ?? null;
   const all: KnobPort[] = [];
-  const add = (knob: Knob, byDefault: KnobBounds, set: KnobPort["set"]) => {
+  const add = (knob: Knob, byDefault: KnobBounds, set: KnobPort["set"], most = Infinity) => {
     const given = knobs[knob] ?? {};
-    all.push({ knob, isOn: given.isOn ?? true, bounds: boundsOf(byDefault, given), set });
+    all.push({ knob, isOn: given.isOn ?? true, bounds: boundsOf(byDefault, given, most), set });
   };
   if (workers > 0) {
     add(
@@ -123,6 +123,7 @@ function knobsOf({ knobs = {} }: TuningSpec, tree: TunedTree): KnobPort[] {
         if (answer.state === "refused") return { state: "refused", reason: answer.reason };
         return { state: "set" };
       },
+      workers,
     );
   }
   if (cache !== null) {
@@ -157,10 +158,13 @@ function knobsOf({ knobs = {} }: TuningSpec, tree: TunedTree): KnobPort[] {
   return all;
 }
 
-/** A bound that is given moves the other one where that is left to the default. */
-function boundsOf(byDefault: KnobBounds, { min, max }: KnobSpec): KnobBounds {
+/**
+ * A bound that is given moves the other one where that is left to the default. Neither is beyond
+ * `most`: a change that whoever has the knob refuses would rest as one that did not help.
+ */
+function boundsOf(byDefault: KnobBounds, { min, max }: KnobSpec, most: number): KnobBounds {
   const { step = 1 } = byDefault;
-  const highest = max ?? Math.max(byDefault.max, min ?? 0);
-  const lowest = min ?? Math.min(byDefault.min, highest);
+  const highest = Math.min(most, max ?? Math.max(byDefault.max, min ?? 0));
+  const lowest = Math.min(most, min ?? Math.min(byDefault.min, highest));
   return { min: Math.ceil(lowest / step) * step, max: Math.floor(highest / step) * step, step };
 }

@@ -290,7 +290,8 @@ export class RunRecorder {
     const { limit } = this.#options;
     const waited_ms = this.#waitedMs;
     if (limit === undefined) return { calls_max: null, window_ms: null, use: null, waited_ms };
-    const allowed = limit.requests * this.#workedMs / limit.windowMs;
+    // A window's calls may come at once: a run that is shorter than a window has them all.
+    const allowed = limit.requests * Math.max(1, this.#workedMs / limit.windowMs);
     return {
       calls_max: limit.requests,
       window_ms: limit.windowMs,

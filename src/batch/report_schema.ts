@@ -142,7 +142,10 @@ export interface LimiterReport {
   readonly calls_max: number | null;
   /** Length of the window, ms. */
   readonly window_ms: number | null;
-  /** Calls made over calls allowed in the duration; a short run that began with a burst has > 1. */
+  /**
+   * Calls made over calls allowed at a steady rate in the time at work, or in one window if that is
+   * longer. A run that began with a burst, of what had gathered before it, may have up to 2.
+   */
   readonly use: number | null;
   /** Time of all workers at the limiter, summed, ms. */
   readonly waited_ms: number;

@@ -89,7 +89,8 @@ function limits({ limiter, retries }: RunReport): string[][] {
   const { calls_max, window_ms } = limiter;
   const limit = calls_max === null || window_ms === null
     ? "none"
-    : `${countText(calls_max)} calls in ${spanText(window_ms)}, used ${shareText(limiter.use)}`;
+    : `${countText(calls_max)} calls in ${spanText(window_ms)}, used ${shareText(limiter.use)}` +
+      ((limiter.use ?? 0) > 1 ? ", with what had gathered before the run" : "");
   const causes = Object.entries(retries.by_cause).map(([cause, count]) =>
     `${countText(count)} ${cause}`
   );

@@ -188,10 +188,11 @@ function shrinking({ entriesMax, weightBytes }: Size, half: CurveReport): Advice
 
 function adviceOnProtection({ shards }: AdviceInput): Advice[] {
   const refused = shards.reduce((all, one) => all + one.protectionRefused, 0);
-  if (refused === 0) return [];
+  const patterns = [...new Set(shards.flatMap((one) => one.protectedPatterns))];
+  // What was refused for patterns that were taken back asks for nothing any more.
+  if (refused === 0 || patterns.length === 0) return [];
   const entries = shards.reduce((all, one) => all + one.protectedEntries, 0);
   const entriesMax = shards.reduce((all, one) => all + one.protectedMax, 0);
-  const patterns = [...new Set(shards.flatMap((one) => one.protectedPatterns))];
   return [{
     ...whole,
     code: "protection_full",

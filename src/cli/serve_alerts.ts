@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { AlertSinkSpec } from "../http/webhook/alert_sink.ts";
+import { type AlertSinkSpec, isOneWord } from "../http/webhook/alert_sink.ts";
 import { WEBHOOK_SECRET_CHARS_MIN } from "../http/webhook/options.ts";
 import { readSecretFile } from "./config_file.ts";
 import type { WickConfig } from "./config_schema.ts";
@@ -15,7 +15,7 @@ import type { AlertSinkConfig } from "./monitor_config.ts";
 /**
  * The sinks of a configuration.
  *
- * @throws {UsageError} when a secret cannot be read or is short; never shows it.
+ * @throws {UsageError} when a secret cannot be read, is short or no single word; never shows it.
  */
 export function alertSinksOf({ alertSinks }: WickConfig, io: CliIo): Promise<AlertSinkSpec[]> {
   return Promise.all(alertSinks.map((sink) => alertSinkOf(sink, io)));
@@ -30,9 +30,15 @@ export async function alertSinkOf(sink: AlertSinkConfig, io: CliIo): Promise<Ale
   const secret = secretFile !== null
     ? await readSecretFile(secretFile, io)
     : io.env(secretEnv ?? "")?.trim() ?? "";
-  if (secret.length >= WEBHOOK_SECRET_CHARS_MIN) return { ...spec, secret };
+  if (secret.length < WEBHOOK_SECRET_CHARS_MIN) {
+    throw new UsageError(
+      `Cannot use alert sink ${name}: expected a secret of at least ${WEBHOOK_SECRET_CHARS_MIN} ` +
+        `characters in ${where}: current value has ${secret.length}`,
+    );
+  }
+  if (isOneWord(secret)) return { ...spec, secret };
   throw new UsageError(
-    `Cannot use alert sink ${name}: expected a secret of at least ${WEBHOOK_SECRET_CHARS_MIN} ` +
-      `characters in ${where}: current value has ${secret.length}`,
+    `Cannot use alert sink ${name}: expected a secret of printable characters without blanks in ` +
+      `${where}: current value has others`,
   );
 }

@@ -11,7 +11,7 @@ import { FIGURE_NAMES, type FigureName } from "../monitor/figures.ts";
 import type { CliIo } from "./io.ts";
 import { textTable } from "./table.ts";
 import { bytesText, countText, palette, shortText } from "./text.ts";
-import { msText, type TreeNode } from "./tree_text.ts";
+import { isNotInUse, msText, stateText, type TreeNode } from "./tree_text.ts";
 
 /** By what actors can be sorted. */
 export const TOP_SORTS = [
@@ -94,7 +94,7 @@ const MORE = ["restarts", "dead", "last error"];
 const RIGHT = [2, 3, 4, 5, 6, 7, 8, 9];
 const ERROR_CHARS_MAX = 60;
 
-/** The first `rowsMax` actors by what they are sorted by, the most first; those not running first. */
+/** The first `rowsMax` actors by what they are sorted by, the most first; those that are down first. */
 export function actorsText(
   root: TreeNode,
   sort: TopSort,
@@ -104,12 +104,12 @@ export function actorsText(
   const paint = palette(io.hasColour.stdout);
   const sorted = sortedActors(root, sort);
   const rows = sorted.slice(0, rowsMax).map((node) => {
-    const { mailbox, state } = node;
+    const { mailbox } = node;
     const { depth, bound, ratePerSecond, serviceMs, expectedWaitMs, deadLettered } = mailbox;
     const restarts = Math.max(0, node.incarnation - 1);
     return [
       below(node.path),
-      state === "running" ? state : paint.red(state),
+      stateText(node, paint),
       countText(depth),
       usedText(depth, bound),
       shortText(ratePerSecond),
@@ -147,11 +147,11 @@ const VALUE: Readonly<Record<Exclude<TopSort, "name">, (actor: TopActor) => numb
   dead: ({ mailbox }) => mailbox.deadLettered,
 };
 
-/** All actors; those that do not run come first whatever they are sorted by. Of equals the busier. */
+/** All actors; those that are down come first whatever they are sorted by. Of equals the busier. */
 export function sortedActors(root: TreeNode, sort: TopSort): TopActor[] {
   const value = sort === "name" ? () => 0 : VALUE[sort];
   const busy = sort === "name" ? value : VALUE.rate;
-  const isDown = ({ state }: TopActor) => state === "running" ? 0 : 1;
+  const isDown = (actor: TopActor) => actor.state === "running" || isNotInUse(actor) ? 0 : 1;
   return actorsOf(root).sort((a, b) =>
     isDown(b) - isDown(a) || value(b) - value(a) || busy(b) - busy(a) ||
     (a.path < b.path ? -1 : 1)

@@ -8,7 +8,7 @@ import type { z } from "zod";
 import type { treeNode } from "../http/schemas.ts";
 import type { CliIo } from "./io.ts";
 import { textTable } from "./table.ts";
-import { countText, palette, shortText } from "./text.ts";
+import { countText, type Palette, palette, shortText } from "./text.ts";
 
 /** A node as the service describes it. */
 export type TreeNode = z.output<typeof treeNode>;
@@ -26,11 +26,10 @@ export function treeText(root: TreeNode, io: CliIo): string {
 function addRows(node: TreeNode, stem: string, below: string, io: CliIo, rows: string[][]): void {
   const paint = palette(io.hasColour.stdout);
   const { mailbox, supervisor } = node;
-  const isWell = node.state === "running";
   const restarts = supervisor === null ? Math.max(0, node.incarnation - 1) : supervisor.restarts;
   rows.push([
     stem + (supervisor === null ? node.name : paint.bold(node.name)) + kindText(node),
-    isWell ? node.state : paint.red(node.state),
+    stateText(node, paint),
     mailbox === null ? "" : countText(mailbox.depth),
     mailbox === null ? "" : shortText(mailbox.ratePerSecond),
     mailbox === null ? "" : msText(mailbox.serviceMs.p99),
@@ -48,6 +47,21 @@ function addRows(node: TreeNode, stem: string, below: string, io: CliIo, rows: s
       rows,
     );
   }
+}
+
+/** Whether a node was stopped without an error, as label workers beyond their number are. */
+export function isNotInUse({ state, lastError }: Pick<TreeNode, "state" | "lastError">): boolean {
+  return state === "stopped" && lastError === null;
+}
+
+/** The state of a node; red where something is wrong with it. */
+export function stateText(
+  node: Pick<TreeNode, "state" | "lastError">,
+  paint: Pick<Palette, "dim" | "red">,
+): string {
+  const { state } = node;
+  if (state === "running") return state;
+  return isNotInUse(node) ? paint.dim(state) : paint.red(state);
 }
 
 function kindText({ kind, supervisor }: TreeNode): string {

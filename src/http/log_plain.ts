@@ -9,6 +9,8 @@ import { HIDDEN, isSecretName, type Redact } from "./redact.ts";
 
 /** Longest text that is shown. A stack takes some 2,000 characters. */
 const TEXT_CHARS_MAX = 8_192;
+/** Longest secret that may lie across the end of a text. */
+const SECRET_CHARS_MAX = 4_096;
 /** How deep fields are followed. */
 const DEPTH_MAX = 4;
 /** Members shown of a list. */
@@ -21,7 +23,7 @@ const STACK_LINES_MAX = 12;
 export function plain(value: unknown, redact: Redact, depth: number): unknown {
   switch (typeof value) {
     case "string":
-      return redact(value.slice(0, TEXT_CHARS_MAX));
+      return cut(value, TEXT_CHARS_MAX, redact);
     case "number":
       return Number.isFinite(value) ? value : String(value);
     case "bigint":
@@ -41,6 +43,11 @@ export function plain(value: unknown, redact: Redact, depth: number): unknown {
   } catch (error) {
     return `[unreadable: ${String(error).slice(0, 100)}]`;
   }
+}
+
+/** The beginning of a text. A secret that is cut would not be known for one. */
+function cut(text: string, charsMax: number, redact: Redact): string {
+  return redact(text.slice(0, charsMax + SECRET_CHARS_MAX)).slice(0, charsMax);
 }
 
 function plainObject(value: object, redact: Redact, depth: number): unknown {
@@ -66,9 +73,9 @@ function errorText(error: Error, redact: Redact): unknown {
   const code = "code" in error && typeof error.code === "string" ? error.code : undefined;
   const cause = error.cause instanceof Error ? `${error.cause.name}: ${error.cause.message}` : null;
   return {
-    error: redact(`${error.name}: ${error.message}`.slice(0, 2_048)),
+    error: cut(`${error.name}: ${error.message}`, 2_048, redact),
     ...(code === undefined ? {} : { code }),
-    ...(cause === null ? {} : { cause: redact(cause.slice(0, 1_024)) }),
+    ...(cause === null ? {} : { cause: cut(cause, 1_024, redact) }),
     stack: redact(stack.join(" | ")),
   };
 }

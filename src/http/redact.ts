@@ -10,6 +10,9 @@ export const HIDDEN = "[hidden]";
 
 const SECRET_NAME = /token|secret|passw|authori[sz]ation|cookie|credential|api[-_]?key|private/i;
 
+/** Endings of what is no secret itself: `tokenFile`, `WICK_TOKEN_FILE`, `tokenTimeoutMs`. */
+const NO_SECRET = /(?:File|Path|Count|Ms)$|[-_](?:file|path|count|ms)$/;
+
 /** `scheme://user:password@` and `scheme://:password@`. */
 const URL_PASSWORD = /(\b[a-z][a-z0-9+.-]{0,31}:\/\/[^\s:@/]{0,256}):[^\s@/]{1,256}@/gi;
 
@@ -20,7 +23,8 @@ const SECRET_CHARS_MIN = 6;
 
 /** Whether a field of this name is hidden whatever it holds; names of files are not. */
 export function isSecretName(name: string): boolean {
-  return SECRET_NAME.test(name) && !/(file|path|count|ms)$/i.test(name);
+  if (!SECRET_NAME.test(name)) return false;
+  return !NO_SECRET.test(/[a-z]/.test(name) ? name : name.toLowerCase());
 }
 
 /** Takes known secrets, and what looks like one, out of a text. O(text · secrets). */

@@ -262,8 +262,10 @@ function annotationsOf(rule: RuleBase): Record<string, string> {
   const { summary, runbook, unit = "count", actorLabel } = rule;
   const actor = actorLabel === undefined ? rule.component : `{{ $labels.${actorLabel} }}`;
   return {
-    summary: summary.replaceAll("{value}", VALUES[unit]).replaceAll("{actor}", actor)
-      .replaceAll("{labels}", "{{ $labels }}"),
+    summary: summary.replaceAll("{value}", VALUES[unit])
+      // A template cannot tell one from several without much more of it.
+      .replaceAll(/\{value:[^{}|]*\|([^{}|]*)\}/g, (_, many) => `${VALUES[unit]} ${many}`)
+      .replaceAll("{actor}", actor).replaceAll("{labels}", "{{ $labels }}"),
     runbook,
   };
 }

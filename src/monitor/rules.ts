@@ -341,7 +341,8 @@ function resourceRules(cores: number, { memory, cpu, queueUsed }: Targets): Rule
       type: "resource",
       severity: "info",
       component: "monitor",
-      summary: "{value} series of metrics were asked for beyond a bound within ten minutes",
+      summary:
+        "{value:series of metrics was|series of metrics were} asked for beyond a bound within ten minutes",
       runbook: "A label has too many values: look at the families of /metrics that say other.",
     },
   ];
@@ -386,7 +387,7 @@ const HEALTH_RULES: readonly Rule[] = [
     ...ticket,
     component: "",
     actorLabel: "supervisor",
-    summary: "{actor} restarted children {value} times within ten minutes",
+    summary: "{actor} restarted children {value:time|times} within ten minutes",
     runbook: "Look at the last errors of its children.",
   },
   {
@@ -436,7 +437,7 @@ const HEALTH_RULES: readonly Rule[] = [
     ...ticket,
     component: WEBHOOKS,
     actorLabel: "webhook",
-    summary: "{actor} is {value} commits behind",
+    summary: "{actor} is {value:commit|commits} behind",
     runbook: "Look at how long its receiver takes.",
   },
   {
@@ -462,7 +463,7 @@ const HEALTH_RULES: readonly Rule[] = [
     ...happened("wick_pool_failures_total"),
     ...ticket,
     component: POOL,
-    summary: "All batches under way were given back {value} times within ten minutes",
+    summary: "All batches under way were given back {value:time|times} within ten minutes",
     runbook: "Look at the store's and the workers' last errors.",
   },
   {
@@ -470,7 +471,7 @@ const HEALTH_RULES: readonly Rule[] = [
     ...happened("wick_job_missed_runs"),
     ...ticket,
     component: BACKFILL,
-    summary: "{value} scheduled runs did not take place",
+    summary: "{value:scheduled run|scheduled runs} did not take place",
     runbook: "Look whether the run before is still under way, or the service was off.",
   },
 ];
@@ -497,7 +498,7 @@ const BUSINESS_RULES: readonly Rule[] = [
     ...business,
     component: FEEDS,
     actorLabel: "feed",
-    summary: "{value} more bars are missing in {actor} than ten minutes ago",
+    summary: "{value:more bar is|more bars are} missing in {actor} than ten minutes ago",
     runbook: "Backfill the holes; look whether the source or the calendar is wrong.",
   },
   {
@@ -516,7 +517,8 @@ const BUSINESS_RULES: readonly Rule[] = [
     ...happened("wick_refresh_audit_mismatches_total"),
     ...business,
     component: REFRESH,
-    summary: "{value} audits of partial refreshes did not match a rebuild",
+    summary:
+      "{value:audit of a partial refresh|audits of partial refreshes} did not match a rebuild",
     runbook: "Partial refreshing is off for that run; report it with its sets.",
   },
   {
@@ -524,7 +526,7 @@ const BUSINESS_RULES: readonly Rule[] = [
     ...happened("wick_refresh_failed_total", 2),
     ...business,
     component: REFRESH,
-    summary: "{value} refreshes failed within ten minutes",
+    summary: "{value:refresh|refreshes} failed within ten minutes",
     runbook: "Look at the runs' last errors.",
   },
   {
@@ -545,7 +547,7 @@ const BUSINESS_RULES: readonly Rule[] = [
     type: "business",
     severity: "info",
     component: "monitor",
-    summary: "{value} measurements failed validation within ten minutes",
+    summary: "{value:measurement|measurements} failed validation within ten minutes",
     runbook: "The log names their metrics.",
   },
 ];

@@ -282,7 +282,13 @@ function summaryOf(rule: Rule, actor: string, labels: LabelValues, value: number
     actor: actor === "" ? "the service" : actor,
     labels: text,
   };
-  return rule.summary.replaceAll(/\{(value|actor|labels)\}/g, (_, name) => values[name] ?? "");
+  return rule.summary.replaceAll(
+    /\{(value|actor|labels)(?::([^{}|]*)\|([^{}|]*))?\}/g,
+    (_, name, one, many) => {
+      const shown = values[name] ?? "";
+      return one === undefined ? shown : `${shown} ${shown === "1" ? one : many}`;
+    },
+  );
 }
 
 /** A value as people read it. */

@@ -76,7 +76,9 @@ export class LevelWatch {
         return quotientsOf(read.metric, read.of, index);
       case "grew": {
         const { metric, overMs, sum = false, by = 1 } = read;
-        return scaled(summed(this.#growth(metric, overMs, index), sum), () => by);
+        // Too little is what a window shows that has only begun.
+        const isWhole = this.#rule.level.side === "below";
+        return scaled(summed(this.#growth(metric, overMs, index, isWhole), sum), () => by);
       }
       case "share":
         return this.#shares(read, index);
@@ -119,8 +121,11 @@ export class LevelWatch {
     return values;
   }
 
-  /** Growth of every series of a metric. One that appears after the first look began at 0. */
-  #growth(metric: string, overMs: number, index: SnapshotIndex): Values {
+  /**
+   * Growth of every series of a metric. One that appears after the first look began at 0; `isWhole`:
+   * without those that were not looked at for the whole time.
+   */
+  #growth(metric: string, overMs: number, index: SnapshotIndex, isWhole = false): Values {
     const { nowMs } = index.snapshot;
     const { kind, series } = index.numbers(metric);
     const grown: Values = new Map();
@@ -134,6 +139,7 @@ export class LevelWatch {
         this.#windows.set(ofWindow, window = new GrowthWindow(overMs, began));
       }
       window.take(value, kind, nowMs);
+      if (isWhole && !window.isWhole(nowMs)) continue;
       grown.set(key, { labels, value: window.sum(nowMs) });
     }
     return grown;

@@ -27,9 +27,10 @@ export class GrowthWindow {
   readonly #slotMs: number;
   #latest = -Infinity;
   #total: number | null;
+  #beganMs: number | null = null;
 
   /** Empty; `began`: the total before the first one that is seen, null = not known. */
-  constructor(overMs: number, began: number | null) {
+  constructor(readonly overMs: number, began: number | null) {
     this.#slotMs = overMs / SLOTS;
     this.#total = began;
   }
@@ -38,11 +39,17 @@ export class GrowthWindow {
   take(total: number, kind: "counter" | "gauge", nowMs: number): number {
     const before = this.#total ?? total;
     this.#total = total;
+    this.#beganMs ??= nowMs;
     const grown = total >= before ? total - before : kind === "counter" ? total : 0;
     this.#moveTo(nowMs);
     const at = slotAt(this.#latest);
     this.#slots[at] = (this.#slots[at] as number) + grown;
     return grown;
+  }
+
+  /** Whether it has been looked at for as long as it is: before, its sum is too small. */
+  isWhole(nowMs: number): boolean {
+    return this.#beganMs !== null && nowMs - this.#beganMs >= this.overMs;
   }
 
   /** Growth within the window before `nowMs`. O(1) in the window. */

@@ -23,7 +23,10 @@ export interface RuleBase {
    * all series are of the component.
    */
   readonly actorLabel?: string;
-  /** One line; `{value}`, `{actor}` and `{labels}` are put in. */
+  /**
+   * One line; `{value}`, `{actor}` and `{labels}` are put in. `{value:time|times}` is the value with
+   * the word for one or for several.
+   */
   readonly summary: string;
   /** What the value is, so that it can be read: default `count`. */
   readonly unit?: "count" | "ratio" | "seconds" | "bytes" | "factor";

@@ -24,8 +24,10 @@ export interface TuningWindows {
 /** As long as two looks, and as the window in which budgets and limits are counted. */
 export const TUNING_WINDOWS: TuningWindows = { quickMs: 10_000, slowMs: 60_000 };
 
-/** Snapshots kept: one for each look within the slow window, and one before it. */
+/** Snapshots kept: those of the slow window, and one before it. */
 const KEPT_MAX = 64;
+/** Looks that follow each other sooner than this share of the slow window are not kept. */
+const KEPT_PER_WINDOW = 60;
 
 /** Reads snapshots against those of before; what is needed of them is kept. O(its metrics). */
 export class TuningReadings {
@@ -51,7 +53,8 @@ export class TuningReadings {
     const isPast = (one: MetricsSnapshot | undefined) =>
       one !== undefined && nowMs - one.nowMs >= slowMs;
     while (isPast(kept[1]) || kept.length >= KEPT_MAX) kept.shift();
-    kept.push(own);
+    const last = kept.at(-1);
+    if (last === undefined || nowMs - last.nowMs >= slowMs / KEPT_PER_WINDOW) kept.push(own);
     return { ...slow, load, workersBusy };
   }
 }

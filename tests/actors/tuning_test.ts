@@ -191,6 +191,13 @@ Deno.test("the monitor knows what all knobs are set to, and between which values
   assertEquals(knobs.slice(1).map(([, , value]) => value), [800 * KB, 100, 5]);
 });
 
+Deno.test("no knob of the workers goes beyond the threads that there are", async () => {
+  await using rig = await rigOf({ isOn: false, knobs: { label_workers: { min: 4, max: 8 } } });
+  await until(async () => await rig.value("label_workers") === 2);
+  const [knob] = (await rig.view()).knobs;
+  assertEquals([knob?.knob, knob?.min, knob?.max], ["label_workers", 2, 2]);
+});
+
 Deno.test("label workers follow the load: one is taken back when idle, and added under load", async () => {
   await using rig = await rigOf();
   const workers = async () => (await rig.wick.pool.ask("status", {})).workers;

@@ -53,7 +53,7 @@ Deno.test("RunRecorder.report() of a run that did nothing has no NaN", () => {
   assertEquals(JSON.parse(JSON.stringify(report)), report);
   assertStrictEquals(report.api_metrics.success_rate, null);
   assertStrictEquals(report.run_summary.limiting_phase, null);
-  assertStrictEquals(report.limiter.use, null);
+  assertStrictEquals(report.limiter.use, 0);
 });
 
 // ---- calls --------------------------------------------------------------------------------------
@@ -157,6 +157,22 @@ Deno.test("RunRecorder.report() says how much of the limit was used", () => {
   for (let i = 0; i < 750; i++) recorder.call({ endpoint: "eod", ok: true, tookMs: 1 });
   clock.advance(120_000);
   assertStrictEquals(recorder.report("done").limiter.use, 0.5);
+});
+
+Deno.test("RunRecorder.report() measures a run of some seconds by the calls of one window", () => {
+  const { recorder, clock } = recorderOf();
+  for (let i = 0; i < 75; i++) recorder.call({ endpoint: "eod", ok: true, tookMs: 1 });
+  clock.advance(1_000);
+  assertStrictEquals(recorder.report("done").limiter.use, 0.1);
+  assert(reportText(recorder.report("done")).join("\n").includes("used 10.00 %\n"));
+});
+
+Deno.test("reportText() says of what is above the limit's rate where it came from", () => {
+  const { recorder, clock } = recorderOf();
+  for (let i = 0; i < 900; i++) recorder.call({ endpoint: "eod", ok: true, tookMs: 1 });
+  clock.advance(60_000);
+  const text = reportText(recorder.report("done")).join("\n");
+  assert(text.includes("used 120.00 %, with what had gathered before the run\n"), text);
 });
 
 // ---- savings ------------------------------------------------------------------------------------

@@ -264,6 +264,8 @@ Deno.test("protection that refuses is told, protection that is full is not", () 
     "1 insert matched 1 pattern and found no room: 200 of 200 places are taken",
   );
   assertEquals(codes({ ...full, protectionRefused: 0 }), []);
+  const takenBack = { protectedEntries: 0, protectedPatterns: [], protectionRefused: 1 };
+  assertEquals(codes({ ...full, ...takenBack }), []);
 });
 
 // ---- order --------------------------------------------------------------------------------------
@@ -280,7 +282,13 @@ Deno.test("what is broken comes first, then what gains most", () => {
     }),
   ];
   const found = adviceOn(
-    { ...FULL, types, curve: curve({ 1: 0.5, 2: 0.52 }), protectionRefused: 4 },
+    {
+      ...FULL,
+      types,
+      curve: curve({ 1: 0.5, 2: 0.52 }),
+      protectedPatterns: ["price:*"],
+      protectionRefused: 4,
+    },
     tierOf({ state: "down" }),
   );
   assertEquals(found.map(({ code }) => code), [

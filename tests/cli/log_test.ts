@@ -142,7 +142,13 @@ Deno.test("secrets are hidden by name, by text, and in URLs and headers", () => 
   ) {
     assert(isSecretName(name), name);
   }
-  for (const name of ["tokenFile", "path", "rows", "tokenCount"]) assert(!isSecretName(name), name);
+  // They end like what is none, in the middle of a word.
+  for (const name of ["tokenParams", "secretProfile", "credential_items"]) {
+    assert(isSecretName(name), name);
+  }
+  for (
+    const name of ["tokenFile", "WICK_TOKEN_FILE", "path", "rows", "tokenCount", "tokenWaitMs"]
+  ) assert(!isSecretName(name), name);
   const fields = {
     token: "x1y2z3w4",
     deep: { headers: { authorization: "Basic aaaaaaaaaaaa", url: "http://u:p@h/" } },

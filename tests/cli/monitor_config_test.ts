@@ -40,6 +40,10 @@ Deno.test("alertSinks: names by kind, secrets by file or environment", async () 
   const error = await assertRejects(() => alertSinksOf(result.data, short), UsageError);
   assertMatch(error.message, /alert sink webhook: .* in environment KEY: current value has 9/);
   assert(!error.message.includes("short-one"));
+  const lines = fakeIo(envOf({ KEY: "the-first-of-two\nthe-second" }));
+  const two = await assertRejects(() => alertSinksOf(result.data, lines), UsageError);
+  assertMatch(two.message, /printable characters without blanks in environment KEY/);
+  assert(!two.message.includes("the-first"));
 });
 
 Deno.test("alertSinks: what cannot be is refused", () => {

@@ -52,7 +52,10 @@ Deno.test("figuresText() marks what is beyond its target, but no lack of demand"
 });
 
 /** An actor of a tree. */
-function actorAt(path: string, more: { depth?: number; rate?: number; state?: "down" } = {}) {
+function actorAt(
+  path: string,
+  more: { depth?: number; rate?: number; state?: "down" | "stopped" } = {},
+) {
   const { depth = 0, rate = 0, state = "running" } = more;
   return {
     name: path,
@@ -83,13 +86,14 @@ Deno.test("sortedActors() has the most first, of equals the busier, and what is 
     actorAt("b", { depth: 5 }),
     treeOf(actorAt("core/a", { depth: 5, rate: 1 }), actorAt("core/z", { rate: 99 })),
     actorAt("down", { state: "down" }),
+    actorAt("not-in-use", { state: "stopped" }),
   );
   const by = (sort: (typeof TOP_SORTS)[number]) => sortedActors(root, sort).map(({ name }) => name);
-  assertEquals(by("depth"), ["down", "core/a", "b", "core/z"]);
-  assertEquals(by("rate"), ["down", "core/z", "core/a", "b"]);
-  assertEquals(by("p99"), ["down", "core/z", "core/a", "b"]);
-  assertEquals(by("name"), ["down", "b", "core/a", "core/z"]);
-  for (const sort of TOP_SORTS) assertEquals(by(sort).length, 4);
+  assertEquals(by("depth"), ["down", "core/a", "b", "core/z", "not-in-use"]);
+  assertEquals(by("rate"), ["down", "core/z", "core/a", "b", "not-in-use"]);
+  assertEquals(by("p99"), ["down", "core/z", "core/a", "b", "not-in-use"]);
+  assertEquals(by("name"), ["down", "b", "core/a", "core/z", "not-in-use"]);
+  for (const sort of TOP_SORTS) assertEquals(by(sort).length, 5);
 });
 
 Deno.test("actorsText() shows so many actors and says how many are left", () => {

@@ -129,3 +129,16 @@ Deno.test("LogRing.tee() gives lines to the ring and to the other sink as they a
   ring.tee(null)("warn", "/wick/a", "two");
   assertEquals(ids(ring), [1, 2]);
 });
+
+Deno.test("LogRing shows no part of a secret that lies across the end of what is shown", () => {
+  const secret = "known-secret-1";
+  const ring = ringOf({ secrets: [secret] });
+  const before = (chars: number) => "x".repeat(chars - 8) + secret;
+  const cause = new Error(before(1_024 - "Error: ".length));
+  ring.sink("warn", "/wick/a", before(2_000), {
+    error: new Error(before(2_048 - "Error: ".length), { cause }),
+  });
+  ring.sink("warn", "/wick/a", "long", { text: before(8_192) });
+  const text = JSON.stringify(ring.list(ALL));
+  assert(!text.includes("known"), text.replaceAll(/x+/g, "x…"));
+});

@@ -126,6 +126,39 @@ Deno.test("ownRules(): a counter is judged by its rate", () => {
   assertEquals(told, ["firing ticket own_desk_rejected_orders_total: Orders refused: 3"]);
 });
 
+Deno.test("ownRules(): a rate that is to be high is judged once it was seen for its whole time", () => {
+  const target = {
+    better: "higher",
+    unit: "per_second",
+    good: 9,
+    warning: 7,
+    critical: 5,
+  } as const;
+  const filled: OwnMetric = {
+    name: "desk_filled_orders_total",
+    kind: "counter",
+    help: "Orders filled",
+    target,
+    alert: { severity: "page", overMs: 600_000, forMs: 10_000 },
+  };
+  const registry = new Registry();
+  registry.register(filled, "own");
+  const engine = new RuleEngine(ownRules([filled]));
+  const after = (looks: number, add: number) => {
+    const phases = new Set<string>();
+    for (let i = 0; i < looks; i++) {
+      nowMs += LOOK_MS;
+      assertEquals(applySamples(registry, [{ name: filled.name, add }], nowMs), []);
+      for (const { phase } of engine.look(registry.snapshot(nowMs, nowMs))) phases.add(phase);
+    }
+    return [...phases];
+  };
+  let nowMs = 0;
+  // Ten a second from the start, then two.
+  assertEquals(after(240, 10 * LOOK_MS / 1_000), ["clear"]);
+  assertEquals(after(240, 2 * LOOK_MS / 1_000), ["clear", "pending", "firing"]);
+});
+
 Deno.test("ownRules(): a histogram is judged by its percentile, each series by itself", () => {
   const rig = new Rig();
   const look = (ny: number[], ldn: number[]) =>

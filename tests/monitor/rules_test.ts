@@ -286,3 +286,24 @@ Deno.test("alertSamples() are measurements of declared metrics", () => {
   rig.look(alertSamples({ pending: 1, firing: 2, fired: 3, suppressed: 4, refused: 5 }));
   assertEquals(rig.registry.family("wick_alerts")?.size, 2);
 });
+
+Deno.test("RuleEngine says one for one and several for several", () => {
+  const rig = new Rig(wickRules().filter(({ name }) => name === "batches_given_back"));
+  const failed = (total: number) => {
+    assertEquals(
+      applySamples(rig.registry, [{ name: "wick_pool_failures_total", total }], rig.nowMs),
+      [],
+    );
+    rig.nowMs += 5_000;
+    return rig.engine.look(rig.registry.snapshot(rig.nowMs, rig.nowMs)).map(({ summary }) =>
+      summary
+    );
+  };
+  assertEquals(failed(0), [""]);
+  assertEquals(failed(1), [
+    "All batches under way were given back 1 time within ten minutes",
+  ]);
+  assertEquals(failed(3), [
+    "All batches under way were given back 3 times within ten minutes",
+  ]);
+});

@@ -286,7 +286,7 @@ function setUpNavigation() {
           { href: `#/${id}`, "data-view": id, "aria-keyshortcuts": `g ${key}` },
           make("span", { class: "nav-title" }, title),
           make("span", { class: "nav-count", hidden: true }),
-          make("kbd", { "aria-hidden": "true" }, key),
+          make("kbd", { "aria-hidden": "true" }, `g ${key}`),
         ),
       )
     ),

@@ -60,7 +60,7 @@ export function isSecretSafe(url: string): boolean {
  * Checks what sinks are set up with.
  *
  * @throws {RangeError} naming the sink, for too many, a name twice, a URL that is none, a secret that
- * is short or would travel in the open; never shows the secret.
+ * is short, no single word or would travel in the open; never shows the secret.
  */
 export function assertAlertSinks(specs: readonly AlertSinkSpec[]): void {
   const refuse = (what: string, expected: string, found: unknown): never => {
@@ -79,6 +79,10 @@ export function assertAlertSinks(specs: readonly AlertSinkSpec[]): void {
       const length = secret?.length ?? 0;
       refuse(`the secret of ${what}`, `${WEBHOOK_SECRET_CHARS_MIN} characters`, length);
     }
+    // What no header may hold would be told in the error of every call.
+    if (secret !== null && !isOneWord(secret)) {
+      refuse(`the secret of ${what}`, "printable characters without blanks", "others");
+    }
     if (kind === "alertmanager" && secret !== null && !isSecretSafe(url)) {
       refuse(what, "https, or this machine, for a token", new URL(url).protocol);
     }
@@ -88,6 +92,9 @@ export function assertAlertSinks(specs: readonly AlertSinkSpec[]): void {
 }
 
 const isLong = (secret: string | null) => (secret?.length ?? 0) >= WEBHOOK_SECRET_CHARS_MIN;
+
+/** Whether a secret is of printable ASCII without blanks, as a header takes it. */
+export const isOneWord = (secret: string): boolean => /^[!-~]+$/.test(secret);
 
 /** What all requests of a sink have in common. */
 export interface SinkRequestOptions {

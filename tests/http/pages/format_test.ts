@@ -88,14 +88,18 @@ Deno.test("duration() never writes sixty seconds beside minutes", () => {
   }
 });
 
-Deno.test("bytes() counts in powers of 1024", () => {
+Deno.test("bytes() counts in powers of ten, as settings and targets do", () => {
   check(bytes, [
     [0, "0 B"],
     [512, "512 B"],
-    [1_024, "1.00 KiB"],
-    [1_258_291, "1.20 MiB"],
-    [64 * 1_024 ** 2, "64.0 MiB"],
-    [3 * 1_024 ** 4, "3.00 TiB"],
+    [999, "999 B"],
+    [1_000, "1.00 kB"],
+    [1_024, "1.02 kB"],
+    [1_200_000, "1.20 MB"],
+    [999_600, "1.00 MB"],
+    [256e6, "256 MB"],
+    [4e9, "4.00 GB"],
+    [3e12, "3.00 TB"],
   ]);
 });
 

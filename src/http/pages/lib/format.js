@@ -63,14 +63,14 @@ export function duration(ms) {
   return two(Math.round(ms / HOUR_MS), 24, "d", "h");
 }
 
-/** A size in bytes, powers of 1024: "512 B", "1.20 MiB". */
+/** A size in bytes, powers of ten as bounds and targets are given: "512 B", "1.20 MB". */
 export function bytes(n) {
   if (!isKnown(n)) return DASH;
-  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  const units = ["B", "kB", "MB", "GB", "TB"];
   let unit = 0;
   let scaled = n;
   while (Math.abs(scaled) >= 999.5 && unit < units.length - 1) {
-    scaled /= 1_024;
+    scaled /= 1_000;
     unit += 1;
   }
   return `${unit === 0 ? count(scaled) : threeDigits(scaled)}${GAP}${units[unit]}`;

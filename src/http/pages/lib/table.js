@@ -53,7 +53,8 @@ export function dataTable(options) {
   const show = () => {
     const rows = sorted(all.filter(matches), sort);
     place(body, rows.map((row) => lineOf(row)), lines);
-    table.hidden = rows.length === 0;
+    // Nothing of it takes room or the focus then.
+    box.hidden = rows.length === 0;
     note.hidden = rows.length > 0;
     text(note, all.length > 0 ? "Nothing matches the search" : empty);
     result.shown = rows.length;

@@ -1,6 +1,6 @@
 // The actors: the supervision tree, a table of all of them, and the detail of one.
 
-import { make, replace, text } from "../lib/dom.js";
+import { field, make, replace, text } from "../lib/dom.js";
 import { compact, count } from "../lib/format.js";
 import { emptyNote, figure } from "../lib/parts.js";
 import { detailPanel } from "./actors_detail.js";
@@ -66,12 +66,7 @@ class ActorsView {
       make(
         "div",
         { class: "toolbar" },
-        make(
-          "label",
-          { class: "field search" },
-          make("span", { class: "field-label" }, "Search tree and table"),
-          this.#search,
-        ),
+        field("Search", this.#search),
         this.#status,
       ),
       make("div", { class: "actors-loading" }, emptyNote("Loading the tree…")),

@@ -38,7 +38,7 @@ function columnsOf(now) {
       id: "path",
       title: "Actor",
       sort: ({ node }) => node.path,
-      cell: ({ node }) => shortPath(node.path),
+      cell: ({ node }, last) => last ?? pathCell(node.path),
     },
     {
       id: "state",
@@ -69,10 +69,17 @@ function columnsOf(now) {
     {
       id: "error",
       title: "Last error",
+      className: "error-column",
       sort: ({ node }) => node.lastError,
       cell: ({ node }, last) => errorCell(node.lastError, last),
     },
   ];
+}
+
+/** A path that may be broken between its parts. */
+function pathCell(path) {
+  const parts = shortPath(path).split(/(?<=\/)/).map((part) => [part, make("wbr")]);
+  return make("span", {}, ...parts);
 }
 
 function mailboxBar({ depth, bound }, last) {

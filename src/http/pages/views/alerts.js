@@ -79,7 +79,7 @@ function goTo(root, id) {
 // --- Filters
 
 function filterBar(ctx, onChange) {
-  const search = make("input", { type: "search", size: "24", placeholder: "Words, actor, rule" });
+  const search = make("input", { type: "search", placeholder: "Text, rule, actor or label" });
   const severity = choiceOf({ "": "all", ...sameOf(SEVERITIES) });
   const type = choiceOf({ "": "all", ...sameOf(TYPES) });
   const group = choiceOf(GROUPS);
@@ -139,7 +139,7 @@ function choiceOf(options) {
 function cardSection(title, none, ctx) {
   const list = make("div", { class: "alert-cards" });
   const note = emptyNote("Waiting for the alerts");
-  const element = region(title, note, list);
+  const element = region(title, list, note);
   const heading = element.querySelector("h2");
   element.dataset.section = title.toLowerCase().split(" ")[0];
   const cards = new Map();

@@ -1,6 +1,6 @@
 // Jobs that fetch from providers: how far they are, what failed, and how the providers do.
 
-import { make, region, replace } from "../lib/dom.js";
+import { field, make, region, replace } from "../lib/dom.js";
 import { count, dateTime, decimal, duration, percent, time } from "../lib/format.js";
 import { button, emptyNote, figure, problem, setState, state } from "../lib/parts.js";
 import { dataTable } from "../lib/table.js";
@@ -22,15 +22,16 @@ export default {
     const providers = providerPart(ctx, ({ name }) => choose({ provider: name }));
     const search = make("input", {
       type: "search",
-      placeholder: "Search jobs",
+      placeholder: "Job, provider or kind",
       "aria-label": "Search jobs",
       on: { input: () => jobs.setSearch(search.value) },
     });
+    const searchBar = make("div", { class: "toolbar" }, field("Search", search));
     const body = make(
       "div",
       { hidden: true },
       figures.element,
-      region("Jobs", make("div", { class: "toolbar" }, search), jobs.element, detail.element),
+      region("Jobs", searchBar, jobs.element, detail.element),
       region("Providers", providers.element),
     );
     replace(root, note, body);
@@ -51,7 +52,7 @@ export default {
     };
     const showJobs = (data) => {
       all = data.jobs;
-      search.hidden = all.length < 2;
+      searchBar.hidden = all.length < 2;
       figures.jobs(all);
       jobs.update(all);
       showDetail();

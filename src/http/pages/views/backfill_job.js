@@ -364,7 +364,8 @@ function summaryFacts({ run_summary: sum, api_metrics: api, limiter, retries, ..
       limiter.calls_max === null || limiter.window_ms === null
         ? "none"
         : `${count(limiter.calls_max)} calls in ${duration(limiter.window_ms)}, ` +
-          `used ${percent(limiter.use)}`,
+          `used ${percent(limiter.use)}` +
+          (limiter.use > 1 ? ", with what had gathered before the run" : ""),
     ],
     ["Waited for it", `${duration(limiter.waited_ms)}, all workers together`],
     [

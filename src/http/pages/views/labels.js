@@ -70,7 +70,7 @@ function figuresRow() {
     corrections: figure("Corrections"),
     barriers: figure("Barriers at"),
     horizonBars: figure("Horizon"),
-    seq: figure("Commit"),
+    seq: figure("Last commit"),
   };
   const element = make(
     "section",
@@ -90,7 +90,7 @@ function figuresRow() {
       const unit = params.volatility === "atr" ? "ATR" : params.volatility;
       all.barriers.set(`+${params.up} / −${params.down}`, `times ${unit}, ties ${params.tie}`);
       all.horizonBars.set(`${count(params.horizon)} bars`, `vertical: ${params.vertical}`);
-      all.seq.set(count(seq), "last that is counted");
+      all.seq.set(count(seq), "that is counted");
     },
   };
 }

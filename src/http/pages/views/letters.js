@@ -85,12 +85,7 @@ class LettersView {
       make(
         "div",
         { class: "toolbar" },
-        make(
-          "label",
-          { class: "field search" },
-          make("span", { class: "field-label" }, "Search what is shown"),
-          this.#search,
-        ),
+        field("Search", this.#search),
         this.#filters.element,
       ),
       this.#trouble,

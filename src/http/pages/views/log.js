@@ -9,6 +9,8 @@ const LINES_MAX = 2_000;
 const LEVELS = ["debug", "info", "warn", "error"];
 const TONES = { debug: "off", info: "busy", warn: "warn", error: "bad" };
 const LEVEL_DEFAULT = "debug";
+/** Digits of a fraction that are shown. */
+const DIGITS = 6;
 /** So near to the end counts as the end. */
 const END_PX = 24;
 
@@ -144,18 +146,16 @@ function filterBar(ctx, onChange) {
   const level = make(
     "select",
     {},
-    ...LEVELS.map((word) =>
-      make("option", { value: word }, word === "error" ? word : `${word} and worse`)
-    ),
+    ...LEVELS.map((word) => make("option", { value: word }, levelText(word))),
   );
   const path = make("input", { size: "22", placeholder: "core/store", spellcheck: "false" });
-  const search = make("input", { type: "search", size: "22", placeholder: "Words" });
+  const search = make("input", { type: "search", placeholder: "Message or field" });
   const element = make(
     "div",
     { class: "toolbar", role: "search", "aria-label": "Filter lines" },
     field("Level", level),
     field("Actor, and all below it", path),
-    field("Text", search),
+    field("Search", search),
   );
   const read = (params) => {
     const given = params.get("level");
@@ -182,6 +182,12 @@ function filterBar(ctx, onChange) {
       return words.every((word) => where.includes(word));
     },
   };
+}
+
+/** Which lines a level lets through; those below what the service keeps are nowhere. */
+function levelText(word) {
+  if (word === LEVEL_DEFAULT) return "all";
+  return word === "error" ? word : `${word} and worse`;
 }
 
 const trimmed = (path) => path.trim().replace(/^\/+|\/+$/g, "");
@@ -216,10 +222,18 @@ function lineOf({ id, at, level, path, message, fields }, ctx) {
 
 function fieldsOf(fields) {
   if (fields === null || fields === undefined) return "";
-  if (typeof fields !== "object" || Array.isArray(fields)) return JSON.stringify(fields);
+  if (typeof fields !== "object" || Array.isArray(fields)) return JSON.stringify(fields, rounded);
   return Object.entries(fields)
-    .map(([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`)
+    .map(([name, value]) =>
+      `${name}=${typeof value === "string" ? value : JSON.stringify(value, rounded)}`
+    )
     .join(" ");
+}
+
+/** Of a fraction the digits that people read. */
+function rounded(_name, value) {
+  const isFraction = typeof value === "number" && !Number.isInteger(value);
+  return isFraction ? Number(value.toPrecision(DIGITS)) : value;
 }
 
 function textOf({ at, level, path, message, fields }) {

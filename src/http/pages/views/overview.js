@@ -2,7 +2,7 @@
 // the last minutes.
 
 import { attribute, make, region, replace, text } from "../lib/dom.js";
-import { ago, compact, count, duration, percent } from "../lib/format.js";
+import { ago, bytes, compact, count, duration, percent } from "../lib/format.js";
 import { bar, emptyNote, figure, setState, state } from "../lib/parts.js";
 import { dataTable } from "../lib/table.js";
 import { figureCharts } from "./overview_charts.js";
@@ -47,12 +47,8 @@ export default {
     const measures = measuresPanel();
     const tuning = tuningSection(ctx);
     root.append(
-      make(
-        "div",
-        { class: "overview-top" },
-        make("div", {}, score.element, components.element),
-        alerts.element,
-      ),
+      make("div", { class: "overview-top" }, score.element, components.element),
+      alerts.element,
       figures.element,
       charts.element,
       make("div", { class: "overview-end" }, measures.element, tuning.element),
@@ -218,8 +214,7 @@ function nameOf({ measure, of }) {
 function valueOf({ target: { unit } }, value) {
   if (value === null) return "–";
   if (unit === "seconds") return duration(value * 1_000);
-  // Targets are given in powers of ten.
-  if (unit === "bytes") return `${compact(value)}B`;
+  if (unit === "bytes") return bytes(value);
   if (unit === "ratio") return percent(value);
   return unit === "per_second" ? `${compact(value)}/s` : compact(value);
 }
@@ -321,7 +316,7 @@ function figuresRow() {
     candles: figure("Candles"),
     hits: figure("Cache hits"),
     letters: figure("Dead letters"),
-    seq: figure("Last seq"),
+    seq: figure("Last commit"),
     memory: figure("Memory"),
     cpu: figure("Processor"),
     mailbox: figure("Longest mailbox"),
@@ -335,7 +330,7 @@ function figuresRow() {
   return {
     element,
     showHealth({ seq }) {
-      all.seq.set(count(seq), "last commit");
+      all.seq.set(count(seq), "its seq");
     },
     showFigures(columns) {
       if (columns.at.length === 0) return;
@@ -344,7 +339,7 @@ function figuresRow() {
       all.hits.set(percent(last(columns.cacheHitRatio)), "of keys asked for");
       const letters = last(columns.deadLetters);
       all.letters.set(count(letters), "kept", letters > 0 ? "warn" : null);
-      all.memory.set(`${compact(last(columns.memoryBytes))}B`, "of the process");
+      all.memory.set(bytes(last(columns.memoryBytes)), "of the process");
       all.cpu.set(percent(last(columns.cpuRatio)), "of all cores");
       all.mailbox.set(count(last(columns.mailboxDepth)), "messages");
     },

@@ -37,7 +37,6 @@ const CHARTS = [
       { label: "compute", token: "c3", of: "computeP50Ms" },
       { label: "store", token: "c4", of: "storeP50Ms" },
     ],
-    target: "totalMeanMs",
   },
   {
     title: "Labels and candles",

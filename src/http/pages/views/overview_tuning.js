@@ -1,7 +1,7 @@
 // What the monitor changes by itself: its knobs, and what it changed last.
 
 import { make, region, replace, text } from "../lib/dom.js";
-import { compact, count, duration, time } from "../lib/format.js";
+import { bytes, count, duration, time } from "../lib/format.js";
 import { emptyNote, state } from "../lib/parts.js";
 import { dataTable } from "../lib/table.js";
 
@@ -88,7 +88,7 @@ function entryOf({ at, knob, from, to, reason, outcome, judged }, row, ctx) {
 
 function valueOf({ unit }, value) {
   if (value === null) return "–";
-  if (unit === "bytes") return `${compact(value)}B`;
+  if (unit === "bytes") return bytes(value);
   if (unit === "ms") return duration(value);
   return unit === "calls_per_minute" ? `${count(value)} calls/min` : count(value);
 }

@@ -1,6 +1,6 @@
 // Refreshing: what was re-scored and why, each run with its best set, and clusters of edges.
 
-import { make, region, replace } from "../lib/dom.js";
+import { field, make, region, replace } from "../lib/dom.js";
 import { count, decimal, duration, percent, time } from "../lib/format.js";
 import { emptyNote, figure, problem, setState, state } from "../lib/parts.js";
 import { dataTable } from "../lib/table.js";
@@ -31,7 +31,7 @@ export default {
     const clusters = clusterTable((cluster) => choose({ edge: cluster.id }));
     const search = make("input", {
       type: "search",
-      placeholder: "Edges of clusters",
+      placeholder: "Edge",
       "aria-label": "Search clusters by edge",
       on: { input: () => clusters.setSearch(search.value) },
     });
@@ -43,7 +43,7 @@ export default {
       region("Runs", runs.element, detail.element),
       region(
         "Clusters",
-        make("div", { class: "toolbar" }, search),
+        make("div", { class: "toolbar" }, field("Search", search)),
         make("div", { class: "low" }, clusters.element),
       ),
       region("Explain an edge", explainer.element),
@@ -301,9 +301,14 @@ function runTable(ctx, onSelect) {
       },
       number("sets", "Sets", ({ sets }) => sets),
       number("changed", "Changed", ({ edgesChangedSince }) => edgesChangedSince),
-      number("partial", "Partial", ({ counters }) => counters.partial),
-      number("full", "Full", ({ counters }) => counters.full),
-      number("fallbacks", "Fallbacks", ({ counters }) => counters.fallbacks),
+      {
+        id: "refreshes",
+        title: "Partial, full",
+        number: true,
+        className: "nowrap",
+        sort: ({ counters }) => counters.partial + counters.full,
+        cell: ({ counters }) => `${count(counters.partial)}, ${count(counters.full)}`,
+      },
       {
         id: "refreshed",
         title: "Refreshed",
