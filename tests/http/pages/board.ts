@@ -108,6 +108,13 @@ export class Board implements AsyncDisposable {
       cache: { provider: "simulated" },
       warming: {},
       refresh: { baskets: { runId: "baskets", size: 2 } },
+      // Nobody listens there.
+      alertSinks: [{
+        name: "nobody",
+        kind: "webhook",
+        url: `http://127.0.0.1:${freePort()}/`,
+        secret: "secret-of-a-test-0123456789",
+      }],
       sinks: [child(probe, { name: "probe", args: state })],
       monitor: {
         intervalMs: 1_000,

@@ -175,6 +175,24 @@ Deno.test("an alert that fires is acknowledged, by whom and with a note", chromi
   });
 });
 
+Deno.test(
+  "who is told of alerts is listed, and a test alert says what each answered",
+  chromium,
+  async () => {
+    await visiting({}, async (visit, page) => {
+      await visit.open("alerts");
+      const sinks = page.locator("[data-section=sinks]");
+      await sinks.locator("tr[data-key=nobody]", { hasText: "webhook" }).waitFor();
+      await sinks.getByRole("button", { name: "Send a test alert" }).click();
+      await page.getByRole("alertdialog").getByRole("button", { name: "Send it" }).click();
+      const results = sinks.locator(".test-results li");
+      await results.filter({ hasText: /taken\s+log/ }).waitFor();
+      await results.filter({ hasText: /failed\s+nobody/ }).waitFor();
+      assertEquals(await sinks.locator(".problem").count(), 0);
+    });
+  },
+);
+
 Deno.test("a job goes on and is paused by its buttons", chromium, async () => {
   await visiting({}, async (visit, page) => {
     await visit.open("backfill");

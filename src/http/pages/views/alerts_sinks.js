@@ -6,6 +6,7 @@ import { button, problem, state } from "../lib/parts.js";
 import { dataTable } from "../lib/table.js";
 
 const EVERY_MS = 10_000;
+const TONES = { idle: "good", delivering: "busy", waiting: "warn", away: "bad" };
 
 /** The section: `{ element, destroy() }`. */
 export function sinksSection(ctx) {
@@ -18,7 +19,7 @@ export function sinksSection(ctx) {
     button("Send a test alert", async () => {
       const isMeant = await ctx.confirm({
         title: "Send a test alert?",
-        text: "It goes to the log, the events and every receiver, as a page that is no alarm.",
+        text: "It goes to the log, the events and every receiver, and says that nothing is wrong.",
         action: "Send it",
       });
       if (isMeant) await send();
@@ -31,7 +32,7 @@ export function sinksSection(ctx) {
       const { sinks } = await ctx.ask("/api/alerts/sinks");
       if (isOver) return;
       replace(trouble);
-      table.update(sinks);
+      table.update(sinks.map(rowOf));
     } catch (error) {
       if (!isOver) replace(trouble, problem(`Cannot show who is told: ${error.message}`));
     }
@@ -58,6 +59,11 @@ export function sinksSection(ctx) {
   };
 }
 
+/** Of one that does not answer only its settings are known. */
+function rowOf({ name, kind, url, status }) {
+  return { name, kind, url, state: "away", waiting: null, lastError: null, ...status };
+}
+
 function sinksTable(ctx) {
   return dataTable({
     caption: "Receivers of alerts",
@@ -68,14 +74,14 @@ function sinksTable(ctx) {
       { id: "name", title: "Name", cell: ({ name }) => name },
       { id: "kind", title: "Kind", cell: ({ kind }) => kind },
       { id: "url", title: "Address", className: "path", cell: ({ url }) => url },
-      { id: "state", title: "State", cell: ({ state: word }) => state(word) },
+      { id: "state", title: "State", cell: ({ state: word }) => state(word, TONES[word]) },
       { id: "alerts", title: "To tell", number: true, cell: ({ alerts }) => count(alerts) },
       { id: "taken", title: "Taken", number: true, cell: ({ taken }) => count(taken) },
       { id: "failed", title: "Failed", number: true, cell: ({ failed }) => count(failed) },
       {
         id: "last",
         title: "Last taken",
-        cell: ({ lastTakenTs }) => lastTakenTs === null ? "–" : ago(lastTakenTs, ctx.now()),
+        cell: ({ lastTakenTs = null }) => lastTakenTs === null ? "–" : ago(lastTakenTs, ctx.now()),
       },
       {
         id: "error",
