@@ -86,7 +86,7 @@ function sinksTable(ctx) {
       {
         id: "error",
         title: "Last error",
-        className: "alert-text",
+        className: "sink-error",
         cell: ({ lastError, lastErrorTs, waiting }) => {
           if (waiting !== null) {
             return `${waiting.reason}; next try at ${time(waiting.nextTryTs, ctx.now())}`;
