@@ -339,6 +339,7 @@ export { openTelemetryTracer } from "./src/cli/tracer.ts";
 export type { AlertSinkStatus, AlertTestResult } from "./src/http/webhook/alert_sink_status.ts";
 export { SIGNATURE_HEADER, verifyWebhook } from "./src/http/webhook/signature.ts";
 export type { WebhookStatus } from "./src/http/webhook/status.ts";
+export type { ReceiverHistory, ReceiverWait } from "./src/http/webhook/receiver_status.ts";
 
 export * from "./src/cache/access_log.ts";
 export * from "./src/cache/cache.ts";
@@ -474,6 +475,7 @@ export * from "./src/monitor/targets.ts";
 export * from "./src/monitor/target_metrics.ts";
 export * from "./src/monitor/tuning_view.ts";
 export * from "./src/monitor/tuning_readings.ts";
+export type { DeskSurroundings } from "./src/monitor/desk.ts";
 export * from "./src/monitor/tuning_desk.ts";
 export * from "./src/monitor/figures_recent.ts";
 export * from "./src/monitor/figures_history.ts";

@@ -53,7 +53,13 @@ import { wickRules } from "../src/monitor/rules.ts";
 import type { Sample } from "../src/monitor/samples.ts";
 import { type TargetChange, type TargetMeasure, targetsWith } from "../src/monitor/targets.ts";
 import type { AlertSinkSpec } from "../src/http/webhook/alert_sink.ts";
-import { ALERT_SINKS_PATH, alertSinkCollectors, alertSinksOf, tellSinks } from "./tree_alerts.ts";
+import {
+  ALERT_SINKS_PATH,
+  alertSinkCollectors,
+  alertSinksOf,
+  OUTSIDE_RESTARTS,
+  tellSinks,
+} from "./tree_alerts.ts";
 import { backfillFinding, JobTotals } from "../src/monitor/collect_backfill.ts";
 import { cacheFinding, CacheTotals } from "../src/monitor/collect_cache.ts";
 import { providerFinding } from "../src/monitor/collect_provider.ts";
@@ -445,11 +451,7 @@ export function wickTree(options: TreeOptions = {}): SystemOptions {
                 }),
                 {
                   name: "feeds",
-                  // The pause grows with the restarts within the period: 60 s are reached in one of 5 min,
-                  // and a source that cannot be opened stays below this intensity for ever.
-                  intensity: 20,
-                  periodMs: 300_000,
-                  backoff: { minMs: 1_000, maxMs: 60_000 },
+                  ...OUTSIDE_RESTARTS,
                   children: (options.feeds ?? []).map((spec) =>
                     child(feed, {
                       name: spec.name,
@@ -663,10 +665,7 @@ function webhooksOf({ webhooks = [], service = null, log = service?.log ?? null 
   assertWebhooks(webhooks);
   const supervisor: ChildSpec = {
     name: "webhooks",
-    // As of the feeds: what one of them does concerns no other part.
-    intensity: 20,
-    periodMs: 300_000,
-    backoff: { minMs: 1_000, maxMs: 60_000 },
+    ...OUTSIDE_RESTARTS,
     children: webhooks.map((spec) =>
       child(webhook, {
         name: spec.name,

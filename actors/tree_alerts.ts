@@ -15,6 +15,17 @@ import { AlertSink, Monitor } from "./protocols.ts";
 /** Where the sinks lie, below the root. */
 export const ALERT_SINKS_PATH = "alerts";
 
+/**
+ * How those are restarted that talk to somebody outside, feeds, webhooks, sinks: what one of them does
+ * concerns no other part. The pause grows with the restarts within the period: 60 s are reached in one
+ * of 5 min, and a source that cannot be opened stays below this intensity for ever.
+ */
+export const OUTSIDE_RESTARTS = {
+  intensity: 20,
+  periodMs: 300_000,
+  backoff: { minMs: 1_000, maxMs: 60_000 },
+} as const;
+
 /** The path of a sink below the root. */
 export const alertSinkPath = ({ name }: Pick<AlertSinkSpec, "name">): string =>
   `${ALERT_SINKS_PATH}/${name}`;
@@ -29,10 +40,7 @@ export function alertSinksOf(specs: readonly AlertSinkSpec[], baseUrl: string): 
   assertAlertSinks(specs);
   return [{
     name: ALERT_SINKS_PATH,
-    // As of the webhooks: what one of them does concerns no other part.
-    intensity: 20,
-    periodMs: 300_000,
-    backoff: { minMs: 1_000, maxMs: 60_000 },
+    ...OUTSIDE_RESTARTS,
     children: specs.map((spec) =>
       child(alertSink, {
         name: spec.name,

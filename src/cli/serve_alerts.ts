@@ -5,12 +5,11 @@
  */
 
 import { type AlertSinkSpec, isOneWord } from "../http/webhook/alert_sink.ts";
-import { WEBHOOK_SECRET_CHARS_MIN } from "../http/webhook/options.ts";
-import { readSecretFile } from "./config_file.ts";
 import type { WickConfig } from "./config_schema.ts";
 import { UsageError } from "./exit_code.ts";
 import type { CliIo } from "./io.ts";
 import type { AlertSinkConfig } from "./monitor_config.ts";
+import { receiverSecret } from "./serve_webhooks.ts";
 
 /**
  * The sinks of a configuration.
@@ -26,16 +25,7 @@ export async function alertSinkOf(sink: AlertSinkConfig, io: CliIo): Promise<Ale
   const { name, kind, url, secretFile, secretEnv, severities, labels } = sink;
   const spec = { name, kind, url, severities, labels };
   if (secretFile === null && secretEnv === null) return { ...spec, secret: null };
-  const where = secretFile ?? `environment ${secretEnv}`;
-  const secret = secretFile !== null
-    ? await readSecretFile(secretFile, io)
-    : io.env(secretEnv ?? "")?.trim() ?? "";
-  if (secret.length < WEBHOOK_SECRET_CHARS_MIN) {
-    throw new UsageError(
-      `Cannot use alert sink ${name}: expected a secret of at least ${WEBHOOK_SECRET_CHARS_MIN} ` +
-        `characters in ${where}: current value has ${secret.length}`,
-    );
-  }
+  const { secret, where } = await receiverSecret(`alert sink ${name}`, sink, io);
   if (isOneWord(secret)) return { ...spec, secret };
   throw new UsageError(
     `Cannot use alert sink ${name}: expected a secret of printable characters without blanks in ` +

@@ -9,7 +9,7 @@
  * @module
  */
 
-import type { Clock } from "../actor/clock.ts";
+import type { DeskSurroundings } from "./desk.ts";
 import type { AckResult, BookState } from "./alert_book.ts";
 import type { Alert, AlertEvent } from "./alert.ts";
 import type { ToldAlerts } from "./alert_outbox.ts";
@@ -54,15 +54,7 @@ export interface AlertSettings {
 }
 
 /** What the monitor lends. */
-export interface AlertSurroundings {
-  /** Its time. */
-  readonly clock: Clock;
-  /** Its log. */
-  readonly log: (
-    level: "debug" | "info" | "warn" | "error",
-    message: string,
-    fields?: Readonly<Record<string, unknown>>,
-  ) => void;
+export interface AlertSurroundings extends DeskSurroundings {
   /** Takes the store's answer; it comes back to {@linkcode AlertDesk.restored} in a turn of its own. */
   readonly answer: (kept: KeptAlerts) => void;
 }

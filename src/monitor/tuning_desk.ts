@@ -11,7 +11,7 @@
  * @module
  */
 
-import type { Clock } from "../actor/clock.ts";
+import type { DeskSurroundings } from "./desk.ts";
 import { RESTORE_MAX_MS, SAVE_EVERY_MS } from "./alert_desk.ts";
 import type { Sample } from "./samples.ts";
 import type { MetricsSnapshot } from "./snapshot.ts";
@@ -87,15 +87,7 @@ export type TuningNews =
   };
 
 /** What the monitor lends. */
-export interface TuningSurroundings {
-  /** Its time. */
-  readonly clock: Clock;
-  /** Its log. */
-  readonly log: (
-    level: "debug" | "info" | "warn" | "error",
-    message: string,
-    fields?: Readonly<Record<string, unknown>>,
-  ) => void;
+export interface TuningSurroundings extends DeskSurroundings {
   /** Takes news; they come back to {@linkcode TuningDesk.heard} in a turn of their own. */
   readonly answer: (news: TuningNews) => void;
 }

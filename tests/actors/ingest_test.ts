@@ -2,9 +2,9 @@ import { seededRandom, Simulator } from "../../src/actor/mod.ts";
 import { ThreadNode } from "../../src/actor/thread_node.ts";
 import { DEFAULT_PARAMS, type LabelParams } from "../../src/label/params.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
-import type { CommitBatch, CommitResult, Store } from "../../src/store/port.ts";
 import { startWick, type WickOptions, wickRefs, wickTree } from "../../actors/tree.ts";
 import { assert, assertEquals } from "@std/assert";
+import { FlakyStore } from "./flaky_store.ts";
 import { ArraySource, assertStoreHolds, randomStream } from "./support.ts";
 
 const SEED = Number(Deno.env.get("WICK_SEED") ?? Math.floor(Math.random() * 2 ** 31));
@@ -72,33 +72,11 @@ Deno.test("label pool commits late, corrected and deleted candles exactly (R11)"
   }
 });
 
-/** Refuses commits by chance, as a full disk would, or makes them and dies before it can say so. */
-class FlakyStore extends MemoryStore implements Store {
-  refusals = 0;
-  lostAnswers = 0;
-  constructor(readonly chance: () => number) {
-    super();
-  }
-  override commit(batches: readonly CommitBatch[]): CommitResult {
-    const kind = this.chance();
-    if (kind < 0.1) {
-      this.refusals++;
-      return { state: "refused", code: "full", message: "Cannot commit: the disk is full" };
-    }
-    const result = super.commit(batches);
-    if (kind > 0.95) {
-      this.lostAnswers++;
-      throw new Error("the store died after the commit");
-    }
-    return result;
-  }
-}
-
 Deno.test("a failed commit, or one whose answer is lost, loses and doubles nothing", async () => {
   let refusals = 0, lostAnswers = 0;
   for (let seed = SEED; seed < SEED + 3; seed++) {
     const batches = streamOf(seed, 0.2);
-    const backend = new FlakyStore(seededRandom(seed).next);
+    const backend = new FlakyStore(seededRandom(seed).next, { refused: 0.1, lost: 0.05 });
     const { simulator } = await simulate(seed, {
       workers: 2,
       store: { kind: "open", backend },

@@ -14,7 +14,7 @@ import { partitionOf } from "../../src/market/partition.ts";
 import { partitionOwners } from "../../src/market/spread.ts";
 import type { CandleBlock } from "../../src/market/block.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
-import type { CommitBatch, CommitResult, Store } from "../../src/store/port.ts";
+import type { Store } from "../../src/store/port.ts";
 import {
   type Ingest,
   type IngestReply,
@@ -23,6 +23,8 @@ import {
 } from "../../actors/protocols.ts";
 import { PATHS, startWick, type WickOptions, wickRefs, wickTree } from "../../actors/tree.ts";
 import { contentsOf, sortedLog } from "../store/support.ts";
+import { FlakyStore } from "./flaky_store.ts";
+import { ingestOf, settledIn } from "./pool_rig.ts";
 import { SpyStore } from "./spy_store.ts";
 import { ArraySource, assertStoreHolds, randomStream, rowsOf, walkOf } from "./support.ts";
 
@@ -78,27 +80,11 @@ class Rig {
   }
 
   ingest(blocks: readonly CandleBlock[], how: Partial<Ingest> = {}): Promise<IngestReply> {
-    const reply = this.wick.pool.ask("ingest", {
-      feed: null,
-      after: null,
-      cursor: null,
-      blocks: blocks.map((block) => rowsOf(block, 0)),
-      priority: 5,
-      bulk: true,
-      ...how,
-    }, { timeoutMs: 600_000 });
-    reply.catch(() => {});
-    return reply;
+    return ingestOf(this.wick.pool, blocks, how);
   }
 
-  /** Runs what can run without time passing, then awaits. */
-  async run<T>(promise: Promise<T>): Promise<T> {
-    let settled = false;
-    const done = promise.finally(() => settled = true);
-    done.catch(() => {});
-    for (let i = 0; i < 100 && !settled; i++) await this.simulator.run();
-    assert(settled, "it waits for something that does not come");
-    return await done;
+  run<T>(promise: Promise<T>): Promise<T> {
+    return settledIn(this.simulator, promise);
   }
 
   async set(count: number): Promise<WorkersReply> {
@@ -534,32 +520,10 @@ Deno.test("a stop in the middle of a change ends in order, and what was acknowle
   }
 });
 
-/** Refuses commits by chance, or makes them and dies before it can say so. */
-class FlakyStore extends MemoryStore implements Store {
-  refusals = 0;
-  lostAnswers = 0;
-  constructor(readonly chance: () => number) {
-    super();
-  }
-  override commit(batches: readonly CommitBatch[]): CommitResult {
-    const kind = this.chance();
-    if (kind < 0.05) {
-      this.refusals++;
-      return { state: "refused", code: "full", message: "Cannot commit: the disk is full" };
-    }
-    const result = super.commit(batches);
-    if (kind > 0.97) {
-      this.lostAnswers++;
-      throw new Error("the store died after the commit");
-    }
-    return result;
-  }
-}
-
 /** A feed through a tree in which everybody crashes, commits fail, and workers come and go. */
 async function night(seed: number) {
   const batches = streamOf(seed, 0.05, 1_500);
-  const backend = new FlakyStore(seededRandom(seed).next);
+  const backend = new FlakyStore(seededRandom(seed).next, { refused: 0.05, lost: 0.03 });
   const random = seededRandom(seed + 1);
   await using rig = new Rig({
     seed,

@@ -4,6 +4,7 @@ import { assert } from "@std/assert";
 import {
   child,
   type Payload,
+  type Ref,
   Simulator,
   type SystemOptions,
   type TellRef,
@@ -59,28 +60,11 @@ export class PoolRig {
   }
 
   ingest(blocks: readonly CandleBlock[], how: Partial<Ingest> = {}): Promise<IngestReply> {
-    const reply = this.pool.ask("ingest", {
-      feed: null,
-      after: null,
-      cursor: null,
-      blocks: blocks.map((block) => rowsOf(block, 0)),
-      priority: 5,
-      bulk: true,
-      ...how,
-    }, { timeoutMs: 600_000 });
-    // One that nobody waits for any more must not hide why.
-    reply.catch(() => {});
-    return reply;
+    return ingestOf(this.pool, blocks, how);
   }
 
-  /** Runs what can run without time passing, then awaits. */
-  async run<T>(promise: Promise<T>): Promise<T> {
-    let settled = false;
-    const done = promise.finally(() => settled = true);
-    done.catch(() => {});
-    for (let i = 0; i < 100 && !settled; i++) await this.simulator.run();
-    assert(settled, "it waits for something that does not come");
-    return await done;
+  run<T>(promise: Promise<T>): Promise<T> {
+    return settledIn(this.simulator, promise);
   }
 
   async commit(blocks: readonly CandleBlock[], how: Partial<Ingest> = {}) {
@@ -156,4 +140,34 @@ function tree(backend: SpyStore, options: RigOptions): SystemOptions {
       }),
     ],
   };
+}
+
+/** Asks a pool to take blocks, in bulk unless `how` says otherwise. */
+export function ingestOf(
+  pool: Ref<typeof LabelPool.definition>,
+  blocks: readonly CandleBlock[],
+  how: Partial<Ingest> = {},
+): Promise<IngestReply> {
+  const reply = pool.ask("ingest", {
+    feed: null,
+    after: null,
+    cursor: null,
+    blocks: blocks.map((block) => rowsOf(block, 0)),
+    priority: 5,
+    bulk: true,
+    ...how,
+  }, { timeoutMs: 600_000 });
+  // One that nobody waits for any more must not hide why.
+  reply.catch(() => {});
+  return reply;
+}
+
+/** Runs what can run without time passing, then awaits. */
+export async function settledIn<T>(simulator: Simulator, promise: Promise<T>): Promise<T> {
+  let settled = false;
+  const done = promise.finally(() => settled = true);
+  done.catch(() => {});
+  for (let i = 0; i < 100 && !settled; i++) await simulator.run();
+  assert(settled, "it waits for something that does not come");
+  return await done;
 }

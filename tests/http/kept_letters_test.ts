@@ -122,18 +122,22 @@ Deno.test("the latest first: what was not written, then what is in the store, in
   assertEquals(await latest({ beforeId: 3 }), [2, 1]);
 });
 
-Deno.test("a plan says what a replay would come to, and sends nothing", async () => {
+/** Letters 1 to 5 of an earlier run: taken, wrong, internal, lost in JSON, to a path where nobody is. */
+async function earlierLetters(): Promise<MemoryStore> {
   const memory = new MemoryStore();
-  {
-    await using first = new Rig(memory);
-    first.die({ n: 1 });
-    first.die({ n: "wrong" });
-    first.die({ n: 3 }, "inside");
-    first.die(1n);
-    await first.kept.write();
-    const about = { atMs: 1, type: "take", reason: "no_data", error: null, payload: '{"n":5}' };
-    memory.buryLetters([{ ...about, path: "/wick/nobody" }]);
-  }
+  await using first = new Rig(memory);
+  first.die({ n: 1 });
+  first.die({ n: "wrong" });
+  first.die({ n: 3 }, "inside");
+  first.die(1n);
+  await first.kept.write();
+  const about = { atMs: 1, type: "take", reason: "no_data", error: null, payload: '{"n":5}' };
+  memory.buryLetters([{ ...about, path: "/wick/nobody" }]);
+  return memory;
+}
+
+Deno.test("a plan says what a replay would come to, and sends nothing", async () => {
+  const memory = await earlierLetters();
   await using rig = new Rig(memory);
   rig.die({ n: 6 }, "inside");
   await rig.kept.write();
@@ -205,17 +209,7 @@ Deno.test("a live letter is sent as it was; it leaves memory and store", async (
 });
 
 Deno.test("a letter of an earlier run is checked like a message from outside", async () => {
-  const memory = new MemoryStore();
-  {
-    await using first = new Rig(memory);
-    first.die({ n: 1 });
-    first.die({ n: "wrong" });
-    first.die({ n: 3 }, "inside");
-    first.die(1n);
-    await first.kept.write();
-    const about = { atMs: 1, type: "take", reason: "no_data", error: null, payload: '{"n":5}' };
-    memory.buryLetters([{ ...about, path: "/wick/nobody" }]);
-  }
+  const memory = await earlierLetters();
   await using second = new Rig(memory);
   const replayed = await second.kept.replay([1, 2, 3, 4, 5, 6]);
   const states = replayed.map((one) => {

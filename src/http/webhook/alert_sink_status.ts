@@ -6,9 +6,15 @@
  */
 
 import { z } from "zod";
+import {
+  type ReceiverHistory,
+  receiverHistory,
+  type ReceiverWait,
+  receiverWait,
+} from "./receiver_status.ts";
 
 /** The status of a sink. Times are epoch milliseconds UTC. */
-export interface AlertSinkStatus {
+export interface AlertSinkStatus extends ReceiverHistory {
   /** Name of its actor. */
   readonly name: string;
   /** See `AlertSinkSpec`. */
@@ -18,16 +24,7 @@ export interface AlertSinkStatus {
   /** `waiting` says for what in `waiting`. */
   readonly state: "idle" | "delivering" | "waiting";
   /** What it waits for; null when for nothing. */
-  readonly waiting: {
-    /** What happened, as `timeout` or `status`; stable. */
-    readonly code: string;
-    /** The same in words. */
-    readonly reason: string;
-    /** When this wait began, however many tries it has had. */
-    readonly sinceTs: number;
-    /** When it tries again. */
-    readonly nextTryTs: number;
-  } | null;
+  readonly waiting: ReceiverWait | null;
   /** Alerts that its receiver has not been told of as they are. */
   readonly alerts: number;
   /** Ends of alerts that were given up for lack of room. */
@@ -36,20 +33,7 @@ export interface AlertSinkStatus {
   readonly taken: number;
   /** Deliveries that were not. */
   readonly failed: number;
-  /** The breaker of its receiver. */
-  readonly breaker: {
-    readonly state: "closed" | "open" | "half_open";
-    readonly failures: number;
-  };
-  /** What went wrong last; null = nothing so far. */
-  readonly lastError: string | null;
-  /** When that was. */
-  readonly lastErrorTs: number | null;
-  /** When a delivery was taken last. */
-  readonly lastTakenTs: number | null;
 }
-
-const number = z.number();
 
 /** Schema of {@linkcode AlertSinkStatus}. */
 export const alertSinkStatus: z.ZodType<AlertSinkStatus> = z.strictObject({
@@ -58,22 +42,13 @@ export const alertSinkStatus: z.ZodType<AlertSinkStatus> = z.strictObject({
   url: z.string().meta({ description: "Without its query" }),
   state: z.enum(["idle", "delivering", "waiting"]),
   waiting: z.strictObject({
-    code: z.string(),
-    reason: z.string(),
-    sinceTs: number,
-    nextTryTs: number,
+    ...receiverWait,
   }).nullable(),
   alerts: z.number().meta({ description: "Alerts that were not told yet as they are" }),
   dropped: z.number().meta({ description: "Ends of alerts given up for lack of room" }),
   taken: z.number().meta({ description: "Deliveries taken since the start" }),
   failed: z.number().meta({ description: "Deliveries that were not" }),
-  breaker: z.strictObject({
-    state: z.enum(["closed", "open", "half_open"]),
-    failures: number,
-  }),
-  lastError: z.string().nullable(),
-  lastErrorTs: number.nullable(),
-  lastTakenTs: number.nullable(),
+  ...receiverHistory,
 }).meta({ id: "AlertSink" });
 
 /** What became of a test alert at one place. */

@@ -5,9 +5,15 @@
  */
 
 import { z } from "zod";
+import {
+  type ReceiverHistory,
+  receiverHistory,
+  type ReceiverWait,
+  receiverWait,
+} from "./receiver_status.ts";
 
 /** The status of a webhook. Times are epoch milliseconds UTC. */
-export interface WebhookStatus {
+export interface WebhookStatus extends ReceiverHistory {
   /** Name of its actor. */
   readonly name: string;
   /** What is called, without its query. */
@@ -17,17 +23,7 @@ export interface WebhookStatus {
   /** `waiting` says for what in `waiting`; `paused` on request. */
   readonly state: "idle" | "delivering" | "waiting" | "paused";
   /** What it waits for; null when for nothing. */
-  readonly waiting: {
-    readonly for: "receiver" | "store";
-    /** What happened, as `timeout` or `status`; stable. */
-    readonly code: string;
-    /** The same in words. */
-    readonly reason: string;
-    /** When this wait began, however many tries it has had. */
-    readonly sinceTs: number;
-    /** When it tries again by itself; `resume` makes it try at once. */
-    readonly nextTryTs: number;
-  } | null;
+  readonly waiting: ReceiverWait & { readonly for: "receiver" | "store" } | null;
   /** Everything up to this place was taken: SEQ or SEQ-ROW. */
   readonly after: string;
   /** Last commit of the log. */
@@ -42,17 +38,6 @@ export interface WebhookStatus {
   readonly gaps: number;
   /** The batch under way. */
   readonly hand: { readonly rows: number; readonly bytes: number } | null;
-  /** The breaker of its receiver. */
-  readonly breaker: {
-    readonly state: "closed" | "open" | "half_open";
-    readonly failures: number;
-  };
-  /** What went wrong last; null = nothing so far. */
-  readonly lastError: string | null;
-  /** When that was. */
-  readonly lastErrorTs: number | null;
-  /** When a batch was taken last. */
-  readonly lastTakenTs: number | null;
   /** Time from reading that batch to its answer, ms. */
   readonly lastTookMs: number | null;
 }
@@ -67,10 +52,7 @@ export const webhookStatus: z.ZodType<WebhookStatus> = z.strictObject({
   state: z.enum(["idle", "delivering", "waiting", "paused"]),
   waiting: z.strictObject({
     for: z.enum(["receiver", "store"]),
-    code: z.string(),
-    reason: z.string(),
-    sinceTs: number,
-    nextTryTs: number,
+    ...receiverWait,
   }).nullable(),
   after: z.string().meta({ description: "Everything up to this place was taken: SEQ or SEQ-ROW" }),
   logSeq: z.number().meta({ description: "Last commit of the log" }),
@@ -80,12 +62,6 @@ export const webhookStatus: z.ZodType<WebhookStatus> = z.strictObject({
   gaps: z.number().meta({ description: "Times the log was given up before it was delivered" }),
   hand: z.strictObject({ rows: number, bytes: number }).nullable()
     .meta({ description: "The batch under way" }),
-  breaker: z.strictObject({
-    state: z.enum(["closed", "open", "half_open"]),
-    failures: number,
-  }),
-  lastError: z.string().nullable(),
-  lastErrorTs: number.nullable(),
-  lastTakenTs: number.nullable(),
+  ...receiverHistory,
   lastTookMs: number.nullable(),
 }).meta({ id: "Webhook" });

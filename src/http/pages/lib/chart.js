@@ -13,7 +13,8 @@ const AXIS_PX = 56;
 const LABEL_PX = 14;
 const DAY_MS = 86_400_000;
 const MINUTE_MS = 60_000;
-const FONT = "11px system-ui, sans-serif";
+/** Of what stands beside the axes. */
+export const FONT = "11px system-ui, sans-serif";
 // What is within this of the highest threshold shows it; a threshold far above would flatten lines.
 const THRESHOLD_SHOWN = 0.4;
 

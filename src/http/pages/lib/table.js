@@ -2,7 +2,13 @@
 // focus, selection and scroll outlive an update.
 
 import { attribute, make, text } from "./dom.js";
+import { count } from "./format.js";
 import { emptyNote } from "./parts.js";
+
+/** A column of numbers: what `of` finds in a row, as `write` tells it. */
+export function numberColumn(id, title, of = (row) => row[id], write = count) {
+  return { id, title, number: true, sort: of, cell: (row) => write(of(row)) };
+}
 
 /**
  * A table.

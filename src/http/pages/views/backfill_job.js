@@ -3,7 +3,7 @@
 import { make, replace, text } from "../lib/dom.js";
 import { count, dateTime, decimal, duration, percent, time } from "../lib/format.js";
 import { emptyNote, problem } from "../lib/parts.js";
-import { dataTable } from "../lib/table.js";
+import { dataTable, numberColumn } from "../lib/table.js";
 import { etaText } from "./backfill_words.js";
 import { countOf, facts, follow, progressBar } from "./facts.js";
 import { limitFacts } from "./providers.js";
@@ -137,13 +137,7 @@ function phasesOfReport({ phases }) {
 }
 
 function phaseTable() {
-  const number = (id, title, write = count) => ({
-    id,
-    title,
-    number: true,
-    sort: (row) => row[id],
-    cell: (row) => write(row[id]),
-  });
+  const number = (id, title, write) => numberColumn(id, title, undefined, write);
   return dataTable({
     caption: "Phases of the job",
     key: ({ name }) => name,

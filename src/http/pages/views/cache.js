@@ -3,7 +3,7 @@
 import { make, region, replace, text } from "../lib/dom.js";
 import { bytes, count, decimal, duration, percent } from "../lib/format.js";
 import { bar, disclosure, emptyNote, figure, problem, state, tabs } from "../lib/parts.js";
-import { dataTable } from "../lib/table.js";
+import { dataTable, numberColumn } from "../lib/table.js";
 import { cacheActions } from "./cache_act.js";
 import { missCurve } from "./cache_curve.js";
 import { keyExplainer } from "./cache_key.js";
@@ -152,13 +152,6 @@ function protectedText({ entries, entriesMax, patterns, refused }) {
 // --- Tiers and shards
 
 function tierTable() {
-  const number = (id, title, of) => ({
-    id,
-    title,
-    number: true,
-    sort: of,
-    cell: (row) => count(of(row)),
-  });
   const tiers = dataTable({
     caption: "Tiers of the cache",
     key: ({ name }) => name,
@@ -172,15 +165,15 @@ function tierTable() {
         cell: ({ size, sizeMax }) =>
           sizeMax === null ? bytes(size) : bar(size, sizeMax, `${bytes(size)} / ${bytes(sizeMax)}`),
       },
-      number("hits", "Hits", ({ hits }) => hits),
-      number("misses", "Misses", ({ misses }) => misses),
+      numberColumn("hits", "Hits", ({ hits }) => hits),
+      numberColumn("misses", "Misses", ({ misses }) => misses),
       {
         id: "ratio",
         title: "Hit ratio",
         number: true,
         cell: ({ hits, misses }) => percent(hits + misses === 0 ? null : hits / (hits + misses)),
       },
-      number("evicted", "Evicted", ({ evicted }) => evicted),
+      numberColumn("evicted", "Evicted", ({ evicted }) => evicted),
       { id: "note", title: "Note", cell: ({ note }) => note },
     ],
     empty: "No tier answers now",
@@ -208,7 +201,7 @@ function tierTable() {
         sort: ({ flights }) => flights,
         cell: ({ flights, flightsMax }) => bar(flights, flightsMax),
       },
-      number("requests", "Requests", ({ requests }) => requests),
+      numberColumn("requests", "Requests", ({ requests }) => requests),
       {
         id: "served",
         title: "Hit ratio",

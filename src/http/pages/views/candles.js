@@ -1,7 +1,7 @@
 // Candles with their labels on uPlot: barriers over the life of their events, hits, and events that
 // are open yet. One candle has a cursor, moved by pointer or keys, and is told in words.
 
-import { colour, onColours, uPlot } from "../lib/chart.js";
+import { colour, FONT, onColours, uPlot } from "../lib/chart.js";
 import { attribute, make } from "../lib/dom.js";
 
 const HEIGHT_PX = 380;
@@ -9,7 +9,6 @@ const HEIGHT_NARROW_PX = 280;
 const NARROW_PX = 520;
 const AXIS_PX = 64;
 const AXIS_NARROW_PX = 54;
-const FONT = "11px system-ui, sans-serif";
 const DAY_MS = 86_400_000;
 const PAGE_BARS = 10;
 /** Barriers of all labels are drawn where a candle has so much room; else that of the cursor. */

@@ -3,7 +3,7 @@
 import { make, text } from "../lib/dom.js";
 import { count, decimal, duration, percent } from "../lib/format.js";
 import { setState, state } from "../lib/parts.js";
-import { dataTable } from "../lib/table.js";
+import { dataTable, numberColumn } from "../lib/table.js";
 import { countOf, facts, progressBar } from "./facts.js";
 
 /** The part of the view: `{ element, set(providers), show(name) }`. */
@@ -54,13 +54,6 @@ function tightest(status) {
 }
 
 function providerTable(onSelect) {
-  const number = (id, title, of, write = count) => ({
-    id,
-    title,
-    number: true,
-    sort: of,
-    cell: (row) => write(of(row)),
-  });
   const word = ({ status }) => status?.breaker ?? "no answer";
   return dataTable({
     caption: "Providers and their limits",
@@ -78,21 +71,21 @@ function providerTable(onSelect) {
           return previous === null ? state(word(row), tone) : setState(previous, word(row), tone);
         },
       },
-      number("calls", "Calls", ({ status }) => sumsOf(status).calls),
-      number("failed", "Failed", ({ status }) => sumsOf(status).failed),
-      number("keys", "Keys a call", ({ status }) => {
+      numberColumn("calls", "Calls", ({ status }) => sumsOf(status).calls),
+      numberColumn("failed", "Failed", ({ status }) => sumsOf(status).failed),
+      numberColumn("keys", "Keys a call", ({ status }) => {
         const { calls, keys } = sumsOf(status);
         return calls === 0 ? null : keys / calls;
       }, (value) => decimal(value, 1)),
-      number("underway", "Under way", ({ status }) => status?.limiter?.inFlight ?? null),
-      number("waiting", "Waiting", ({ status }) => status?.waitingKeys ?? null),
+      numberColumn("underway", "Under way", ({ status }) => status?.limiter?.inFlight ?? null),
+      numberColumn("waiting", "Waiting", ({ status }) => status?.waitingKeys ?? null),
       {
         id: "limit",
         title: "Limit in use",
         sort: ({ status }) => tightest(status)?.usedRatio ?? null,
         cell: ({ status }) => limitBar(tightest(status)),
       },
-      number("limited", "Refused", ({ status }) => status?.limiter?.limited ?? null),
+      numberColumn("limited", "Refused", ({ status }) => status?.limiter?.limited ?? null),
     ],
     empty: "No provider is set. The setting providers names them.",
   });

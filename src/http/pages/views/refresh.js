@@ -3,7 +3,7 @@
 import { field, make, region, replace } from "../lib/dom.js";
 import { count, decimal, duration, percent, time } from "../lib/format.js";
 import { emptyNote, figure, problem, setState, state } from "../lib/parts.js";
-import { dataTable } from "../lib/table.js";
+import { dataTable, numberColumn } from "../lib/table.js";
 import { countOf, facts, follow, score, words } from "./facts.js";
 import { edgeExplainer } from "./refresh_edges.js";
 import { recordForm } from "./refresh_act.js";
@@ -258,13 +258,6 @@ export function stateOfRun({ isRefreshing, isStale }) {
 }
 
 function runTable(ctx, onSelect) {
-  const number = (id, title, of, write = count) => ({
-    id,
-    title,
-    number: true,
-    sort: of,
-    cell: (row) => write(of(row)),
-  });
   const gain = ({ liveBest, publishedBest }) =>
     liveBest === null || publishedBest === null ? null : liveBest.score - publishedBest.score;
   return dataTable({
@@ -290,7 +283,7 @@ function runTable(ctx, onSelect) {
         className: "set",
         cell: ({ publishedBest }) => publishedBest?.setId ?? "nothing yet",
       },
-      number("score", "Score", ({ publishedBest }) => publishedBest?.score ?? null, score),
+      numberColumn("score", "Score", ({ publishedBest }) => publishedBest?.score ?? null, score),
       {
         id: "gain",
         title: "Δ score of ε",
@@ -299,8 +292,8 @@ function runTable(ctx, onSelect) {
         sort: gain,
         cell: (run) => `${signed(gain(run))} of ${score(run.epsilon)}`,
       },
-      number("sets", "Sets", ({ sets }) => sets),
-      number("changed", "Changed", ({ edgesChangedSince }) => edgesChangedSince),
+      numberColumn("sets", "Sets", ({ sets }) => sets),
+      numberColumn("changed", "Changed", ({ edgesChangedSince }) => edgesChangedSince),
       {
         id: "refreshes",
         title: "Partial, full",

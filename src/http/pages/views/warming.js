@@ -3,7 +3,7 @@
 import { make, region, replace } from "../lib/dom.js";
 import { ago, bytes, count, dateTime, duration, percent } from "../lib/format.js";
 import { bar, button, disclosure, emptyNote, problem, setState, state } from "../lib/parts.js";
-import { dataTable } from "../lib/table.js";
+import { dataTable, numberColumn } from "../lib/table.js";
 import { attempt, countOf, facts, follow } from "./facts.js";
 
 /** Asked for until the first frame. */
@@ -197,13 +197,7 @@ function resultText({ proposed, wanted, present, belowFloor }) {
 }
 
 function strategyTable(ctx) {
-  const number = (id, title, write = count) => ({
-    id,
-    title,
-    number: true,
-    sort: (row) => row[id],
-    cell: (row) => write(row[id]),
-  });
+  const number = (id, title, write) => numberColumn(id, title, undefined, write);
   const act = {
     id: "run",
     title: "Run",
