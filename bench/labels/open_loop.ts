@@ -36,6 +36,8 @@ export interface Arrivals {
 const PRIORITY_NORMAL = 5;
 /** A stall shall show as a wait, not end the run. */
 const ANSWER = { timeoutMs: 60_000 };
+/** Candles under way of which no more are sent in bulk: under the 10,000 batches that the pool takes. */
+const BULK_UNDER_WAY_MAX = 8_192;
 /** The thread gets ready; arrivals begin afterwards. */
 const LEAD_MS = 300;
 
@@ -137,7 +139,11 @@ function knocking(dueMs: Float64Array, startMs: number, heard: () => void): Work
   });
 }
 
-/** Sends all arrivals at their times; with `isBulk` the door lets everything in. */
+/**
+ * Sends all arrivals at their times; with `isBulk` the door lets everything in, and what finds
+ * {@linkcode BULK_UNDER_WAY_MAX} under way goes when there is room, in order: the pool would refuse it
+ * after a pause of the machine, and leave a hole in its series.
+ */
 export function offer(
   wick: Wick,
   market: Market,
@@ -154,7 +160,9 @@ export function offer(
     let sent = 0, left = count;
     const over = () => {
       if (--left === 0) resolve();
+      else if (isBulk) heard();
     };
+    const hasRoom = () => !isBulk || sent - (count - left) < BULK_UNDER_WAY_MAX;
     const send = (at: number, nowMs: number) => {
       const refusal = isBulk ? null : wick.refusal(priority[at] as number);
       if (refusal !== null) {
@@ -170,7 +178,7 @@ export function offer(
     pacer.on("error", reject);
     heard = () => {
       const nowMs = performance.now() - startMs;
-      while (sent < count && (dueMs[sent] as number) <= nowMs) send(sent++, nowMs);
+      while (sent < count && hasRoom() && (dueMs[sent] as number) <= nowMs) send(sent++, nowMs);
     };
   });
   return { startMs, done: done.finally(() => pacer.terminate()) };
