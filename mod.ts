@@ -4,6 +4,9 @@
  * As a library: the running tree ({@linkcode startWick}), and what it is made of: the actor
  * runtime, market data, labels, feeds and the store. Run as the main module: the `wick` command.
  *
+ * Each example is a program; `tests/code/readme_blocks_test.ts` runs it and compares what it prints
+ * with the comments beside `console.log`.
+ *
  * @example The whole tree on a synthetic feed: labels as they are committed
  * ```ts
  * import { rowObject, startWick, syntheticFeed, systemClock } from "./mod.ts";
@@ -90,16 +93,184 @@
  * await wick.system.stop();
  * ```
  *
+ * @example Every label and revision once, in order, from any place on
+ * ```ts
+ * import { labels, startWick, syntheticFeed, systemClock } from "./mod.ts";
+ *
+ * const endMs = Date.UTC(2020, 1, 1);
+ * const wick = await startWick({
+ *   workers: 1,
+ *   feeds: [{ name: "synthetic", source: () => syntheticFeed(systemClock, { seed: 7, endMs }) }],
+ * });
+ * let rows = 0;
+ * for await (const { seq, row, series, ts, label, revision } of labels(wick, { after: 0 })) {
+ *   console.log(`${seq}-${row}`, series, ts, label, revision); // 1-0 EUR_USD:H1 …
+ *   if (++rows === 100) break;
+ * }
+ * await wick.system.stop();
+ * ```
+ *
+ * @example An actor of your own: its messages are declared once
+ * ```ts
+ * import { z } from "zod";
+ * import { actor, createSystem, protocol } from "./mod.ts";
+ *
+ * const Counter = protocol("counter", {
+ *   add: { payload: z.strictObject({ by: z.number() }) },
+ *   total: { payload: z.strictObject({}), reply: z.number() },
+ * });
+ * const counter = actor(Counter, (_ctx, options: { start: number }) => {
+ *   let total = options.start;
+ *   return {
+ *     add: ({ by }) => {
+ *       total += by;
+ *     },
+ *     total: () => total,
+ *   };
+ * });
+ *
+ * await using system = createSystem({ name: "example" });
+ * const ref = system.spawn(counter, {
+ *   name: "counter",
+ *   args: { start: 0 },
+ *   mailbox: { bound: 8_192, overflow: "reject" },
+ * });
+ * console.log(ref.tell("add", { by: 2 })); // accepted
+ * console.log(await ref.ask("total", {}, { timeoutMs: 1_000 })); // 2
+ * ```
+ *
+ * @example A feed of your own: whatever has a cursor can be read again after a crash
+ * ```ts
+ * import { CandleBuilder, type FeedSource, startWick } from "./mod.ts";
+ *
+ * // A thousand candles of one series; the cursor is how many were read.
+ * function countingFeed(): FeedSource {
+ *   let read = 0;
+ *   return {
+ *     name: "counting",
+ *     open: (cursor) => Promise.resolve(void (read = Number(cursor ?? 0))),
+ *     read() {
+ *       const rows = new CandleBuilder("EUR_USD:H1");
+ *       for (const end = Math.min(read + 100, 1_000); read < end; read++) {
+ *         const price = 1 + Math.sin(read / 10) / 10;
+ *         rows.push(read * 3_600_000, price, price + 0.01, price - 0.01, price, 1);
+ *       }
+ *       const blocks = rows.length > 0 ? [rows.finish()] : [];
+ *       return Promise.resolve({ blocks, rejections: [], cursor: `${read}`, done: read === 1_000 });
+ *     },
+ *     ack: () => Promise.resolve(),
+ *     close: () => Promise.resolve(),
+ *     [Symbol.asyncDispose]: () => Promise.resolve(),
+ *   };
+ * }
+ *
+ * const wick = await startWick({ workers: 1, feeds: [{ name: "counting", source: countingFeed }] });
+ * await wick.feed("counting").ask("ended", {});
+ * const { rows, cursor } = await wick.feed("counting").ask("status", {});
+ * console.log(rows, cursor); // 1000 1000
+ * await wick.system.stop();
+ * ```
+ *
+ * @example A provider of your own, behind the cache
+ * ```ts
+ * import { checkedEndpoint, type DataProvider, startWick } from "./mod.ts";
+ * import type { ProviderAnswer, ProviderKind, ProviderRequest, SymbolResult } from "./mod.ts";
+ *
+ * const costs = { costPerCall: 1, costPerKey: 0, spanMsMax: null, granularities: [] };
+ * const endpoints = [{ name: "headlines", kind: "news" as const, symbolsMax: 100, ...costs }];
+ *
+ * // Has one piece of news of every symbol but X.
+ * const gazette: DataProvider = {
+ *   name: "gazette",
+ *   capabilities: { endpoints, limits: [{ counts: "calls", max: 60, windowMs: 60_000 }] },
+ *   fetch<K extends ProviderKind>(request: ProviderRequest<K>): Promise<ProviderAnswer<K>> {
+ *     const { name: endpoint } = checkedEndpoint(gazette, endpoints, request);
+ *     const results = request.symbols.map((symbol) =>
+ *       symbol === "X" ? { state: "missing" } : { state: "ok", value: [{ atMs: 0, title: symbol }] }
+ *     ) as SymbolResult<K>[];
+ *     const took = { keys: results.length, cost: 1, tookMs: 0, status: null, limitHeaders: {} };
+ *     return Promise.resolve({ state: "answered", results, facts: { endpoint, ...took } });
+ *   },
+ *   groupOf: () => "",
+ *   detail: () => ({}),
+ *   close: () => Promise.resolve(),
+ *   [Symbol.asyncDispose]: () => Promise.resolve(),
+ * };
+ * const providers = [{ name: "gazette", begin: "free" as const, open: () => gazette }];
+ * const wick = await startWick({ workers: 1, providers, cache: { provider: "gazette" } });
+ * console.log((await wick.cache?.get("news:AAPL"))?.state); // loaded
+ * console.log((await wick.cache?.get("news:X"))?.state); // missing
+ * await wick.system.stop();
+ * ```
+ *
+ * @example A scorer of your own
+ * ```ts
+ * import { builtInScorers, type ScorerKind, startWick } from "./mod.ts";
+ *
+ * const weakest: ScorerKind = {
+ *   name: "weakest",
+ *   description: "The least value of a set",
+ *   create: () => ({
+ *     name: "weakest",
+ *     // The set's members are members[from … to), places in values; higher is better.
+ *     score(values, members, from, to) {
+ *       let least = Infinity;
+ *       for (let i = from; i < to; i++) least = Math.min(least, values[members[i] ?? 0] ?? 0);
+ *       return least;
+ *     },
+ *   }),
+ * };
+ *
+ * const scorers = builtInScorers();
+ * scorers.register(weakest);
+ * const wick = await startWick({ workers: 1, refresh: { baskets: null, scorers } });
+ * await wick.createRun({
+ *   runId: "desk",
+ *   edges: [{ edgeId: "a", value: 0.7 }, { edgeId: "b", value: 0.6 }, { edgeId: "c", value: 0.9 }],
+ *   generator: { kind: "combinations", size: 2 },
+ *   scorer: { name: "weakest" },
+ * });
+ * const answer = await wick.executeOptimizedRefresh({ runId: "desk" });
+ * if (answer.state === "done") console.log(answer.report.best?.setId, answer.report.best?.score); // a+c 0.7
+ * await wick.system.stop();
+ * ```
+ *
+ * @example Two nodes, and a message from one to an actor of the other: needs a Redis
+ * ```ts
+ * import { z } from "zod";
+ * import { actor, protocol, startWick } from "./mod.ts";
+ *
+ * const Clock = protocol("clock", { now: { payload: z.strictObject({}), reply: z.number() } });
+ * const clock = actor(Clock, () => ({ now: () => Date.now() }));
+ *
+ * const redis = "redis://127.0.0.1:6379";
+ * const start = (node: string) => {
+ *   const session = crypto.randomUUID();
+ *   return startWick({
+ *     workers: 1,
+ *     store: { kind: "shared", redis, session, copy: { kind: "memory" } },
+ *     nodes: { node, session, way: { kind: "redis", redis } },
+ *   });
+ * };
+ * const [a, b] = await Promise.all([start("a"), start("b")]);
+ * b.system.spawn(clock, { name: "clock", args: {} });
+ * const far = a.system.remote(Clock, "b", "clock");
+ * console.log(typeof await far.ask("now", {}, { timeoutMs: 2_000 })); // number
+ * await Promise.all([a.system.stop(), b.system.stop()]);
+ * ```
+ *
  * @module
  */
 
 import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { JobSpec } from "./src/batch/job_spec.ts";
 import { simulatedProvider } from "./src/provider/simulated.ts";
 import { labelFile } from "./actors/label_file.ts";
+import { NodeMember } from "./actors/protocols_nodes.ts";
 import { PATHS, startWick, type Wick } from "./actors/tree.ts";
+import { NODE_PATHS } from "./actors/tree_nodes.ts";
 import config from "./deno.json" with { type: "json" };
 import { pause, systemClock, systemRandom } from "./src/actor/clock.ts";
 import { threadEntry } from "./src/actor/thread_url.ts";
@@ -125,6 +296,7 @@ import { admissionOf, labelParamsOf, sourceOf } from "./src/cli/serve_feeds.ts";
 import { cacheOf } from "./src/cli/serve_cache.ts";
 import { scorersOf } from "./src/cli/scorer_module.ts";
 import { secretsOf } from "./src/cli/secrets.ts";
+import { nodeOf, type ServedNode } from "./src/cli/serve_nodes.ts";
 import { refreshOf } from "./src/cli/serve_refresh.ts";
 import { tuningOf } from "./src/cli/serve_tuning.ts";
 import { warmingOf } from "./src/cli/serve_warming.ts";
@@ -522,6 +694,40 @@ export {
   type PermittedCall,
   Provider,
 } from "./actors/protocols_batch.ts";
+// Several nodes
+export type { NodesSpec, NodesWay, SharedBudgets } from "./actors/tree_nodes.ts";
+export * from "./src/batch/shared_budget.ts";
+export * from "./src/batch/shared_budget_state.ts";
+export * from "./src/batch/shared_permits.ts";
+export * from "./src/actor/remote_wire.ts";
+export type { SharedStoreArgs } from "./actors/store.ts";
+export {
+  type GateAnswer,
+  gateAnswer,
+  type GateCall,
+  gateCall,
+  type OtherNodes,
+} from "./src/http/node_gate.ts";
+export type { KlineFetch } from "./src/feed/kline_rest.ts";
+export * from "./src/store/log/port.ts";
+export * from "./src/store/partitions/port.ts";
+export * from "./src/store/partitions/memory_streams.ts";
+export * from "./src/store/nodes/peers.ts";
+export * from "./src/store/nodes/memory_wire.ts";
+export * from "./src/store/nodes/assignment.ts";
+export * from "./src/store/nodes/duties.ts";
+export * from "./src/store/nodes/node_error.ts";
+export type { NodesView } from "./src/http/node_schemas.ts";
+
+// Feeds from outside
+export { type FirestoreConnect, firestoreSource } from "./src/feed/firestore_source.ts";
+export type { FirestoreLink, FirestorePage, FirestoreView } from "./src/feed/firestore_link.ts";
+export type { StoredDocument } from "./src/feed/firestore_item.ts";
+export * from "./src/feed/firestore_options.ts";
+export * from "./src/feed/kline.ts";
+export * from "./src/feed/redis_stream.ts";
+export * from "./src/feed/redis_stream_entry.ts";
+
 export type { AdminArgs } from "./actors/admin.ts";
 export type { StoreArgs } from "./actors/store.ts";
 export {
@@ -652,6 +858,10 @@ const DEMO_JOB: JobSpec = {
 
 /** Where a configuration keeps its data. */
 function storeOf(config: WickConfig): StoreArgs {
+  return sqliteOf(config);
+}
+
+function sqliteOf(config: WickConfig): StoreArgs & { readonly kind: "sqlite" } {
   const { data, durability, retainCandles, retainLogRows, retainDeadLetters } = config;
   return {
     kind: "sqlite",
@@ -667,11 +877,32 @@ function storeOf(config: WickConfig): StoreArgs {
   };
 }
 
+/** The same as a copy of the log that the nodes share. */
+function sharedStoreOf(config: WickConfig, { session, way }: ServedNode): StoreArgs {
+  const { redis, prefix } = way;
+  const { kind, options } = sqliteOf(config);
+  // What a power cut takes from a copy, the log has.
+  const copy = { kind, options: { ...options, durability: "normal" as const } };
+  return { kind: "shared", redis, prefix, session, copy };
+}
+
+/** Null where the process may not ask. */
+function hostName(): string | null {
+  try {
+    return hostname();
+  } catch {
+    return null;
+  }
+}
+
+/** Codes of what another process has. */
+const TAKEN = new Set(["EADDRINUSE", "name_taken"]);
+
 /** Taken by another process: try again. Everything else has to be mended first. */
 function serveError(error: unknown): ServeError {
   const causes = causesOf(error);
   const isTaken = storeErrorCode(error) === "locked" ||
-    causes.some((cause) => "code" in cause && cause.code === "EADDRINUSE");
+    causes.some((cause) => "code" in cause && TAKEN.has(String(cause.code)));
   // The innermost text of ours says what to do; what lies below it is the machine's own.
   const said = causes.findLast(({ message }) => message.startsWith("Cannot "));
   const message = said === undefined ? textOf(error) : said.message;
@@ -694,8 +925,14 @@ const runServe: RunServe = async (config, log, io) => {
   const warming = warmingOf(config, cache, isCron);
   const refresh = refreshOf(config, await scorersOf(config.refreshScorers, io.clock));
   const tracing = await tracingOf(io.env, parts.version, config.traceRatio);
+  const node = nodeOf(config, {
+    hostname: () => hostName() ?? io.env("HOSTNAME") ?? config.host,
+    uuid: () => crypto.randomUUID(),
+  });
+  const mustStop = Promise.withResolvers<Error>();
   const wick = await startWick({
-    store: storeOf(config),
+    store: node === null ? storeOf(config) : sharedStoreOf(config, node),
+    nodes: node === null ? null : { ...node, onStopped: mustStop.resolve },
     params: labelParamsOf(config),
     instruments,
     admission: admissionOf(config),
@@ -710,7 +947,7 @@ const runServe: RunServe = async (config, log, io) => {
       name: feed.name,
       priority: feed.priority,
       bulk: feed.bulk,
-      source: () => sourceOf(feed, config.feedBatchRows, io.clock),
+      source: () => sourceOf(feed, config.feedBatchRows, io.clock, config),
     })),
     webhooks,
     alertSinks,
@@ -758,6 +995,11 @@ const runServe: RunServe = async (config, log, io) => {
     work.phase = "jobs stop";
     // They go on by themselves at the next start.
     await wick.system.stopAt(`${wick.system.root.path}/${PATHS.backfill}`).catch(() => {});
+    if (node !== null) {
+      work.phase = "handing partitions over";
+      const member = wick.system.ref(NodeMember, NODE_PATHS.node);
+      await member.ask("leave", {}, { timeoutMs: leftMs() }).catch(() => {});
+    }
     work.phase = "committing";
     let left = await work.look();
     while (left > 0 && io.clock.now() < deadlineMs) {
@@ -780,7 +1022,7 @@ const runServe: RunServe = async (config, log, io) => {
       deadlineMs = io.clock.now();
       void wick.system.stop({ drain: false, deadlineMs: 1 });
     },
-    done: doneOf(wick),
+    done: Promise.race([doneOf(wick), mustStop.promise]),
   };
 };
 

@@ -7,6 +7,14 @@
  * the core, like the monitor: an alert of a dead store goes out. Nothing is kept on a disk: after a
  * restart, of this actor or of the process, what fires is told again.
  *
+ * ## Several nodes
+ * Each alert is told by the node with the duty `alerts/ID`, of all that any node says (see
+ * `alert_group.ts`). What the receiver has taken is a record, so that another node goes on from
+ * there: it hears a firing once and its end once, though the duty moved in between. A node that has
+ * no duty at all and cannot write to the log is cut off from the others; it tells what is its own,
+ * and what all have in common, by itself: the receiver rather hears of a dead log from every node
+ * than from none.
+ *
  * A receiver that answers with anything but 2xx, not in time, or not at all is told again after
  * 1 s·2^n up to 60 s, later if it says so (`Retry-After`), then with how things are by then; after
  * some failures in a row the breaker is open. 413 halves the deliveries. Redirects are not followed
@@ -40,8 +48,13 @@ import {
   type OutboxOptions,
   RECENT_MS,
   type ToldAlerts,
+  type ToldMark,
 } from "../src/monitor/alert_outbox.ts";
-import { AlertSink, type Monitor } from "./protocols.ts";
+import type { Alert } from "../src/monitor/alert.ts";
+import { NODE_LABEL } from "../src/monitor/alert_group.ts";
+import type { Duties } from "../src/store/nodes/duties.ts";
+import type { BatchRecord } from "../src/store/port.ts";
+import { AlertSink, type Monitor, type Store } from "./protocols.ts";
 
 /** Bounds of telling a receiver. */
 export interface AlertSinkBounds {
@@ -80,7 +93,27 @@ export interface AlertSinkArgs {
   readonly bounds?: Partial<AlertSinkBounds>;
   /** Makes the calls; default `fetch`. */
   readonly call?: WebhookCall;
+  /** Where several nodes tell the receiver; default: this process does. */
+  readonly shared?: {
+    /** Name of this node. */
+    readonly node: string;
+    readonly duties: Duties;
+    readonly store: Ref<typeof Store.definition>;
+  };
 }
+
+/** Kind of the records of what a receiver was told; the key is `SINK/ID`. */
+const KIND_TOLD = "alert_told";
+/** A mark is kept so long after the end of its alert, ms: twice as long as an end is told late. */
+const MARK_KEPT_MS = 2 * RECENT_MS;
+/** Marks that one look drops. */
+const DROPPED_MAX = 256;
+/** Without any duty for so long, and without a way to write, a node is cut off, ms. */
+const CUT_MS = 30_000;
+/** Names that are looked at for any duty: a node with one of 256 partitions has one of them. */
+const PROBES = 2_048;
+/** What was told is looked at again right before a delivery, unless it was within, ms. */
+const FRESH_MS = 1_000;
 
 /** The monitor answers at once, or is not there. */
 const LOOK = { timeoutMs: 2_000 } as const;
@@ -100,11 +133,21 @@ export const alertSink = actor(AlertSink, (ctx, args: AlertSinkArgs) => {
     },
     news: () => run.look(),
     look: () => run.look(),
-    looked: (told) => run.looked(told),
+    looked: (found) => run.looked(found),
     go: () => run.go(),
     done: (outcome) => run.done(outcome),
   };
 });
+
+type Shared = NonNullable<AlertSinkArgs["shared"]>;
+
+/** What a look found. */
+interface Found {
+  readonly told: ToldAlerts;
+  /** What the receiver was told, by whichever node. */
+  readonly marks: readonly ToldMark[];
+  readonly isCut: boolean;
+}
 
 /** What is waited for, in milliseconds of the clock. */
 interface Trouble {
@@ -135,6 +178,12 @@ class SinkRun {
   #lastError: string | null = null;
   #lastErrorTs: number | null = null;
   #lastTakenTs: number | null = null;
+  /** What was told and is not written yet, by key. */
+  readonly #unsaid = new Map<string, ToldMark>();
+  #lookedMs = -Infinity;
+  #triedMs = -Infinity;
+  #dutyMs: number;
+  #isCut = false;
 
   constructor(ctx: Context<typeof AlertSink.definition>, args: AlertSinkArgs) {
     this.#ctx = ctx;
@@ -142,11 +191,19 @@ class SinkRun {
     this.#bounds = { ...ALERT_SINK_BOUNDS, ...args.bounds };
     this.#call = args.call ?? fetchWebhook;
     this.#alertsMax = this.#bounds.alertsMax;
-    this.#outbox = new AlertOutbox(outboxOptions(args.spec, this.#bounds));
+    this.#dutyMs = ctx.clock.now();
+    this.#outbox = new AlertOutbox({
+      ...outboxOptions(args.spec, this.#bounds),
+      by: args.shared === undefined ? "episode" : "identity",
+    });
   }
 
   start(): void {
     const { lookEveryMs } = this.#bounds;
+    const { shared } = this.#args;
+    if (shared !== undefined) {
+      this.#ctx.onStop(shared.duties.watch(() => void this.#ctx.self.tell("look", {})));
+    }
     this.#ctx.timer("look", { delayMs: 0, everyMs: lookEveryMs }, "look", {});
   }
 
@@ -155,30 +212,136 @@ class SinkRun {
     await this.#underWay;
   }
 
-  // ---- looking --------------------------------------------------------------------------------------
+  // ---- looking
+  // --------------------------------------------------------------------------------------
 
   look(): void {
     this.#looksAgain = this.#isLooking;
     if (this.#isLooking) return;
     this.#isLooking = true;
+    this.#triedMs = this.#ctx.clock.now();
     const endedSince = this.#ctx.clock.wallNow() - RECENT_MS;
     const { self } = this.#ctx;
     // A monitor that does not answer restarts, or has much to do: the next look finds it.
-    this.#args.monitor.ask("told", { endedSince }, LOOK).then(
-      (told) => void self.tell("looked", told),
+    this.#found(endedSince).then(
+      (found) => void self.tell("looked", found),
       () => void self.tell("looked", null),
     );
   }
 
-  looked(told: ToldAlerts | null): void {
+  async #found(endedSince: number): Promise<Found | null> {
+    const { monitor, shared } = this.#args;
+    const told = await monitor.ask("told", { endedSince }, LOOK);
+    if (told === null) return null;
+    if (shared === undefined) return { told, marks: [], isCut: false };
+    const isCut = await this.#isCutOff(shared);
+    const prefix = `${this.#args.spec.name}/`;
+    const records = await shared.store.ask("records", { kind: KIND_TOLD }, LOOK).catch((error) => {
+      // Without a store there is nothing to go on from, and nobody else that could tell.
+      if (isCut) return [];
+      throw error;
+    });
+    const marks = records.filter(({ key }) => key.startsWith(prefix))
+      .map(({ json }) => JSON.parse(json) as ToldMark);
+    return { told, marks, isCut };
+  }
+
+  looked(found: Found | null): void {
     const { clock } = this.#ctx;
     this.#isLooking = false;
-    if (told !== null) this.#outbox.look(told, clock.now(), clock.wallNow());
+    if (found !== null) {
+      this.#lookedMs = clock.now();
+      const { shared } = this.#args;
+      const told = shared === undefined ? found.told : this.#mine(shared, found);
+      this.#outbox.look(told, clock.now(), clock.wallNow());
+    }
     if (this.#looksAgain) this.look();
     this.#schedule();
   }
 
-  // ---- delivering -----------------------------------------------------------------------------------
+  // ---- several nodes
+  // --------------------------------------------------------------------------------
+
+  /** What is to be told from here; the outbox goes on from what was told. */
+  #mine(shared: Shared, { told, marks, isCut }: Found): ToldAlerts {
+    const { clock } = this.#ctx;
+    if (isCut !== this.#isCut) {
+      this.#ctx.log(isCut ? "warn" : "info", isCut ? "cut off: tells by itself" : "not cut off");
+    }
+    this.#isCut = isCut;
+    const alone = new Set(
+      (isCut ? [...told.firing, ...told.ended] : [])
+        .filter(({ labels }) => (labels[NODE_LABEL] ?? shared.node) === shared.node)
+        .map(({ id }) => id),
+    );
+    const isMine = (id: string) => shared.duties.owns(`alerts/${id}`) || alone.has(id);
+    this.#outbox.keep(isMine);
+    const old: BatchRecord[] = [];
+    for (const mark of marks) {
+      const { id, state, resolvedAt } = mark.alert;
+      if (!isMine(id)) continue;
+      const isOver = state === "resolved" &&
+        clock.wallNow() - (resolvedAt ?? 0) > MARK_KEPT_MS;
+      const key = this.#markKey(id);
+      if (isOver) old.push({ kind: KIND_TOLD, key, json: null });
+      else if (!this.#unsaid.has(key)) this.#outbox.seed(mark, clock.now());
+    }
+    if (old.length > 0) this.#write(shared, old.slice(0, DROPPED_MAX)).catch(() => {});
+    this.#say(shared);
+    const mine = (alerts: readonly Alert[]) => alerts.filter(({ id }) => isMine(id));
+    return { firing: mine(told.firing), ended: mine(told.ended) };
+  }
+
+  #markKey(id: string): string {
+    return `${this.#args.spec.name}/${id}`;
+  }
+
+  /** Notes for all nodes what the receiver has taken. */
+  #noteTaken(shared: Shared, { alerts, marks }: AlertGroup): void {
+    for (const alert of alerts) {
+      const mark = marks.get(alert.id);
+      if (mark !== undefined) this.#unsaid.set(this.#markKey(alert.id), { mark, alert });
+    }
+    this.#say(shared);
+  }
+
+  /** Writes what is not written yet; what fails is tried again at the next look. */
+  #say(shared: Shared): void {
+    if (this.#unsaid.size === 0) return;
+    const said = [...this.#unsaid];
+    const records = said.map(([key, mark]): BatchRecord => ({
+      kind: KIND_TOLD,
+      key,
+      json: JSON.stringify(mark),
+    }));
+    this.#write(shared, records).then(() => {
+      for (const [key, mark] of said) {
+        if (this.#unsaid.get(key) === mark) this.#unsaid.delete(key);
+      }
+    }, () => {});
+  }
+
+  async #write({ store }: Shared, records: readonly BatchRecord[]): Promise<void> {
+    const batch = { feed: null, after: null, cursor: null, series: [], records };
+    const result = await store.ask("commit", { batches: [batch] }, LOOK);
+    if (result.state === "refused") throw new Error(result.message);
+  }
+
+  /** Nobody gives this node anything to do, and nothing that it says is heard. */
+  async #isCutOff(shared: Shared): Promise<boolean> {
+    const nowMs = this.#ctx.clock.now();
+    for (let probe = 0; probe < PROBES; probe++) {
+      if (!shared.duties.owns(`alerts/${probe}`)) continue;
+      this.#dutyMs = nowMs;
+      return false;
+    }
+    if (nowMs - this.#dutyMs < CUT_MS) return false;
+    const probe = { kind: KIND_TOLD, key: `@${shared.node}`, json: null };
+    return await this.#write(shared, [probe]).then(() => false, () => true);
+  }
+
+  // ---- delivering
+  // -----------------------------------------------------------------------------------
 
   /** The next delivery when it is due, and not before the pause of a failure is over. */
   #schedule(): void {
@@ -192,6 +355,14 @@ class SinkRun {
   go(): void {
     if (this.#hand !== null) return;
     const { clock, self } = this.#ctx;
+    // Another node may have told of it until just now.
+    const isFresh = clock.now() - this.#lookedMs < FRESH_MS;
+    if (this.#args.shared !== undefined && !isFresh) {
+      // One that finds nothing is not made again at once.
+      const delayMs = this.#triedMs + FRESH_MS - clock.now();
+      if (delayMs <= 0) return this.look();
+      return this.#ctx.timer("go", { delayMs }, "go", {});
+    }
     const group = this.#outbox.next(clock.now(), this.#alertsMax);
     if (group === null) return this.#schedule();
     this.#hand = group;
@@ -226,6 +397,8 @@ class SinkRun {
         this.#ctx.log("info", "the receiver takes alerts again");
       }
       this.#outbox.taken(group, clock.now());
+      const { shared } = this.#args;
+      if (shared !== undefined) this.#noteTaken(shared, group);
       this.#breaker.succeeded();
       this.#trouble = null;
       this.#taken++;
@@ -252,7 +425,8 @@ class SinkRun {
     this.#ctx.log(level, "alerts wait for their receiver", { code, message, pauseMs, breaker });
   }
 
-  // ---- from outside ---------------------------------------------------------------------------------
+  // ---- from outside
+  // ---------------------------------------------------------------------------------
 
   resume(): void {
     if (this.#trouble !== null) {

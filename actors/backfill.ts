@@ -1,9 +1,9 @@
 /**
  * The backfill: jobs that fetch from providers what feeds do not bring.
  *
- * A job is a source like a feed. What it fetches goes to the label pool as blocks and records with a
- * cursor, and is committed in one transaction with the job's checkpoint, which is one of the records:
- * a job that is killed anywhere goes on with exactly the items that were not committed.
+ * A job is a source like a feed. What it fetches goes to the label pool as blocks and records with
+ * a cursor, and is committed in one transaction with the job's checkpoint, which is one of the
+ * records: a job that is killed anywhere goes on with exactly the items that were not committed.
  *
  * ## What is kept
  * | records | |
@@ -12,17 +12,30 @@
  * | `job_plan` | the items of a run that is not over, as they were when it began |
  * | `checkpoint` | two generations for each job, see `src/batch/job_generations.ts` |
  * | `job_report` | reports of the last runs |
+ * | `job_progress` | where several nodes share the jobs: how far a run is, with each commit |
+ * | `job_call` | the same: what one node asks of another |
  * | `data:KIND` | the last value of a symbol |
  * | `fetched:KIND` | when that was fetched: what the filters go by |
  *
  * Jobs that ran when the process ended go on by themselves.
  *
  * ## Holes
- * Feeds tell of holes, and each that a provider can fill becomes a job, a few at a time, after those
- * of users. The others wait in memory: whatever waits when the actor crashes stays a hole, as does
- * what the provider does not have. A hole is tried once, for as long as its job is known. Such jobs
- * are many and small, so they leave nothing behind that is kept for long: they have no cursor, no
- * kept report, and no say in what is fresh, and make room for jobs of users before one of these does.
+ * Feeds tell of holes, and each that a provider can fill becomes a job, a few at a time, after
+ * those of users. The others wait in memory: whatever waits when the actor crashes stays a hole, as
+ * does what the provider does not have. A hole is tried once, for as long as its job is known. Such
+ * jobs are many and small, so they leave nothing behind that is kept for long: they have no cursor,
+ * no kept report, and no say in what is fresh, and make room for jobs of users before one of these
+ * does.
+ *
+ * ## Several nodes
+ * A job runs on the node with the duty `job/NAME`, and goes on where it was on another when that
+ * changes. All nodes know all jobs by their records, and pass on what they are asked about those of
+ * others (see
+ * `src/store/nodes/record_calls.ts`). A node that begins or goes on with a job first moves its
+ * cursor, so that nothing of a former one is committed afterwards; the record of a job follows on
+ * the one before in the same way. So a node that was held up and believes in a duty that it has
+ * lost can neither commit nor say anything about the job, and what it had fetched and not committed
+ * is fetched again.
  *
  * @module
  */
@@ -90,8 +103,12 @@ import {
   type SymbolResult,
   widestEndpoint,
 } from "../src/provider/port.ts";
-import type { NewLetter } from "../src/store/port.ts";
-import type { Ingest, LabelPool, Store } from "./protocols.ts";
+import type { Duties } from "../src/store/nodes/duties.ts";
+import type { ChangedRecord } from "../src/store/nodes/followed_store.ts";
+import { RecordCalls, type WaitingCall } from "../src/store/nodes/record_calls.ts";
+import type { RecordNews } from "../src/store/nodes/record_news.ts";
+import type { BatchRecord, CommitBatch, NewLetter } from "../src/store/port.ts";
+import type { Ingest, Store } from "./protocols.ts";
 import {
   Backfill,
   HOLES_TOLD_MAX,
@@ -99,17 +116,25 @@ import {
   type PermitReply,
   type Provider,
 } from "./protocols_batch.ts";
+import type { IngestRef } from "./protocols_nodes.ts";
 
 type ProviderRef = Ref<typeof Provider.definition>;
 
 /** What the backfill is given. */
 export interface BackfillArgs {
   readonly store: Ref<typeof Store.definition>;
-  readonly pool: Ref<typeof LabelPool.definition>;
+  readonly pool: IngestRef;
   /** By name. */
   readonly providers: ReadonlyMap<string, ProviderRef>;
   /** Which of them fills the holes of feeds; default: none. */
   readonly fillHolesFrom?: string;
+  /** Where several nodes share the jobs, see the module's text; default: all are this process's. */
+  readonly shared?: {
+    /** Name of this node. */
+    readonly node: string;
+    readonly duties: Duties;
+    readonly news: RecordNews;
+  };
   /** Told how jobs go: `progress` at most once a second, `job` whenever one changes its state. */
   readonly onEvent?: (type: "job" | "job_progress", status: JobStatus) => void;
   /** Told of each report, when a run is over, and whether it was for a hole of a feed. */
@@ -139,20 +164,32 @@ const HOLE_USER = "job/holes";
 const KIND_JOB = "job";
 const KIND_PLAN = "job_plan";
 const KIND_REPORT = "job_report";
+const KIND_PROGRESS = "job_progress";
+const KIND_CALL = "job_call";
+/** Tries to move a cursor that others move too. */
+const CLAIMS_MAX = 5;
 
 /** See {@linkcode Backfill}. */
 export const backfill = actor(Backfill, async (ctx, args: BackfillArgs) => {
   const jobs = new Jobs(ctx, args);
   ctx.onStop(() => jobs.stop());
+  if (args.shared !== undefined) {
+    const { duties, news } = args.shared;
+    ctx.onStop(duties.watch(() => void ctx.self.tell("duties", {})));
+    ctx.onStop(news.watch((changed) => {
+      const own = changed?.filter(({ kind }) => kind.startsWith(KIND_JOB)) ?? null;
+      if (own === null || own.length > 0) ctx.self.tell("changed", { changed: own });
+    }));
+  }
   await jobs.load();
   ctx.timer("clean", { delayMs: CLEAN_EVERY_MS, everyMs: CLEAN_EVERY_MS }, "due", {});
   return {
-    start: ({ job, mode }) => jobs.answer(() => jobs.start(job, mode)),
+    start: ({ job, mode }) => jobs.answer(() => jobs.ask(job.name, { type: "start", job, mode })),
     jobs: () => jobs.list(),
     job: ({ name }) => jobs.look(name),
-    pause: ({ name }) => jobs.answer(() => jobs.change(name, "pause")),
-    resume: ({ name }) => jobs.answer(() => jobs.resume(name)),
-    cancel: ({ name }) => jobs.answer(() => jobs.change(name, "cancel")),
+    pause: ({ name }) => jobs.answer(() => jobs.ask(name, { type: "pause" })),
+    resume: ({ name }) => jobs.answer(() => jobs.ask(name, { type: "resume" })),
+    cancel: ({ name }) => jobs.answer(() => jobs.ask(name, { type: "cancel" })),
     ended: ({ name }) => jobs.whenEnded(name),
     report: ({ name }) => jobs.report(name),
     reports: ({ job, limit }) => jobs.answer(() => jobs.reports(job ?? null, limit)),
@@ -160,6 +197,8 @@ export const backfill = actor(Backfill, async (ctx, args: BackfillArgs) => {
     due: () => jobs.due(),
     fill: () => jobs.fillAgain(),
     over: ({ name, run, error }) => jobs.over(name, run, error),
+    duties: () => void jobs.dutiesChanged(),
+    changed: ({ changed }) => void jobs.changed(changed),
   };
 });
 
@@ -178,9 +217,26 @@ interface KeptJob {
   readonly missed: number;
   readonly nextMs: number | null;
   readonly lastError: string | null;
+  /** Node that said so, where several share the jobs. */
+  readonly node?: string;
+  /** The last call of another node that it obeyed. */
+  readonly lastCall?: string;
 }
 
-interface Job extends Omit<KeptJob, "spec" | "state"> {
+/** What one node asks another of a job. */
+type JobOrder =
+  | { readonly type: "start"; readonly job: JobSpec; readonly mode: JobMode }
+  | { readonly type: "pause" | "resume" | "cancel" | "report" }
+  | { readonly type: "hole"; readonly hole: HoleJob };
+
+/** How far a run is, as other nodes see it. */
+interface KeptProgress {
+  readonly settled: number;
+  readonly failed: number;
+  readonly progress: ProgressSnapshot | null;
+}
+
+interface Job extends Omit<KeptJob, "spec" | "state" | "node" | "lastCall"> {
   spec: JobSpec;
   state: JobState;
   runId: string | null;
@@ -198,6 +254,15 @@ interface Job extends Omit<KeptJob, "spec" | "state"> {
   progress: ProgressSnapshot | null;
   lastReport: RunReport | null;
   ending: Deferred<JobReply>[];
+  /** Whether this node runs it. */
+  isOwn: boolean;
+  /** Who said last how it is; null = this process, which is alone. */
+  node: string | null;
+  lastCall: string | null;
+  /** Cursor of what was said last of it; null = nothing was, or nobody else says anything. */
+  said: string | null;
+  /** Ends what is under way for a run that is another node's by now. */
+  cut: AbortController;
 }
 
 /** A job for a hole in these will not be gone on with. */
@@ -227,11 +292,29 @@ class Jobs {
   /** Why holes were not tried, each said once: as many as there are granularities and limits. */
   readonly #unfillable = new Set<string>();
   readonly #running = new Set<Promise<void>>();
+  /** To other nodes; null when there are none. */
+  readonly #calls: RecordCalls | null;
+  /** Calls of others that are being carried out. */
+  readonly #serving = new Set<string>();
 
   constructor(ctx: Context<typeof Backfill.definition>, args: BackfillArgs) {
     this.#ctx = ctx;
     this.#args = args;
     this.#holes = args.fillHolesFrom === undefined ? null : new HoleQueue(args.fillHolesFrom);
+    const { store, shared } = args;
+    this.#calls = shared === undefined ? null : new RecordCalls({
+      kind: KIND_CALL,
+      node: shared.node,
+      clock: ctx.clock,
+      random: ctx.random,
+      records: {
+        write: (records) => this.#commitRecords(records),
+        cursor: (feed) => this.#cursor(feed),
+        writeAfter: (move, records) => this.#moved({ ...move, series: [], records }),
+        get: (kind, key) => store.ask("record", { kind, key }, ANSWER),
+        list: (kind) => store.ask("records", { kind }, ANSWER),
+      },
+    });
   }
 
   get #clock(): Clock {
@@ -245,33 +328,31 @@ class Jobs {
     return reply;
   }
 
-  // ---- at the beginning and the end ---------------------------------------------------------------
+  // ---- at the beginning and the end
+  // ---------------------------------------------------------------
 
   async load(): Promise<void> {
     const { store } = this.#args;
     const nowMs = this.#clock.wallNow();
     for (const { key, json } of await store.ask("records", { kind: KIND_JOB }, ANSWER)) {
       const kept = JSON.parse(json) as KeptJob;
-      const job: Job = {
-        ...kept,
-        state: recoveredJobState(kept.state),
-        run: null,
-        runs: this.#ctx.incarnation * 2 ** 20,
-        progress: null,
-        lastReport: null,
-        ending: [],
-      };
+      const isOwn = this.#owns(key);
+      const state = isOwn ? recoveredJobState(kept.state) : kept.state;
+      const job: Job = { ...this.#newState(isOwn), ...kept, ...keptMarks(kept), state };
       this.#jobs.set(key, job);
+      if (!isOwn) continue;
+      job.said = await this.#saidOf(key, job.isHole);
       const { missed } = job;
       this.#lookAtSchedule(job, nowMs);
       if (job.missed > missed || job.state !== kept.state) await this.#keep(job);
     }
     for (const job of this.#jobs.values()) {
-      if (job.state !== "pending" || job.runId === null) continue;
+      if (!job.isOwn || job.state !== "pending" || job.runId === null) continue;
       this.#ctx.log("info", "a job goes on", { job: job.spec.name });
       this.#begin(job, "resume");
     }
     this.#arm();
+    this.#serve();
     await this.#clean();
   }
 
@@ -287,9 +368,10 @@ class Jobs {
     await this.#writing;
   }
 
-  // ---- requests -----------------------------------------------------------------------------------
+  // ---- requests
+  // -----------------------------------------------------------------------------------
 
-  async start(spec: JobSpec, mode: JobMode): Promise<JobReply> {
+  async start(spec: JobSpec, mode: JobMode, call: string | null = null): Promise<JobReply> {
     const problems = [...jobProblems(spec), ...scheduleProblems(spec)];
     if (mode === "schedule" && spec.schedule === undefined) {
       problems.push("schedule: expected one with mode schedule");
@@ -312,6 +394,9 @@ class Jobs {
       );
     }
     const job = known ?? this.#newJob(spec, "user");
+    // One that was forgotten leaves its cursors behind.
+    if (known === undefined) job.said = await this.#saidOf(spec.name, false);
+    job.lastCall = call;
     if (mode === "schedule" || (isScheduled(spec) && mode === "resume" && known === undefined)) {
       // A scheduled job waits for its time; started again by hand it runs at once.
       this.#adopt(job, spec);
@@ -322,8 +407,8 @@ class Jobs {
       job.state !== "cancelled";
     if (isContinued && jobHash(jobSettings(spec)) !== jobHash(jobSettings(job.spec))) {
       return refused(
-        `Cannot resume job ${spec.name}: expected the symbols, kinds and times that it began with: ` +
-          "start it with mode restart",
+        `Cannot resume job ${spec.name}: expected the symbols, kinds and times that it began with` +
+          ": start it with mode restart",
       );
     }
     this.#adopt(job, spec);
@@ -346,6 +431,7 @@ class Jobs {
 
   #newJob(spec: JobSpec, by: "user" | "feed"): Job {
     const job: Job = {
+      ...this.#newState(true),
       spec,
       isHole: by === "feed",
       state: "pending",
@@ -358,14 +444,25 @@ class Jobs {
       missed: 0,
       nextMs: null,
       lastError: null,
+    };
+    this.#jobs.set(spec.name, job);
+    return job;
+  }
+
+  /** What is not kept of a job. */
+  #newState(isOwn: boolean) {
+    return {
       run: null,
       runs: this.#ctx.incarnation * 2 ** 20,
       progress: null,
       lastReport: null,
       ending: [],
-    };
-    this.#jobs.set(spec.name, job);
-    return job;
+      isOwn,
+      node: this.#args.shared?.node ?? null,
+      lastCall: null,
+      said: null,
+      cut: new AbortController(),
+    } satisfies Partial<Job>;
   }
 
   #hasRoom(): boolean {
@@ -457,9 +554,21 @@ class Jobs {
   report(name: string): RunReport | null | Deferred<RunReport | null> {
     const job = this.#jobs.get(name);
     if (job === undefined) return null;
+    if (!job.isOwn && !AT_REST.has(job.state)) {
+      return this.answer(async () => {
+        const answer = await this.#calls?.ask(name, { type: "report" } satisfies JobOrder) ?? null;
+        return answer === null ? await this.#reportHere(name) : answer.value as RunReport | null;
+      });
+    }
     if (job.run !== null) return job.run.report("running");
-    if (job.lastReport !== null) return job.lastReport;
-    return this.answer(async () => (await this.reports(name, 1)).at(-1) ?? null);
+    return this.answer(() => this.#reportHere(name));
+  }
+
+  async #reportHere(name: string): Promise<RunReport | null> {
+    const job = this.#jobs.get(name);
+    if (job?.isOwn && job.run !== null) return job.run.report("running");
+    if (job?.isOwn && job.lastReport !== null) return job.lastReport;
+    return (await this.reports(name, 1)).at(-1) ?? null;
   }
 
   async reports(job: string | null, limit: number): Promise<RunReport[]> {
@@ -470,7 +579,8 @@ class Jobs {
       .slice(-limit);
   }
 
-  // ---- a run --------------------------------------------------------------------------------------
+  // ---- a run
+  // --------------------------------------------------------------------------------------
 
   /** Begins a run, or goes on with the last one; says why it cannot, and null when it does. */
   async #begin(job: Job, mode: "resume" | "restart"): Promise<string | null> {
@@ -511,17 +621,19 @@ class Jobs {
       throw new Error(`Cannot run job ${settings.name}: there is no provider ${settings.provider}`);
     }
     const capabilities = await provider.ask("capabilities", {}, ANSWER);
+    const { isHole } = job;
+    const feed = isHole ? null : `job/${settings.name}`;
+    // Before anything is read that a former owner could still change.
+    let after = await this.#claimed(job, feed);
     const plan = mode === "resume" ? await this.#keptPlan(job) : null;
     const made = plan ?? await this.#newPlan(job, provider, capabilities);
     const checkpoint = plan === null ? null : await this.#checkpoint(settings.name, plan.runId);
     const endpoint = endpointsOf(capabilities, made, settings.granularity);
     // Says which kinds it cannot fetch before anything is fetched.
     for (const { kind } of made.kinds) endpoint(kind);
-    const { isHole } = job;
-    const feed = isHole ? null : `job/${settings.name}`;
-    let after = await this.#cursor(feed);
     let commits = commitsOf(after, made.runId);
-    const part = job.runs;
+    const part = this.#partOf(job);
+    const { cut } = job;
     job.runId = made.runId;
     job.items = plannedItems(made);
     job.startedMs ??= this.#clock.wallNow();
@@ -540,12 +652,13 @@ class Jobs {
         notes: isHole ? "none" : "fetched",
         endpoint,
         rate: ownRate(settings.rate, capabilities),
-        over: this.#abort.signal,
+        over: AbortSignal.any([this.#abort.signal, cut.signal]),
       }),
       commit: async (commit) => {
         // Of this part of the run alone: a commit of a former one may still be on its way.
         const cursor = `${made.runId}#${++commits}-${part}`;
-        await this.#commit(job, { feed, after, cursor }, commit);
+        const signal = AbortSignal.any([this.#abort.signal, cut.signal]);
+        await this.#commit(job, { feed, after, cursor }, this.#withProgress(job, commit), signal);
         after = cursor;
       },
       clock: this.#clock,
@@ -654,10 +767,10 @@ class Jobs {
     job: Job,
     { feed, after, cursor }: { feed: string | null; after: string | null; cursor: string },
     { blocks, records, dead }: JobCommit,
+    signal: AbortSignal,
   ): Promise<void> {
     const letters = dead.map((item) => this.#letterOf(item, job.spec));
     const batch = { feed, after, cursor, blocks, records, letters };
-    const { signal } = this.#abort;
     for (let failures = 0;;) {
       signal.throwIfAborted();
       const reply = await this.#ingest(batch, job.isHole ? HOLE_PRIORITY : PRIORITY);
@@ -721,6 +834,7 @@ class Jobs {
     const job = this.#jobs.get(name);
     if (job === undefined || job.runs !== number || job.run === null) return;
     if (this.#abort.signal.aborted) return;
+    if (error instanceof CursorMoved && !this.#owns(name)) return this.#lose(job);
     if (error instanceof CursorMoved && job.state === "running") {
       this.#ctx.log("warn", "a job begins again where it is", { job: name, reason: error.message });
       job.state = "pending";
@@ -739,6 +853,7 @@ class Jobs {
 
   #fails(job: Job, error: unknown): void {
     if (this.#abort.signal.aborted) return;
+    if (error instanceof JobMoved) return this.#lose(job);
     job.lastError = textOf(error);
     job.state = "failed";
     this.#ctx.log("error", "a job failed", { job: job.spec.name, reason: job.lastError });
@@ -800,11 +915,14 @@ class Jobs {
       const key = `${name}/${generation}`;
       await store.ask("dropRecord", { kind: CHECKPOINT_RECORDS, key }, ANSWER);
     }
+    if (this.#args.shared === undefined) return;
+    await store.ask("dropRecord", { kind: KIND_PROGRESS, key: name }, ANSWER);
   }
 
   /** Checkpoints of jobs that nobody went on with for a week. */
   async #clean(): Promise<void> {
     const { store } = this.#args;
+    if (!this.#owns(CLEANING)) return;
     const alive = new Set<string>();
     for (const { spec, state } of this.#jobs.values()) {
       if (state !== "failed" && state !== "cancelled" && state !== "done") alive.add(spec.name);
@@ -822,7 +940,8 @@ class Jobs {
     }
   }
 
-  // ---- holes ----------------------------------------------------------------------------------------
+  // ---- holes
+  // ----------------------------------------------------------------------------------------
 
   /** A feed has holes: each becomes a job, now or when there is room. */
   holes({ series, holes }: HolesTold): void {
@@ -897,6 +1016,10 @@ class Jobs {
     const { name, from, to } = spec;
     // It may have been started by hand while it waited.
     if (this.#jobs.has(name)) return;
+    if (!this.#owns(name)) {
+      await this.#calls?.ask(name, { type: "hole", hole: spec } satisfies JobOrder);
+      return;
+    }
     if (!this.#hasRoom() && !this.#forgetHole()) {
       this.#ctx.log("warn", "a hole stays: there are too many jobs", { job: name });
       return;
@@ -906,7 +1029,275 @@ class Jobs {
     await this.#begin(this.#newJob(spec, "feed"), "restart");
   }
 
-  // ---- schedules ----------------------------------------------------------------------------------
+  // ---- several nodes
+  // --------------------------------------------------------------------------------
+
+  #owns(name: string): boolean {
+    return this.#args.shared?.duties.owns(`job/${name}`) ?? true;
+  }
+
+  /** Whoever runs the job does what is asked. */
+  async ask(name: string, order: JobOrder): Promise<JobReply> {
+    if (this.#calls === null) return await this.#obey(name, order, null);
+    if (this.#owns(name)) {
+      const reply = await this.#obey(name, order, null);
+      if (this.#jobs.get(name)?.isOwn !== false) return reply;
+    }
+    const answer = await this.#calls.ask(name, order);
+    await this.#see(name);
+    if (answer !== null) return answer.value as JobReply;
+    const { node = null } = this.#jobs.get(name) ?? {};
+    return refused(
+      `Cannot ${order.type} job ${name}: expected an answer of the node that runs it: ` +
+        `current value is none${node === null ? "" : `; the last was ${node}`}`,
+    );
+  }
+
+  async #obey(name: string, order: JobOrder, call: string | null): Promise<JobReply> {
+    const job = this.#jobs.get(name);
+    // It had been carried out when the job came here.
+    if (call !== null && job?.lastCall === call) return ok(job);
+    if (job !== undefined && call !== null) job.lastCall = call;
+    if (order.type === "start") return await this.start(order.job, order.mode, call);
+    if (order.type === "resume") return await this.resume(name);
+    if (order.type === "pause" || order.type === "cancel") {
+      return await this.change(name, order.type);
+    }
+    if (order.type === "hole") await this.#openHoleJob(order.hole);
+    return this.look(name);
+  }
+
+  /** Carries out what other nodes ask of the jobs that are here. */
+  async #serve(): Promise<void> {
+    if (this.#calls === null) return;
+    try {
+      for (const call of await this.#calls.waiting()) {
+        if (this.#serving.has(call.key) || !this.#owns(call.about)) continue;
+        this.#serving.add(call.key);
+        this.#carryOut(this.#calls, call).finally(() => this.#serving.delete(call.key));
+      }
+    } catch (error) {
+      this.#notServed(error);
+    }
+  }
+
+  async #carryOut(calls: RecordCalls, call: WaitingCall): Promise<void> {
+    try {
+      if (!await calls.take(call)) return;
+      const order = call.payload as JobOrder;
+      // A job that has just come here is as its record says once that was read.
+      if (this.#jobs.get(call.about)?.isOwn === false) await this.#gain(call.about);
+      const answer = order.type === "report"
+        ? await this.#reportHere(call.about)
+        : await this.#obey(call.about, order, call.key);
+      const isHere = this.#owns(call.about) && this.#jobs.get(call.about)?.isOwn !== false;
+      if (isHere) await calls.answer(call, answer);
+    } catch (error) {
+      this.#notServed(error);
+    }
+  }
+
+  #notServed(error: unknown): void {
+    if (this.#abort.signal.aborted) return;
+    const reason = textOf(error);
+    this.#ctx.log("warn", "what another node asked of a job waits", { reason });
+    this.#ctx.timer("serve", { delayMs: RETRY_BACKOFF.minMs }, "changed", { changed: null });
+  }
+
+  /** Records of jobs were written, by whichever node; null: nobody knows which. */
+  async changed(changed: readonly ChangedRecord[] | null): Promise<void> {
+    if (this.#calls === null) return;
+    if (this.#calls.heard(changed)) void this.#serve();
+    const names = changed === null
+      ? await this.#allNames()
+      : changed.filter(({ kind }) => kind === KIND_JOB || kind === KIND_PROGRESS)
+        .map(({ key }) => key);
+    for (const name of new Set(names)) await this.#see(name);
+  }
+
+  async #allNames(): Promise<string[]> {
+    const kept = await this.#args.store.ask("records", { kind: KIND_JOB }, ANSWER)
+      .catch(() => []);
+    return [...this.#jobs.keys(), ...kept.map(({ key }) => key)];
+  }
+
+  /** Looks how a job of another node is. */
+  async #see(name: string): Promise<void> {
+    if (this.#jobs.get(name)?.isOwn === true || this.#abort.signal.aborted) return;
+    const { store } = this.#args;
+    const [json, progress] = await Promise.all(
+      [KIND_JOB, KIND_PROGRESS].map((kind) => store.ask("record", { kind, key: name }, ANSWER)),
+    ).catch(() => [undefined, undefined]);
+    const known = this.#jobs.get(name);
+    // It may have come here while it was read.
+    if (json === undefined || known?.isOwn === true) return;
+    if (json === null) {
+      this.#jobs.delete(name);
+      for (const waiting of known?.ending.splice(0) ?? []) waiting.resolve(unknown(name));
+      return;
+    }
+    const kept = JSON.parse(json) as KeptJob;
+    const job: Job = known ?? { ...this.#newState(false), ...kept };
+    const stateBefore = known?.state;
+    Object.assign(job, kept, keptMarks(kept));
+    if (progress !== null && progress !== undefined && !AT_REST.has(job.state)) {
+      Object.assign(job, JSON.parse(progress) as KeptProgress);
+    } else job.progress = null;
+    this.#jobs.set(name, job);
+    this.#tell(job.state === stateBefore ? "job_progress" : "job", job);
+    // Its duty came here before it was known.
+    if (known === undefined && this.#owns(name)) return await this.#gain(name);
+    if (!AT_REST.has(job.state)) return;
+    for (const waiting of job.ending.splice(0)) waiting.resolve(ok(job));
+    if (job.isHole) this.#fill();
+  }
+
+  /** Partitions came or went, and with them jobs. */
+  async dutiesChanged(): Promise<void> {
+    for (const job of [...this.#jobs.values()]) {
+      if (job.isOwn && !this.#owns(job.spec.name)) this.#lose(job);
+    }
+    for (const name of [...this.#jobs.keys()]) await this.#gain(name);
+    this.#arm();
+    void this.#serve();
+  }
+
+  /** Another node runs it from now on. */
+  #lose(job: Job): void {
+    const { name } = job.spec;
+    job.runs++;
+    job.run?.stop();
+    job.run = null;
+    job.progress = null;
+    job.isOwn = false;
+    job.cut.abort(new JobMoved(name));
+    job.cut = new AbortController();
+    this.#ctx.log("info", "a job is another node's", { job: name });
+    this.#arm();
+    void this.#see(name);
+    // Somebody else has spoken for it, but the duty is still here, or again.
+    if (this.#owns(name)) {
+      this.#ctx.timer(`gain ${name}`, { delayMs: RETRY_BACKOFF.minMs }, "duties", {});
+    }
+  }
+
+  /** Takes a job over as its record says, if the duty is here. */
+  async #gain(name: string): Promise<void> {
+    const known = this.#jobs.get(name);
+    if (known === undefined || known.isOwn || !this.#owns(name)) return;
+    const { store } = this.#args;
+    try {
+      // Read in this order, a record that is written meanwhile is noticed when the next one is.
+      const said = await this.#saidOf(name, known.isHole);
+      const json = await store.ask("record", { kind: KIND_JOB, key: name }, ANSWER);
+      const job = this.#jobs.get(name);
+      if (job === undefined || job.isOwn || !this.#owns(name) || json === null) return;
+      const kept = JSON.parse(json) as KeptJob;
+      Object.assign(job, kept, keptMarks(kept), {
+        isOwn: true,
+        said,
+        progress: null,
+        state: recoveredJobState(kept.state),
+      });
+      this.#lookAtSchedule(job, this.#clock.wallNow());
+      if (job.state === "pending" && job.runId !== null) {
+        this.#ctx.log("info", "a job goes on here", { job: name, before: kept.node ?? null });
+        await this.#begin(job, "resume");
+      } else if (job.state !== kept.state) await this.#keep(job).catch(() => {});
+      if (job.state === "cancelled") this.#later(() => this.#dropRun(name));
+      for (const waiting of AT_REST.has(job.state) ? job.ending.splice(0) : []) {
+        waiting.resolve(ok(job));
+      }
+    } catch (error) {
+      if (this.#abort.signal.aborted) return;
+      this.#ctx.log("warn", "a job cannot be taken over yet", { job: name, reason: textOf(error) });
+      this.#ctx.timer(`gain ${name}`, { delayMs: RETRY_BACKOFF.minMs }, "duties", {});
+    }
+  }
+
+  #partOf({ runs }: Job): string {
+    const { shared } = this.#args;
+    return shared === undefined ? `${runs}` : `${shared.node}.${runs}`;
+  }
+
+  /**
+   * The job's cursor, moved so that nothing of a former owner is committed from now on.
+   *
+   * @throws {JobMoved} when the duty is not here, or somebody else has spoken for the job.
+   */
+  async #claimed(job: Job, feed: string | null): Promise<string | null> {
+    if (this.#args.shared === undefined || feed === null) return await this.#cursor(feed);
+    const { name } = job.spec;
+    for (let claims = 0; claims < CLAIMS_MAX; claims++) {
+      if (!this.#owns(name)) break;
+      const after = await this.#cursor(feed);
+      const [run = name] = after?.split("#") ?? [];
+      const cursor = `${run}#${commitsOf(after, run) + 1}-${this.#partOf(job)}`;
+      if (!await this.#moved({ feed, after, cursor, series: [] })) continue;
+      if (await this.#saidOf(name, false) !== job.said) break;
+      return cursor;
+    }
+    throw new JobMoved(name);
+  }
+
+  /** Whether a batch was committed; false when its cursor stands elsewhere. */
+  async #moved(batch: CommitBatch): Promise<boolean> {
+    const { store } = this.#args;
+    const { feed, cursor } = batch;
+    try {
+      const result = await store.ask("commit", { batches: [batch] }, ANSWER);
+      if (result.state === "committed") return true;
+      if (result.code !== "stale") throw new Error(result.message);
+    } catch (error) {
+      // It may have been done, and the answer lost.
+      if (feed !== null && await this.#cursor(feed) === cursor) return true;
+      throw error;
+    }
+    return feed !== null && await this.#cursor(feed) === cursor;
+  }
+
+  /**
+   * Where what is said of a job stands; null for one that a feed asked for, whose record nobody
+   * guards.
+   */
+  async #saidOf(name: string, isHole: boolean): Promise<string | null> {
+    return this.#args.shared === undefined || isHole
+      ? null
+      : await this.#cursor(`job_state/${name}`);
+  }
+
+  /** Writes a job's record unless another node has written it. */
+  async #say(job: Job, json: string): Promise<void> {
+    const { name } = job.spec;
+    const records = [{ kind: KIND_JOB, key: name, json }];
+    if (job.isHole) return await this.#commitRecords(records);
+    const after = job.said;
+    const cursor = `${Number.parseInt(after ?? "0", 10) + 1}-${this.#partOf(job)}`;
+    if (await this.#moved({ feed: `job_state/${name}`, after, cursor, series: [], records })) {
+      job.said = cursor;
+      return;
+    }
+    this.#lose(job);
+    throw new JobMoved(name);
+  }
+
+  async #commitRecords(records: readonly BatchRecord[]): Promise<void> {
+    const batch = { feed: null, after: null, cursor: null, series: [], records };
+    const result = await this.#args.store.ask("commit", { batches: [batch] }, ANSWER);
+    if (result.state === "refused") throw new Error(result.message);
+  }
+
+  /** With what other nodes are to see of the run. */
+  #withProgress(job: Job, commit: JobCommit): JobCommit {
+    if (this.#args.shared === undefined || job.run === null) return commit;
+    const { settled, failed } = job.run;
+    const json = JSON.stringify({ settled, failed, progress: job.run.progress() });
+    const record = { kind: KIND_PROGRESS, key: job.spec.name, json };
+    return { ...commit, records: [...commit.records, record] };
+  }
+
+  // ---- schedules
+  // ----------------------------------------------------------------------------------
 
   /** When a job is due next; what should have run while nothing did is missed. */
   #lookAtSchedule(job: Job, nowMs: number): void {
@@ -931,7 +1322,9 @@ class Jobs {
 
   #arm(): void {
     let nextMs = Infinity;
-    for (const job of this.#jobs.values()) nextMs = Math.min(nextMs, job.nextMs ?? Infinity);
+    for (const { isOwn, nextMs: atMs } of this.#jobs.values()) {
+      if (isOwn) nextMs = Math.min(nextMs, atMs ?? Infinity);
+    }
     if (nextMs === Infinity) return this.#ctx.cancelTimer("due");
     // The wall clock may be set; a look each hour finds that out.
     const delayMs = Math.min(CLEAN_EVERY_MS, Math.max(0, nextMs - this.#clock.wallNow()));
@@ -941,6 +1334,7 @@ class Jobs {
   due(): void {
     const nowMs = this.#clock.wallNow();
     for (const job of this.#jobs.values()) {
+      if (!job.isOwn) continue;
       const { missed } = job;
       // The process may have slept.
       this.#lookAtSchedule(job, nowMs);
@@ -965,7 +1359,8 @@ class Jobs {
     this.#begin(job, isLeft ? "resume" : "restart");
   }
 
-  // ---- writing ------------------------------------------------------------------------------------
+  // ---- writing
+  // ------------------------------------------------------------------------------------
 
   #keep(job: Job): Promise<void> {
     const kept: KeptJob = {
@@ -982,7 +1377,16 @@ class Jobs {
       nextMs: job.nextMs,
       lastError: job.lastError,
     };
-    return this.#write(() => this.#put(KIND_JOB, job.spec.name, kept));
+    if (this.#args.shared === undefined) {
+      return this.#write(() => this.#put(KIND_JOB, job.spec.name, kept));
+    }
+    const { lastCall } = job;
+    const json = JSON.stringify({
+      ...kept,
+      node: this.#args.shared.node,
+      ...lastCall === null ? {} : { lastCall },
+    });
+    return this.#write(() => this.#say(job, json));
   }
 
   /** After what is being written; rejects when it cannot be. */
@@ -1011,6 +1415,21 @@ class Jobs {
 }
 
 const NONE: ReadonlyMap<string, SymbolFacts> = new Map();
+/** The duty of clearing away what is left of jobs. */
+const CLEANING = "";
+
+/** What a record says besides the job. */
+const keptMarks = ({ node, lastCall }: KeptJob) => ({
+  node: node ?? null,
+  lastCall: lastCall ?? null,
+});
+
+/** Another node has the job by now. */
+class JobMoved extends Error {
+  constructor(job: string) {
+    super(`Cannot go on with job ${job}: expected the node that runs it: current value is another`);
+  }
+}
 
 type JobBatch = Pick<Ingest, "feed" | "after" | "cursor" | "blocks" | "records" | "letters">;
 
@@ -1023,7 +1442,9 @@ class CursorMoved extends Error {
   }
 }
 
-/** Commits of a run so far, by the job's cursor: `RUN#COMMITS-PART`; 0 when that is of another run. */
+/**
+ * Commits of a run so far, by the job's cursor: `RUN#COMMITS-PART`; 0 when that is of another run.
+ */
 function commitsOf(cursor: string | null, runId: string): number {
   const [run, commits] = cursor?.split("#") ?? [];
   return run === runId ? Number.parseInt(commits ?? "", 10) : 0;
@@ -1082,14 +1503,16 @@ function statusOf(job: Job): JobStatus {
     failed: run?.failed ?? job.failed,
     startedMs: job.startedMs,
     endedMs: job.endedMs,
-    progress: run?.progress() ?? null,
+    progress: job.isOwn ? run?.progress() ?? null : job.progress,
     nextMs: job.nextMs,
     missed: job.missed,
     lastError: job.lastError,
+    ...(job.node === null ? {} : { node: job.node }),
   };
 }
 
-// ---- the provider as a source of jobs ---------------------------------------------------------------
+// ---- the provider as a source of jobs
+// ---------------------------------------------------------------
 
 const fetchedKind = (kind: DataKind) => `fetched:${kind}`;
 

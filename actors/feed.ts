@@ -35,13 +35,14 @@ import { type HoleNews, HoleWatch } from "../src/market/hole_watch.ts";
 import { type Instrument, InstrumentRegistry } from "../src/market/instrument.ts";
 import type { Hole } from "../src/market/holes.ts";
 import { release } from "../src/market/release.ts";
-import { Feed, type IngestReply, type LabelPool, type Store } from "./protocols.ts";
+import { Feed, type IngestReply, type Store } from "./protocols.ts";
 import { type Backfill, HOLES_TOLD_MAX } from "./protocols_batch.ts";
+import type { IngestRef } from "./protocols_nodes.ts";
 
 /** How a feed is set up. */
 export interface FeedArgs {
   readonly store: Ref<typeof Store.definition>;
-  readonly pool: Ref<typeof LabelPool.definition>;
+  readonly pool: IngestRef;
   /** Makes the source; called once per incarnation. */
   readonly source: () => FeedSource;
   /** 0 to 10; default 5. */

@@ -86,6 +86,7 @@ import { partitionOwners } from "../src/market/spread.ts";
 import { packCommit, unpackResult, unpackTails } from "../src/store/commit_codec.ts";
 import { levels } from "../src/store/records.ts";
 import { release } from "../src/market/release.ts";
+import { partitionFeed } from "../src/store/partitions/port.ts";
 import { Stretch } from "../src/store/stretch.ts";
 import type {
   CommitBatch,
@@ -159,6 +160,11 @@ export interface LabelPoolArgs {
   readonly commitSinks?: readonly TellRef<typeof CommitSink.definition>[];
   /** The cache, if there is one, and its shards, which get the labels they ask for. */
   readonly cache?: CommittedCandles;
+  /**
+   * Commits come from other nodes too, and somebody who follows the log tells of all of them: sinks
+   * and cache hear nothing from the pool.
+   */
+  readonly isFollowed?: boolean;
   readonly shards?: readonly TellRef<typeof CacheShard.definition>[];
 }
 
@@ -292,7 +298,7 @@ interface Outbox {
 
 /** See {@linkcode LabelPool}. */
 export const labelPool = actor(LabelPool, async (ctx, args: LabelPoolArgs) => {
-  const seq = args.cache === undefined
+  const seq = args.cache === undefined || args.isFollowed === true
     ? await args.store.ask("seq", {}, ANSWER)
     : await catchUp(args.cache, args.store);
   const count = await workersUp(args);
@@ -364,6 +370,8 @@ export const labelPool = actor(LabelPool, async (ctx, args: LabelPoolArgs) => {
     status: () => pool.status(),
     tally: () => pool.tally(),
     touchedSeq: ({ series }) => pool.touchedSeq(series),
+    applied: ({ seq }) => pool.applied(seq),
+    forget: ({ partitions }) => pool.forget(new Set(partitions)),
     report: () => pool.report(),
     flush: () => pool.flush(),
     labelled: ({ id, reply }) => pool.labelled(id, reply),
@@ -785,6 +793,34 @@ class Pool {
       : { state: "refused", reason: refused, active, max };
   }
 
+  // ---- other nodes --------------------------------------------------------------------------------------
+
+  /** The store has commits up to this one, whoever made them. */
+  applied(seq: number): void {
+    this.#seq = Math.max(this.#seq, seq);
+  }
+
+  /**
+   * Forgets series of partitions that are this node's again: others may have committed to them. Those
+   * with something under way are found out by its commit, which is refused when it is so. O(series).
+   */
+  forget(partitions: ReadonlySet<number>): void {
+    const resets = this.#outboxes.map((): string[] => []);
+    for (const [key, { state, underWay, waiting, worker }] of this.#series) {
+      const isIdle = underWay === 0 && waiting.length === 0 &&
+        (state === "warm" || state === "cold");
+      if (!isIdle || !partitions.has(partitionOf(key))) continue;
+      resets[worker]?.push(key);
+      (this.#outboxes[worker] as Outbox).series--;
+      this.#series.delete(key);
+    }
+    resets.forEach((series, worker) => this.#reset(worker, series));
+    // Others may have moved their cursors, too.
+    for (const partition of partitions) this.#taken.delete(partitionFeed(partition));
+    // What is not known any more may have been touched by commits that were told of here.
+    this.#knownSeq = this.#seq;
+  }
+
   // ---- to the workers and back ----------------------------------------------------------------------
 
   #askFlush(): void {
@@ -1067,7 +1103,7 @@ class Pool {
     const { isMeasured = true } = this.#args;
     this.#pace.done(done.length, nowMs);
     if (isMeasured) this.#record(done, nowMs);
-    this.#seq = result.seq;
+    this.#seq = Math.max(this.#seq, result.seq);
     done.forEach((batch, i) => {
       const outcome = result.batches[i] as (typeof result.batches)[number];
       this.#rows -= batch.rows;
@@ -1076,8 +1112,10 @@ class Pool {
       this.#counts.revised += outcome.revised;
       batch.reply.resolve({ state: "committed", seq: result.seq, ...outcome });
     });
-    this.#args.cache?.touched(result.seq, touchedBy(done));
-    this.#publish(result);
+    if (this.#args.isFollowed !== true) {
+      this.#args.cache?.touched(result.seq, touchedBy(done));
+      this.#publish(result);
+    }
     if (isMeasured) this.#tally.committed(result, done, nowMs);
     for (const batch of done) this.#afterCommit(batch);
     if (this.#slots.hasSpare) this.#endSpare();
@@ -1100,8 +1138,8 @@ class Pool {
 
   /** Tells the cache of commits whose answers did not count; nobody waits for it. */
   #tellCache(): void {
-    const { cache, store } = this.#args;
-    if (cache === undefined) return;
+    const { cache, store, isFollowed } = this.#args;
+    if (cache === undefined || isFollowed === true) return;
     catchUp(cache, store).then(
       (seq) => this.#seq = Math.max(this.#seq, seq),
       (error) => {

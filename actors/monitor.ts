@@ -2,17 +2,22 @@
  * The monitor: looks at every part of the service now and then, takes what actors report, and gives
  * both as metrics and as the health of the parts.
  *
- * It starts first and outlives what it looks at, so it waits for nobody: a look is begun, its answer
- * comes as a message, and one that fails or takes too long is a finding like any other.
+ * It starts first and outlives what it looks at, so it waits for nobody: a look is begun, its
+ * answer comes as a message, and one that fails or takes too long is a finding like any other.
  *
  * @module
  */
 
 import process from "node:process";
-import { actor, type Ref, textOf } from "../src/actor/mod.ts";
+import { actor, type Context, type Ref, textOf } from "../src/actor/mod.ts";
 import { bookState, engineState } from "../src/http/alert_schemas.ts";
 import { tuningState } from "../src/http/tuning_schemas.ts";
 import { AlertDesk, type AlertSettings, type AlertStore } from "../src/monitor/alert_desk.ts";
+import {
+  AlertGroupDesk,
+  GROUP_EVERY_MS,
+  type GroupStore,
+} from "../src/monitor/alert_group_desk.ts";
 import { WICK_METRICS } from "../src/monitor/catalogue.ts";
 import type { ProcessFigures } from "../src/monitor/collect_process.ts";
 import { FigureDesk, WATCHED_EVERY_MS } from "../src/monitor/figures_desk.ts";
@@ -35,6 +40,7 @@ import { TuningDesk, type TuningSettings, type TuningStore } from "../src/monito
 import { metricsWith } from "../src/monitor/target_metrics.ts";
 import { type Targets, TARGETS_DEFAULT } from "../src/monitor/targets.ts";
 import { WindowedHistogram } from "../src/monitor/windowed_histogram.ts";
+import type { RecordNews } from "../src/store/nodes/record_news.ts";
 import { Monitor, type Store } from "./protocols.ts";
 
 /** Looks at one part of the service. */
@@ -46,9 +52,15 @@ export interface MonitorCollector {
 }
 
 /** What a monitor makes alerts of. */
-export interface MonitorAlerts extends Omit<AlertSettings, "store"> {
+export interface MonitorAlerts extends Omit<AlertSettings, "store" | "node"> {
   /** Where they are kept. */
   readonly store: Ref<typeof Store.definition>;
+  /** Where several nodes are judged together: see `src/monitor/alert_group.ts`. */
+  readonly shared?: {
+    /** Name of this node. */
+    readonly node: string;
+    readonly news: RecordNews;
+  };
 }
 
 /** What a monitor changes by itself. */
@@ -196,19 +208,21 @@ export const monitor = actor(Monitor, (ctx, args: MonitorArgs) => {
   let isRegular = true;
   const desk = args.alerts === undefined || args.alerts === null
     ? null
-    : new AlertDesk({ ...args.alerts, store: recordsIn(args.alerts.store) }, {
+    : new AlertDesk(deskSettings(args.alerts), {
       clock,
       log: (level, message, fields) => ctx.log(level, message, fields),
       answer: (kept) => void ctx.self.tell("restored", kept),
     });
   if (desk !== null) ctx.onStop(() => desk.save());
-  const tuning = args.tuning === undefined || args.tuning === null
-    ? null
-    : new TuningDesk({ ...args.tuning, store: tuningIn(args.tuning.store) }, {
-      clock,
-      log: (level, message, fields) => ctx.log(level, message, fields),
-      answer: (news) => void ctx.self.tell("tuned", news),
-    });
+  const group = groupOf(ctx, args.alerts, desk);
+  const tuning = args.tuning === undefined || args.tuning === null ? null : new TuningDesk({
+    ...args.tuning,
+    store: tuningIn(args.tuning.store, suffixOf(args.alerts?.shared)),
+  }, {
+    clock,
+    log: (level, message, fields) => ctx.log(level, message, fields),
+    answer: (news) => void ctx.self.tell("tuned", news),
+  });
   if (tuning !== null) ctx.onStop(() => tuning.save());
 
   const found = () => healthOf([...looks].flatMap(([name, look]) => partsOf(name, look)));
@@ -306,14 +320,14 @@ export const monitor = actor(Monitor, (ctx, args: MonitorArgs) => {
 
     health: found,
     score: () => score,
-    alerts: ({ past }) => desk?.list(past) ?? { active: [], past: [] },
+    alerts: ({ past }) => (group ?? desk)?.list(past) ?? { active: [], past: [] },
     test: () => {
       ctx.log("info", "a test alert: nothing is wrong");
       return null;
     },
-    told: ({ endedSince }) => desk?.told(endedSince) ?? null,
+    told: ({ endedSince }) => (group ?? desk)?.told(endedSince) ?? null,
     acknowledge: ({ id, by, note }) => {
-      const done = desk?.acknowledge(id, by, note) ?? NOTHING_FIRES;
+      const done = (group ?? desk)?.acknowledge(id, by, note) ?? NOTHING_FIRES;
       if (done.state !== "acknowledged") return done;
       const { event } = done;
       return event.type === "acknowledged"
@@ -321,6 +335,8 @@ export const monitor = actor(Monitor, (ctx, args: MonitorArgs) => {
         : NOTHING_FIRES;
     },
     restored: (kept) => desk?.restored(kept),
+    groupLook: () => group?.look(null),
+    group: (news) => group?.heard(news),
     tuning: () => tuning?.view() ?? { isOn: false, knobs: [], log: [] },
     tuned: (news) => tuning?.heard(news),
   };
@@ -333,12 +349,55 @@ function partsOf(name: string, look: Look): readonly PartHealth[] {
   return [{ name, state: "degraded", detail }];
 }
 
-/** The monitor's records in the store. */
-function recordsIn(store: Ref<typeof Store.definition>): AlertStore {
+function deskSettings({ store, shared, ...settings }: MonitorAlerts): AlertSettings {
+  return {
+    ...settings,
+    ...(shared === undefined ? {} : { node: shared.node }),
+    store: recordsIn(store, suffixOf(shared)),
+  };
+}
+
+/** What this monitor has to do with those of other nodes; null where there are none. */
+function groupOf(
+  ctx: Context<typeof Monitor.definition>,
+  alerts: MonitorAlerts | null | undefined,
+  desk: AlertDesk | null,
+): AlertGroupDesk | null {
+  if (desk === null || alerts?.shared === undefined) return null;
+  const { store, shared: { node, news } } = alerts;
+  const records: GroupStore = {
+    kind: KEPT_KIND,
+    list: (kind) => store.ask("records", { kind }, KEEP),
+    get: (kind, key) => store.ask("record", { kind, key }, KEEP),
+    put: async (kind, key, json) => {
+      const written = await store.ask("putRecord", { kind, key, json }, KEEP);
+      if (written.state === "refused") throw new Error(written.message);
+    },
+    drop: async (kind, key) => void await store.ask("dropRecord", { kind, key }, KEEP),
+    readBook: (json) => bookState.safeParse(json).data ?? null,
+  };
+  const group = new AlertGroupDesk(node, desk, records, {
+    clock: ctx.clock,
+    log: (level, message, fields) => ctx.log(level, message, fields),
+    answer: (found) => void ctx.self.tell("group", found),
+  });
+  ctx.onStop(news.watch((changed) => group.look(changed)));
+  ctx.timer("group", { delayMs: 0, everyMs: GROUP_EVERY_MS }, "groupLook", {});
+  return group;
+}
+
+/** Behind the names of what each node keeps by itself. */
+function suffixOf(shared: MonitorAlerts["shared"]): string {
+  return shared === undefined ? "" : `@${shared.node}`;
+}
+
+/** The monitor's records in the store, each node's by itself. */
+function recordsIn(store: Ref<typeof Store.definition>, suffix: string): AlertStore {
   const kind = KEPT_KIND;
   return {
-    get: (key) => store.ask("record", { kind, key }, KEEP),
-    put: async (key, json) => {
+    get: (record) => store.ask("record", { kind, key: record + suffix }, KEEP),
+    put: async (record, json) => {
+      const key = record + suffix;
       const written = await store.ask("putRecord", { kind, key, json }, KEEP);
       if (written.state === "refused") throw new Error(written.message);
     },
@@ -348,8 +407,8 @@ function recordsIn(store: Ref<typeof Store.definition>): AlertStore {
 }
 
 /** The monitor's record of tuning in the store. */
-function tuningIn(store: Ref<typeof Store.definition>): TuningStore {
-  const [kind, key] = [KEPT_KIND, "tuning"];
+function tuningIn(store: Ref<typeof Store.definition>, suffix: string): TuningStore {
+  const [kind, key] = [KEPT_KIND, `tuning${suffix}`];
   return {
     get: () => store.ask("record", { kind, key }, KEEP),
     put: async (json) => {

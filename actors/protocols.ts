@@ -32,7 +32,8 @@ import { figuresQuery, figuresReply } from "../src/http/live_schemas.ts";
 import { tuningReply } from "../src/http/tuning_schemas.ts";
 import { healthScore } from "../src/http/health_schemas.ts";
 import { kinds, streamCursor } from "../src/http/schemas.ts";
-import type { ToldAlerts } from "../src/monitor/alert_outbox.ts";
+import type { GroupNews } from "../src/monitor/alert_group_desk.ts";
+import type { ToldAlerts, ToldMark } from "../src/monitor/alert_outbox.ts";
 import type { CallFailure, CallOutcome } from "../src/http/webhook/call.ts";
 import { alertSinkStatus, type AlertTestResult } from "../src/http/webhook/alert_sink_status.ts";
 import { webhookStatus } from "../src/http/webhook/status.ts";
@@ -46,6 +47,8 @@ import type {
   LabelPieceQuery,
   TextMemory,
 } from "../src/store/label_text.ts";
+import type { Fence, LogPosition } from "../src/store/log/port.ts";
+import type { TouchedNews } from "../src/store/nodes/followed_store.ts";
 import {
   type BatchOutcome,
   type BatchRecord,
@@ -267,6 +270,41 @@ export const Store = protocol("store", {
     payload: z.strictObject({ filter: letterFilter }),
     reply: z.custom<{ readonly state: "dropped"; readonly count: number } | Refused>(),
   },
+  // In a node, whose store is a copy that follows a log: the tokens it writes under, all of them.
+  setFences: {
+    payload: z.custom<{ readonly fences: readonly Fence[] }>(),
+    reply: z.null(),
+    internal: true,
+    priority: "high",
+  },
+  // Replies once the copy has applied the log up to there.
+  caughtUp: {
+    payload: z.custom<{ readonly position: LogPosition }>(),
+    reply: z.null(),
+    internal: true,
+    priority: "high",
+  },
+  // Where the copy stands in the log.
+  appliedPosition: {
+    payload: nothing,
+    reply: z.custom<LogPosition>(),
+    internal: true,
+    priority: "high",
+  },
+  // The copy is behind what the log still holds: it crashes, and begins at the snapshot.
+  reopen: {
+    payload: z.custom<{ readonly reason: string }>(),
+    internal: true,
+  },
+  // Replies once there is a commit after the seq, or a record after so many changes, and after about
+  // a second in any case.
+  appliedAfter: {
+    payload: z.custom<
+      { readonly seq: number; readonly changes: number; readonly ranges: number }
+    >(),
+    reply: z.custom<TouchedNews>(),
+    internal: true,
+  },
   info: {
     about: "Seq, sizes, state and how far back history reaches",
     payload: nothing,
@@ -472,6 +510,17 @@ export const LabelPool = protocol("label_pool", {
     reply: z.custom<number>(),
     internal: true,
   },
+  // In a node: the store has commits up to this one; and partitions that may not be as they were.
+  applied: {
+    payload: z.custom<{ readonly seq: number }>(),
+    internal: true,
+    priority: "high",
+  },
+  forget: {
+    payload: z.custom<{ readonly partitions: readonly number[] }>(),
+    internal: true,
+    priority: "high",
+  },
   // What the pool tells itself: answers of workers and store, as messages, one at a time.
   flush: { payload: nothing, internal: true, priority: "low" },
   report: { payload: nothing, internal: true },
@@ -590,6 +639,9 @@ export const Webhook = protocol("webhook", {
     payload: z.strictObject({ after: streamCursor }),
     reply: z.strictObject({ after: z.string() }),
   },
+  // Where several nodes share it: a duty moved, a record of it was written.
+  duties: { payload: nothing, internal: true },
+  changed: { payload: nothing, internal: true },
   // What it tells itself: it is time, and what a turn came to.
   go: { payload: nothing, internal: true },
   done: {
@@ -718,6 +770,9 @@ export const Monitor = protocol("monitor", {
   late: { payload: z.custom<{ readonly name: string }>(), internal: true },
   // What the store had kept; `error`: it did not answer.
   restored: { payload: z.custom<KeptAlerts>(), internal: true },
+  // Where several nodes are judged together: what they have kept.
+  groupLook: { payload: nothing, internal: true },
+  group: { payload: z.custom<GroupNews>(), internal: true },
   collected: {
     payload: z.custom<
       { readonly name: string; readonly finding: Finding | null; readonly error: string | null }
@@ -741,7 +796,13 @@ export const AlertSink = protocol("alert_sink", {
   news: { payload: nothing, internal: true, priority: "high" },
   // What it tells itself: it is time, what the monitor answered, what a delivery came to.
   look: { payload: nothing, internal: true },
-  looked: { payload: z.custom<ToldAlerts | null>(), internal: true },
+  looked: {
+    payload: z.custom<
+      | { readonly told: ToldAlerts; readonly marks: readonly ToldMark[]; readonly isCut: boolean }
+      | null
+    >(),
+    internal: true,
+  },
   go: { payload: nothing, internal: true },
   done: { payload: z.custom<CallOutcome>(), internal: true },
 });

@@ -22,6 +22,7 @@ import type { GroupedRequest, GroupedResult } from "../src/provider/grouped_port
 import { type ProviderFailure } from "../src/provider/error.ts";
 import type { ProviderStatus } from "../src/provider/status.ts";
 import { PROVIDER_KINDS } from "../src/provider/values.ts";
+import type { ChangedRecord } from "../src/store/nodes/followed_store.ts";
 
 const nothing = z.strictObject({});
 const symbol = z.string().min(1).max(32);
@@ -185,6 +186,11 @@ export const Backfill = protocol("backfill", {
     bytesOf: ({ holes }: HolesTold) => 64 + 32 * holes.length,
   },
   // What it tells itself.
+  duties: { payload: nothing, internal: true },
+  changed: {
+    payload: z.custom<{ readonly changed: readonly ChangedRecord[] | null }>(),
+    internal: true,
+  },
   due: { payload: nothing, internal: true },
   fill: { payload: nothing, internal: true },
   over: {

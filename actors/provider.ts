@@ -1,12 +1,13 @@
 /**
- * An upstream provider as an actor: the one owner of its limits and its breaker, for backfill, warmer
- * and users alike, and the place where keys that are wanted at the same time are grouped into calls.
+ * An upstream provider as an actor: the one owner of its limits and its breaker, for backfill,
+ * warmer and users alike, and the place where keys that are wanted at the same time are grouped
+ * into calls.
  *
  * ## Ways in
  * - `permit`, then `call`: for who groups by himself and wants to know how long the limit took. A
  *   permit that is not used in time is taken back; nothing was sent with it.
- * - `fetch`: one key, which waits a moment for others of its kind and travels with them; how, when, and
- *   what becomes of a call that fails, stands in `src/provider/grouped_calls.ts`.
+ * - `fetch`: one key, which waits a moment for others of its kind and travels with them; how, when,
+ *   and what becomes of a call that fails, stands in `src/provider/grouped_calls.ts`.
  *
  * ## Restart
  * What the limits have let through is written to the store before it counts, see
@@ -20,6 +21,8 @@ import { type LimitSpec, reserveFor } from "../src/batch/limit_options.ts";
 import { formatRate } from "../src/batch/limit_rate.ts";
 import { Limiter } from "../src/batch/limiter.ts";
 import { type Lease, LimiterGate, LimitRefused } from "../src/batch/limiter_gate.ts";
+import type { BudgetTerms, SharedBudget } from "../src/batch/shared_budget.ts";
+import { SharedPermits } from "../src/batch/shared_permits.ts";
 import { Breaker } from "../src/feed/breaker.ts";
 import { CANDLE_COLUMNS, type CandleBlock } from "../src/market/block.ts";
 import type { KnobAnswer } from "../src/monitor/tuning_view.ts";
@@ -56,10 +59,18 @@ export interface ProviderArgs {
   /** Makes the provider; called once per incarnation. */
   readonly open: () => DataProvider | Promise<DataProvider>;
   /**
-   * How its limits begin when nothing is known of a former process: `full` waits a whole window first,
-   * which is strict, `free` does not, for a provider that nobody else can have used. Default `full`.
+   * How its limits begin when nothing is known of a former process: `full` waits a whole window
+   * first, which is strict, `free` does not, for a provider that nobody else can have used. Default
+   * `full`.
    */
   readonly begin?: "full" | "free";
+  /** Where several nodes share its limits; default: this process has them for itself. */
+  readonly shared?: {
+    /** Names this node in its sessions. */
+    readonly node: string;
+    /** The budget of the provider of this name. */
+    readonly budget: (provider: string, terms: BudgetTerms) => SharedBudget;
+  };
   /** How keys are grouped into calls; what is left out is as by default. */
   readonly batch?: Partial<BatchSettings>;
   /** Linger as changed since the start; null = as set. Kept over a restart by whoever starts it. */
@@ -75,7 +86,10 @@ const LINGER_MS = 20;
 const TRIAL_MS = 250;
 /** Writes of the limits' state. */
 const ANSWER = { timeoutMs: 10_000 } as const;
-/** A limit of so long is begun free: waiting a day for a key that may never have been used helps nobody. */
+/**
+ * A limit of so long is begun free: waiting a day for a key that may never have been used helps
+ * nobody.
+ */
 const BEGIN_FREE_WINDOW_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 
@@ -133,12 +147,18 @@ export const provider = actor(Provider, async (ctx, args: ProviderArgs) => {
   };
 });
 
+interface Gate {
+  readonly gate: LimiterGate;
+  readonly limiter: Limiter;
+}
+
 /** The limits with what a former process left of them; null when the provider has none. */
 async function gateOf(
   ctx: Context<typeof Provider.definition>,
-  { store, begin = "full" }: ProviderArgs,
+  args: ProviderArgs,
   { name, capabilities }: DataProvider,
-): Promise<{ gate: LimiterGate; limiter: Limiter } | null> {
+): Promise<Gate | null> {
+  const { store, begin = "full", shared } = args;
   const { clock } = ctx;
   const limits = capabilities.limits.map(({ max, windowMs }): LimitSpec => {
     const rate = { requests: max, windowMs };
@@ -146,6 +166,7 @@ async function gateOf(
     return { name: formatRate(rate), rate, begin: isFree ? "free" : "full" };
   });
   if (limits.length === 0) return null;
+  if (shared !== undefined) return sharedGateOf(ctx, shared, name, limits);
   const limiter = new Limiter({ limits, reserve: reserveFor(limits) }, clock.now());
   const before = await store.ask("record", { kind: KIND_LIMITER, key: name }, ANSWER);
   if (before !== null) {
@@ -166,9 +187,55 @@ async function gateOf(
   return { gate, limiter };
 }
 
+/**
+ * Limits that are shared. The budget knows what all nodes have sent, so nothing is kept here; the
+ * limiter in front of it says who goes first.
+ */
+function sharedGateOf(
+  ctx: Context<typeof Provider.definition>,
+  { node, budget }: NonNullable<ProviderArgs["shared"]>,
+  name: string,
+  specs: readonly LimitSpec[],
+): Gate {
+  const { clock, random } = ctx;
+  const limits = specs.map((spec): LimitSpec => ({ ...spec, begin: "free" }));
+  const limiter = new Limiter({ limits, strayMs: STRAY_MS }, clock.now());
+  const terms: BudgetTerms = {
+    limits: specs.map(({ name, rate, begin = "full" }) => ({ name, ...rate, begin })),
+    strayMs: STRAY_MS,
+    sessionMs: SESSION_MS,
+    driftRatio: DRIFT_RATIO,
+  };
+  const permits = new SharedPermits({
+    budget: budget(name, terms),
+    clock,
+    random,
+    node,
+    onState: (error) =>
+      error === null
+        ? ctx.log("info", "the limit that nodes share can be reached again")
+        : ctx.log("warn", "the limit that nodes share cannot be reached: nothing is sent", {
+          reason: textOf(error),
+        }),
+  });
+  return { limiter, gate: new LimiterGate(limiter, clock, { permits }) };
+}
+
 const KIND_LIMITER = "limiter";
+/** How long a request without a response may be on its way, ms. */
+const STRAY_MS = 10_000;
+/** A node that has heard nothing of the shared limit for so long sends nothing, ms. */
+const SESSION_MS = 5_000;
+/** Clocks of servers are within. */
+const DRIFT_RATIO = 1e-4;
 
 type Refusal = Extract<PermitReply, { state: "refused" }>;
+
+const VOID: Refusal = {
+  state: "refused",
+  reason: "the limit that nodes share was out of reach for too long",
+  retryAfterMs: 1_000,
+};
 
 interface Permit {
   /** Null where the provider has no limits. */
@@ -180,7 +247,7 @@ interface Permit {
 class ProviderRun {
   readonly #ctx: Context<typeof Provider.definition>;
   readonly #source: DataProvider;
-  readonly #limits: { readonly gate: LimiterGate; readonly limiter: Limiter } | null;
+  readonly #limits: Gate | null;
   readonly #breaker = new Breaker();
   readonly #grouped: GroupedCalls<Lease | null>;
   readonly #permits = new Map<number, Permit>();
@@ -197,7 +264,7 @@ class ProviderRun {
   constructor(
     ctx: Context<typeof Provider.definition>,
     source: DataProvider,
-    limits: { readonly gate: LimiterGate; readonly limiter: Limiter } | null,
+    limits: Gate | null,
     batch: BatchSettings,
   ) {
     this.#ctx = ctx;
@@ -215,7 +282,8 @@ class ProviderRun {
     await this.#limits?.gate.close();
   }
 
-  // ---- permits and calls --------------------------------------------------------------------------
+  // ---- permits and calls
+  // --------------------------------------------------------------------------
 
   permit(wanted: PermitRequest): PermitReply | Deferred<PermitReply> {
     const refusal = this.#refusal();
@@ -242,7 +310,7 @@ class ProviderRun {
    * begun to fail while it waited. Of those that wait for an open breaker the first is the trial.
    */
   #admit(lease: Lease | null): Permit | Refusal {
-    const refusal = this.#refusal();
+    const refusal = lease?.isValid() === false ? VOID : this.#refusal();
     if (refusal !== null) {
       lease?.unused();
       return refusal;
@@ -260,7 +328,7 @@ class ProviderRun {
   }
 
   async #acquire({ user, priority, cost }: PermitRequest): Promise<Lease> {
-    const { gate } = this.#limits as { gate: LimiterGate };
+    const { gate } = this.#limits as Gate;
     return await gate.acquire({ user, priority, cost, signal: this.#abort.signal });
   }
 
@@ -285,7 +353,13 @@ class ProviderRun {
     const held = this.#permits.get(permit);
     const reply = this.#ctx.defer<PermittedAnswer>();
     this.#permits.delete(permit);
-    if (held === undefined) {
+    // The node was held up, and its part of a shared limit may be another's by now.
+    const isVoid = held?.lease?.isValid() === false;
+    if (held !== undefined && isVoid) {
+      held.lease?.unused();
+      if (held.isTrial) this.#breaker.abandoned(this.#ctx.clock.now());
+    }
+    if (held === undefined || isVoid) {
       reply.reject(new Error(`Cannot call ${this.#source.name}: expected a permit that is held`));
       return reply;
     }
@@ -367,7 +441,8 @@ class ProviderRun {
     return state === "half_open" ? TRIAL_MS : Math.max(0, (nextTryMs ?? 0) - nowMs);
   }
 
-  // ---- grouping -----------------------------------------------------------------------------------
+  // ---- grouping
+  // -----------------------------------------------------------------------------------
 
   fetch(wanted: GroupedRequest): Deferred<GroupedResult> {
     const reply = this.#ctx.defer<GroupedResult>();

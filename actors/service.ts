@@ -17,14 +17,17 @@ import type {
   LettersPort,
   NotNow,
   ProviderView,
+  PushOutcome,
   RefreshPort,
   ServicePort,
   WarmingPort,
   WebhookView,
 } from "../src/http/port.ts";
+import { aloneView, type NodesView } from "../src/http/node_schemas.ts";
 import { LabelLog, logReader } from "../src/http/label_log.ts";
 import type { LogRing } from "../src/http/log_ring.ts";
 import { REFRESH_TIMEOUT_MAX_MS } from "../src/http/refresh_input.ts";
+import { systemOthers } from "../src/http/node_gate.ts";
 import { systemLetters, systemTree } from "../src/http/system_port.ts";
 import { type AlertSinkSpec, testAlert } from "../src/http/webhook/alert_sink.ts";
 import type { AlertTestResult } from "../src/http/webhook/alert_sink_status.ts";
@@ -39,7 +42,15 @@ import { EventHub } from "../src/monitor/event_hub.ts";
 import type { TuningEvent } from "../src/monitor/tuning_view.ts";
 import { unpackLogged } from "../src/store/commit_codec.ts";
 import { storeErrorCode } from "../src/store/error.ts";
-import { instruments, levels, putInstrument, putLevels } from "../src/store/records.ts";
+import type { ChangedRecord } from "../src/store/nodes/followed_store.ts";
+import {
+  instruments,
+  KIND_INSTRUMENT,
+  KIND_LEVELS,
+  levels,
+  putInstrument,
+  putLevels,
+} from "../src/store/records.ts";
 import {
   Admin,
   AlertSink,
@@ -47,7 +58,6 @@ import {
   CommitSink,
   Feed,
   type Ingest,
-  type IngestReply,
   LabelPool,
   LabelSink,
   LabelWorker,
@@ -63,6 +73,7 @@ import type { TierStatus } from "../src/cache/types.ts";
 import { LABEL_KEY_ROWS_MAX, labelKeyOf } from "../src/label/label_key.ts";
 import { Backfill, Provider } from "./protocols_batch.ts";
 import { type CachedLabels, CacheShard, CacheTier, type CacheValue } from "./protocols_cache.ts";
+import { LogFollower, NodeMember, PartitionReader, PartitionWriter } from "./protocols_nodes.ts";
 import { Aggregator, RefreshCoordinator, type RefreshNews } from "./protocols_refresh.ts";
 import { Warmer } from "./protocols_warm.ts";
 
@@ -92,6 +103,10 @@ export interface ServiceOptions {
     /** Left out, both, where nothing is refreshed. */
     readonly aggregator?: string;
     readonly coordinator?: string;
+    /** Left out, all three, in a process that is no node. */
+    readonly node?: string;
+    readonly writer?: string;
+    readonly follower?: string;
   };
   /** What labels are delivered to. */
   readonly webhooks?: readonly WebhookSpec[];
@@ -136,6 +151,10 @@ const PROTOCOLS = [
   Warmer,
   Aggregator,
   RefreshCoordinator,
+  NodeMember,
+  PartitionReader,
+  PartitionWriter,
+  LogFollower,
 ];
 /** A receiver has ten seconds to answer a test. */
 const TEST = { timeoutMs: 15_000 } as const;
@@ -213,6 +232,21 @@ export class Service {
     this.#labelsAt = atMs;
   }
 
+  /** Records were written or dropped by whatever node; null: nobody knows which. */
+  async recordsChanged(changed: readonly ChangedRecord[] | null): Promise<void> {
+    const isAbout = (kind: string) => changed?.some((one) => one.kind === kind) ?? true;
+    if (isAbout(KIND_INSTRUMENT)) {
+      for (const instrument of await instruments(recordsOf(this.#store))) {
+        this.instruments.register(instrument);
+      }
+    }
+    const router = this.#options.cache?.router;
+    if (router === undefined || !isAbout(KIND_LEVELS)) return;
+    const symbols = (changed ?? []).filter(({ kind }) => kind === KIND_LEVELS);
+    const dependencies = symbols.map(({ key }) => ({ kind: "levels", instrument: key }) as const);
+    await (changed === null ? router.flush() : router.invalidate({ dependencies }));
+  }
+
   /** A job changed its state, or went on. */
   jobEvent(type: "job" | "job_progress", status: JobStatus): void {
     const atMs = this.#running.clock.wallNow();
@@ -271,6 +305,8 @@ export class Service {
         sinks: () => this.#alertSinks(),
         test: () => this.#testAlerts(),
       },
+      nodes: () => this.#nodes(),
+      others: systemOthers(() => this.#running),
       tuning: () => this.#monitor.ask("tuning", {}),
       figures: {
         list: (sinceMs, limit) => this.#monitor.ask("figures", { sinceMs, limit }),
@@ -309,6 +345,13 @@ export class Service {
     };
     look(this.#system.tree());
     return waiting;
+  }
+
+  /** All nodes, as this one sees them; one when it is alone. */
+  async #nodes(): Promise<NodesView> {
+    const { about: { name, version }, startedAt, paths: { node } } = this.#options;
+    if (node !== undefined) return await this.#running.ref(NodeMember, node).ask("nodes", {}, LOOK);
+    return aloneView(name, version, startedAt, this.#running.clock.wallNow());
   }
 
   /** How every webhook is; null for one that does not answer now. */
@@ -526,7 +569,11 @@ export class Service {
         const [tail] = await this.#store.ask("tails", { series: [series], bars }, ANSWER);
         return tail ?? { count: 0, candles: emptyCandles(series) };
       },
-      touchedSeq: (series) => this.#pool.ask("touchedSeq", { series }, LOOK),
+      touchedSeq: (series) => {
+        const { follower } = this.#options.paths;
+        if (follower === undefined) return this.#pool.ask("touchedSeq", { series }, LOOK);
+        return this.#running.ref(LogFollower, follower).ask("touchedSeq", { series }, LOOK);
+      },
       labelsCounted: () => this.#pool.ask("tally", {}, LOOK),
       labelText: (query, format, memory) =>
         this.#read(query.asOf, async (range) => {
@@ -593,7 +640,13 @@ export class Service {
     };
   }
 
-  async #ingest(batch: Ingest): Promise<IngestReply> {
+  async #ingest(batch: Ingest): Promise<PushOutcome> {
+    const { writer } = this.#options.paths;
+    if (writer !== undefined) {
+      // They are in the streams, and not yet in the store.
+      const reply = await this.#running.ref(PartitionWriter, writer).ask("ingest", batch, ANSWER);
+      return reply.state === "committed" ? { ...reply, state: "queued" } : reply;
+    }
     const outcome = await this.#pool.ask("ingest", batch, ANSWER);
     // Whoever is told of a commit may ask for what comes after it, which the sinks, told after it,
     // may not have heard of yet.

@@ -15,6 +15,7 @@ import {
   type System,
   systemClock,
   type SystemOptions,
+  systemRandom,
   type TreeRefs,
 } from "../src/actor/mod.ts";
 import { stderrLog } from "../src/actor/system.ts";
@@ -40,10 +41,12 @@ import type { DataProvider } from "../src/provider/port.ts";
 import { admin, type AdminArgs } from "./admin.ts";
 import { traceCounts } from "./trace_counts.ts";
 import { keptLetters, letters } from "./letters.ts";
+import { nodeGate } from "./node_gate.ts";
 import { Service, storeLog } from "./service.ts";
 import { webhook } from "./webhook.ts";
 import type { LabelLog } from "../src/http/label_log.ts";
 import { LogRing } from "../src/http/log_ring.ts";
+import { GATE_PATH } from "../src/http/node_gate.ts";
 import { assertWebhooks, type WebhookSpec } from "../src/http/webhook/options.ts";
 import { InstrumentRegistry } from "../src/market/instrument.ts";
 import type { AlertEvent } from "../src/monitor/alert.ts";
@@ -73,6 +76,22 @@ import { warmFinding } from "../src/monitor/collect_warm.ts";
 import { webhookFinding } from "../src/monitor/collect_webhook.ts";
 import { treeFinding } from "../src/monitor/collect_tree.ts";
 import { labelWorker } from "./label_worker.ts";
+import type { ChangedRecord } from "../src/store/nodes/followed_store.ts";
+import {
+  followerChild,
+  joinFabric,
+  NODE_PATHS,
+  nodeChild,
+  nodeCollectors,
+  type NodesSpec,
+  ownRecords,
+  sharedBudgetOf,
+  sharedOf,
+  streamChildren,
+  type TreeNodes,
+  treeNodesOf,
+} from "./tree_nodes.ts";
+import { type IngestRef, PartitionWriter } from "./protocols_nodes.ts";
 import { CACHE_PATHS, cacheChild, shardName, type TreeCache, treeCacheOf } from "./tree_cache.ts";
 import { type TunedTree, tuningOf, type TuningSpec } from "./tree_tuning.ts";
 import { CacheShard, type CacheValue } from "./protocols_cache.ts";
@@ -189,6 +208,8 @@ export interface ShownLog {
 
 /** What the tree is made of. */
 export interface WickOptions {
+  /** This process as one node of several; default: it is alone. Its store is then a shared one. */
+  readonly nodes?: NodesSpec | null;
   /** Name of the root; default `wick`. */
   readonly name?: string;
   /** Where senders look whether they would be refused; {@linkcode startWick} makes one. */
@@ -264,6 +285,8 @@ export interface TreeOptions extends WickOptions {
   readonly log?: LabelLog | null;
   /** The cache that `cache` describes. */
   readonly treeCache?: TreeCache | null;
+  /** The node that `nodes` describes. */
+  readonly treeNodes?: TreeNodes | null;
 }
 
 /** What is known of an access beside its key. */
@@ -344,6 +367,8 @@ export interface Wick {
   readonly admin: Ref<typeof Admin.definition>;
 }
 
+/** A node that is new reads all that the others have: 1 GB in some minutes. */
+const CATCH_UP_MS = 600_000;
 /** Queued blocks of columns: bounded in bytes rather than in messages. */
 const BLOCKS_MAILBOX = { bound: 8_192, boundBytes: 256 * 1024 * 1024 } as const;
 
@@ -355,7 +380,7 @@ export function wickTree(options: TreeOptions = {}): SystemOptions {
   const threads = new LabelThreads(workers.map((worker) => `${PATHS.workers}/${worker}`));
   assertEnoughBars(options.store, params);
   assertNamed(options);
-  const { treeCache = null } = options;
+  const { treeCache = null, treeNodes = null } = options;
   const sinks = [...options.sinks ?? []];
   if (options.onLabels !== undefined) {
     const { onLabels } = options;
@@ -383,18 +408,21 @@ export function wickTree(options: TreeOptions = {}): SystemOptions {
         child(store, {
           name: "store",
           args: options.store ?? { kind: "memory" },
+          // A copy is brought up to the log first.
+          ...(options.store?.kind === "shared" ? { initTimeoutMs: CATCH_UP_MS } : {}),
           ...(packed ? { mailbox: BLOCKS_MAILBOX, thread: { entry: STORE_ENTRY } } : {}),
         }),
         ...(packed ? [child(letters, { name: "letters", args: lettersArgs })] : []),
         {
           name: "providers",
-          children: (options.providers ?? []).map(providerChild),
+          children: (options.providers ?? []).map((spec) => providerChild(spec, treeNodes)),
         },
-        ...(treeCache === null ? [] : [cacheChild(treeCache, PATHS)]),
+        ...(treeCache === null ? [] : [cacheChild(treeCache, PATHS, treeNodes !== null)]),
         { name: "sinks", children: [...sinks, ...commitSinks] },
         {
           name: "work",
           children: [
+            ...followerOf(options, sinks, commitSinks),
             ...webhooksOf(options),
             ...refreshOf(options),
             ...warmerOf(options),
@@ -440,7 +468,8 @@ export function wickTree(options: TreeOptions = {}): SystemOptions {
                     // Where nobody looks nothing is measured.
                     isMeasured: (options.monitor ?? null) !== null ||
                       (options.service ?? null) !== null,
-                    ...(options.door === undefined ? {} : { door: options.door }),
+                    // In a node whoever sends candles sends them to the streams, and looks there.
+                    ...(treeNodes === null ? doorOf(options) : { isFollowed: true }),
                     sinks: sinks.map((sink) => refs.tell(LabelSink, `${PATHS.sinks}/${sink.name}`)),
                     commitSinks: commitSinks.map((sink) =>
                       refs.tell(CommitSink, `${PATHS.sinks}/${sink.name}`)
@@ -449,28 +478,12 @@ export function wickTree(options: TreeOptions = {}): SystemOptions {
                     ...(treeCache === null ? {} : cacheOfPool(treeCache, refs)),
                   }),
                 }),
-                {
-                  name: "feeds",
-                  ...OUTSIDE_RESTARTS,
-                  children: (options.feeds ?? []).map((spec) =>
-                    child(feed, {
-                      name: spec.name,
-                      args: (refs) => ({
-                        store: refs.ask(Store, PATHS.store),
-                        pool: refs.ask(LabelPool, PATHS.pool),
-                        source: spec.source,
-                        ...(options.fillHolesFrom === undefined
-                          ? {}
-                          : { backfill: refs.tell(Backfill, PATHS.backfill) }),
-                        ...(options.instruments === undefined
-                          ? {}
-                          : { instruments: options.instruments }),
-                        ...(spec.priority === undefined ? {} : { priority: spec.priority }),
-                        ...(spec.bulk === undefined ? {} : { bulk: spec.bulk }),
-                      }),
-                    })
-                  ),
-                },
+                ...(treeNodes === null ? [] : streamChildren(treeNodes, PATHS, packed, {
+                  ...doorOf(options),
+                  ...(options.admission === undefined ? {} : { admission: options.admission }),
+                })),
+                feedsOf(options),
+                ...(treeNodes === null ? [] : [nodeChild(treeNodes, PATHS)]),
               ],
             },
             child(backfill, {
@@ -514,7 +527,33 @@ class LabelThreads implements WorkerThreads {
   }
 }
 
-function providerChild({ name, open, begin, batch }: ProviderSpec): ChildSpec {
+/** Everything that reads a source. */
+function feedsOf(options: TreeOptions): ChildSpec {
+  const { feeds = [], treeNodes = null, fillHolesFrom, instruments } = options;
+  return {
+    name: "feeds",
+    ...OUTSIDE_RESTARTS,
+    children: feeds.map(({ name, source, priority, bulk }) =>
+      child(feed, {
+        name,
+        args: (refs) => ({
+          store: refs.ask(Store, PATHS.store),
+          pool: ingestOf(refs, treeNodes),
+          source,
+          ...(fillHolesFrom === undefined ? {} : { backfill: refs.tell(Backfill, PATHS.backfill) }),
+          ...(instruments === undefined ? {} : { instruments }),
+          ...(priority === undefined ? {} : { priority }),
+          ...(bulk === undefined ? {} : { bulk }),
+        }),
+      })
+    ),
+  };
+}
+
+function providerChild(
+  { name, open, begin, batch }: ProviderSpec,
+  nodes: TreeNodes | null,
+): ChildSpec {
   const tuned: { lingerMs: number | null } = { lingerMs: null };
   return child(provider, {
     name,
@@ -522,6 +561,7 @@ function providerChild({ name, open, begin, batch }: ProviderSpec): ChildSpec {
       store: refs.ask(Store, PATHS.store),
       open,
       tuned,
+      ...sharedBudgetOf(nodes),
       ...(begin === undefined ? {} : { begin }),
       ...(batch === undefined ? {} : { batch }),
     }),
@@ -529,7 +569,9 @@ function providerChild({ name, open, begin, batch }: ProviderSpec): ChildSpec {
 }
 
 /** Before what computes labels: those that it wants come by message. */
-function warmerOf({ warming = null, treeCache = null, instruments }: TreeOptions): ChildSpec[] {
+function warmerOf(
+  { warming = null, treeCache = null, treeNodes = null, instruments }: TreeOptions,
+): ChildSpec[] {
   if (warming === null) return [];
   if (treeCache === null) {
     throw new TypeError("Cannot warm: expected a cache: current value is none");
@@ -545,7 +587,7 @@ function warmerOf({ warming = null, treeCache = null, instruments }: TreeOptions
       accesses,
       ttl,
       instruments: instruments ?? new InstrumentRegistry(),
-      store: refs.ask(Store, PATHS.store),
+      store: ownRecords(refs.ask(Store, PATHS.store), treeNodes),
       provider: name === null ? null : refs.ask(Provider, `${PATHS.providers}/${name}`),
       calls,
       tuned,
@@ -556,6 +598,9 @@ function warmerOf({ warming = null, treeCache = null, instruments }: TreeOptions
 /** Before what makes candles, whose commits move edges; one cannot do without the other. */
 function refreshOf(options: TreeOptions): ChildSpec[] {
   const { refresh: spec = null, treeCache = null, instruments, providers = [] } = options;
+  // Runs are those of the node on which they were made.
+  const storeOf = (refs: TreeRefs) =>
+    ownRecords(refs.ask(Store, PATHS.store), options.treeNodes ?? null);
   if (spec === null) return [];
   const { service = null, onRefresh } = options;
   const children = [
@@ -563,7 +608,7 @@ function refreshOf(options: TreeOptions): ChildSpec[] {
       name: "aggregator",
       args: (refs) => ({
         spec,
-        store: refs.ask(Store, PATHS.store),
+        store: storeOf(refs),
         packed: isPacked(options.store),
         coordinator: refs.tell(RefreshCoordinator, PATHS.coordinator),
         router: treeCache?.router ?? null,
@@ -574,7 +619,7 @@ function refreshOf(options: TreeOptions): ChildSpec[] {
       name: "refresh_coordinator",
       args: (refs) => ({
         spec,
-        store: refs.ask(Store, PATHS.store),
+        store: storeOf(refs),
         aggregator: refs.ask(Aggregator, PATHS.aggregator),
         providers: new Map(
           providers.map(({ name }) => [name, refs.ask(Provider, `${PATHS.providers}/${name}`)]),
@@ -609,18 +654,43 @@ function cacheOfPool({ router }: TreeCache, refs: TreeRefs) {
   return { cache: router, shards };
 }
 
+function doorOf({ door }: TreeOptions) {
+  return door === undefined ? {} : { door };
+}
+
+/** Whoever takes candles here: the streams of all nodes, or the pool where it is alone. */
+function ingestOf(refs: TreeRefs, nodes: TreeNodes | null): IngestRef {
+  return nodes === null
+    ? refs.ask(LabelPool, PATHS.pool)
+    : refs.ask(PartitionWriter, NODE_PATHS.writer);
+}
+
+/** In a node commits are told of by who follows the log. */
+function followerOf(
+  { treeNodes = null, treeCache = null, service = null }: TreeOptions,
+  sinks: readonly ChildSpec[],
+  commitSinks: readonly ChildSpec[],
+): ChildSpec[] {
+  if (treeNodes === null) return [];
+  const cache = treeCache?.router ?? null;
+  const onRecords = (changed: readonly ChangedRecord[] | null) =>
+    void service?.recordsChanged(changed).catch(() => {});
+  return [followerChild(treeNodes, PATHS, { sinks, commitSinks, cache, onRecords })];
+}
+
 function backfillArgs(
-  { providers = [], service = null, fillHolesFrom, onJob, onReport }: TreeOptions,
+  { providers = [], service = null, treeNodes = null, fillHolesFrom, onJob, onReport }: TreeOptions,
   refs: TreeRefs,
   totals: JobTotals,
 ) {
   return {
     store: refs.ask(Store, PATHS.store),
-    pool: refs.ask(LabelPool, PATHS.pool),
+    pool: ingestOf(refs, treeNodes),
     providers: new Map(
       providers.map(({ name }) => [name, refs.ask(Provider, `${PATHS.providers}/${name}`)]),
     ),
     ...(fillHolesFrom === undefined ? {} : { fillHolesFrom }),
+    ...sharedOf(treeNodes),
     onEvent: (type: "job" | "job_progress", status: JobStatus) => {
       service?.jobEvent(type, status);
       onJob?.(type, status);
@@ -651,7 +721,7 @@ const STORE_ENTRY = threadEntry(new URL("./threads/store.ts", import.meta.url));
 
 /** Whether the store runs in a thread, so that commits travel packed. */
 function isPacked(store: StoreArgs | undefined): boolean {
-  return store?.kind === "sqlite";
+  return store?.kind === "sqlite" || store?.kind === "shared";
 }
 
 function lettersArgs({ ask, system }: TreeRefs) {
@@ -659,7 +729,9 @@ function lettersArgs({ ask, system }: TreeRefs) {
 }
 
 /** Started before what makes labels, so that the last ones find them. */
-function webhooksOf({ webhooks = [], service = null, log = service?.log ?? null }: TreeOptions) {
+function webhooksOf(
+  { webhooks = [], service = null, treeNodes = null, log = service?.log ?? null }: TreeOptions,
+) {
   if (webhooks.length === 0) return [];
   if (log === null) throw new TypeError("Cannot run webhooks: expected a label log");
   assertWebhooks(webhooks);
@@ -669,27 +741,40 @@ function webhooksOf({ webhooks = [], service = null, log = service?.log ?? null 
     children: webhooks.map((spec) =>
       child(webhook, {
         name: spec.name,
-        args: (refs) => ({ store: refs.ask(Store, PATHS.store), log, spec }),
+        args: (refs) => ({
+          ...{ store: refs.ask(Store, PATHS.store), log, spec },
+          ...sharedOf(treeNodes),
+        }),
       })
     ),
   };
   return [supervisor];
 }
 
-function adminOf({ admin: settings, service = null }: TreeOptions): ChildSpec[] {
+function adminOf(
+  { admin: settings, service = null, treeNodes = null }: TreeOptions,
+): ChildSpec[] {
   if (settings === undefined || settings === null || service === null) return [];
   const { options } = settings;
-  return [child(admin, {
+  const portOf = (system: System) => () => {
+    service.attach(system);
+    return service.port();
+  };
+  const served = child(admin, {
     name: "admin",
     args: ({ system }) => ({
-      port: () => {
-        service.attach(system);
-        return service.port();
-      },
+      port: portOf(system),
       tracing: system.tracing,
       ...(options === undefined ? {} : { options }),
     }),
-  })];
+  });
+  if (treeNodes === null) return [served];
+  // What one node shows of itself, the others can show too.
+  const gate = child(nodeGate, {
+    name: GATE_PATH,
+    args: ({ system }) => ({ port: portOf(system) }),
+  });
+  return [served, gate];
 }
 
 /** None unless asked for: a periodic timer would keep a simulation from coming to rest. */
@@ -699,7 +784,7 @@ function monitorOf(
   threads: LabelThreads,
 ): ChildSpec[] {
   const { monitor: settings, feeds = [], webhooks = [], providers = [] } = options;
-  const { treeCache = null, warming = null, refresh = null } = options;
+  const { treeCache = null, treeNodes = null, warming = null, refresh = null } = options;
   if (settings === undefined || settings === null) return [];
   const cacheTotals = new CacheTotals(KEY_KINDS);
   return [child(monitor, {
@@ -720,6 +805,7 @@ function monitorOf(
           rules: [...wickRules({ cores, targets }), ...ownRules(own)],
           store: system.ref(Store, PATHS.store),
           ...(alertCooldownMs === undefined ? {} : { cooldownMs: alertCooldownMs }),
+          ...sharedOf(treeNodes),
           onAlert: (event) => {
             service?.alertEvent(event);
             if (event.type !== "suppressed") tellSinks(system, alertSinks);
@@ -750,6 +836,7 @@ function monitorOf(
               collect: async () => feedFinding(path, await ref.ask("status", {})),
             };
           }),
+          ...nodeCollectors(options.treeNodes ?? null, system),
           ...alertSinkCollectors(system, alertSinks),
           ...webhooks.map(({ name }) => {
             const path = `${PATHS.webhooks}/${name}`;
@@ -822,7 +909,7 @@ function tunedBy(
     cache: treeCache === null ? null : { spec: treeCache.spec, shards: treeCache.router.shards },
     warming,
     refs: {
-      store: system.ref(Store, PATHS.store),
+      store: ownRecords(system.ref(Store, PATHS.store), options.treeNodes ?? null),
       pool: system.ref(LabelPool, PATHS.pool),
       warmer: system.ref(Warmer, PATHS.warmer),
       shard: (index: number) => system.ref(CacheShard, `${CACHE_PATHS.cache}/${shardName(index)}`),
@@ -836,7 +923,9 @@ function tunedBy(
 }
 
 /** Beside the core: they tell of one that is down. */
-function alertsOf({ alertSinks = [], monitor, admin }: TreeOptions): ChildSpec[] {
+function alertsOf(
+  { alertSinks = [], monitor, admin, treeNodes = null }: TreeOptions,
+): ChildSpec[] {
   if (alertSinks.length === 0) return [];
   if (monitor === undefined || monitor === null) {
     throw new TypeError("Cannot tell anybody of alerts: expected a monitor: current value is none");
@@ -845,7 +934,10 @@ function alertsOf({ alertSinks = [], monitor, admin }: TreeOptions): ChildSpec[]
   const host = hostname.includes(":") ? `[${hostname}]` : hostname;
   // A port that is not known before it listens makes no link.
   const isKnown = admin !== undefined && admin !== null && port !== 0;
-  return alertSinksOf(alertSinks, isKnown ? `http://${host}:${port}` : "");
+  const baseUrl = isKnown ? `http://${host}:${port}` : "";
+  if (treeNodes === null) return alertSinksOf(alertSinks, baseUrl);
+  const { spec: { node }, duties } = treeNodes;
+  return alertSinksOf(alertSinks, baseUrl, { node, duties, storePath: PATHS.store });
 }
 
 /** Without figures what is looked at says only how it is. */
@@ -875,10 +967,11 @@ function assertNamed({ providers = [], fillHolesFrom, cache }: WickOptions): voi
 
 /** A worker's state is rebuilt from the store: it must keep as many candles as that takes. */
 function assertEnoughBars(store: StoreArgs | undefined, params: LabelParams): void {
-  const barsMax = store?.kind === "memory"
-    ? store.options?.barsMax
-    : store?.kind === "sqlite"
-    ? store.options.retention?.candles
+  const copy = store?.kind === "shared" ? store.copy : store;
+  const barsMax = copy?.kind === "memory"
+    ? copy.options?.barsMax
+    : copy?.kind === "sqlite"
+    ? copy.options.retention?.candles
     : undefined;
   const needed = historyBars(params);
   if (barsMax === undefined || barsMax >= needed || needed === Infinity) return;
@@ -953,6 +1046,11 @@ export async function startWick(options: WickOptions = {}): Promise<Wick> {
   const monitor = options.monitor ?? (service === null ? null : {});
   const { lines = null } = service ?? {};
   const { log: sink = stderrLog } = options.system ?? {};
+  const nodes = options.nodes ?? null;
+  const clock = options.system?.clock ?? systemClock;
+  const random = options.system?.random ?? systemRandom;
+  const version = options.admin?.about.version ?? "";
+  const treeNodes = nodes === null ? null : await treeNodesOf(nodes, version, clock, random);
   const packed = isPacked(options.store);
   const log: LabelLog = service?.log ?? storeLog(() => system.ref(Store, PATHS.store), packed);
   const system: System = createSystem(wickTree({
@@ -962,9 +1060,11 @@ export async function startWick(options: WickOptions = {}): Promise<Wick> {
     service,
     log,
     treeCache,
+    treeNodes,
     monitor,
     instruments,
   }));
+  if (treeNodes !== null) joinFabric(treeNodes, system);
   await system.started;
   if (service !== null) await service.begin();
   else log.committed(await system.ref(Store, PATHS.store).ask("seq", {}));
@@ -1041,10 +1141,11 @@ export const PATHS = {
 } as const;
 
 /** Where those are that this tree has. */
-function pathsOf({ warming, refresh }: WickOptions) {
+function pathsOf({ warming, refresh, nodes }: WickOptions) {
   const { warmer, aggregator, coordinator, ...paths } = PATHS;
   return {
     ...paths,
+    ...(nodes === undefined || nodes === null ? {} : NODE_PATHS),
     ...(warming === undefined || warming === null ? {} : { warmer }),
     ...(refresh === undefined || refresh === null ? {} : { aggregator, coordinator }),
   };

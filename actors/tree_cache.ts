@@ -205,8 +205,15 @@ export function shardBounds(
   return { entriesMax: share(entriesMax * (bytes / bytesMax)), weightMaxBytes: share(bytes) };
 }
 
-/** The supervisor of the cache: the tier first, then the shards, each restarted by itself. */
-export function cacheChild(cache: TreeCache, paths: ShardNeighbours): ChildSpec {
+/**
+ * The supervisor of the cache: the tier first, then the shards, each restarted by itself. `isNode`:
+ * this process is one node of several.
+ */
+export function cacheChild(
+  cache: TreeCache,
+  paths: ShardNeighbours,
+  isNode = false,
+): ChildSpec {
   const { router, spec, tier, touched, accesses, ttl, volatility } = cache;
   const { shards } = router;
   let wall: SteadyWall | null = null;
@@ -215,8 +222,9 @@ export function cacheChild(cache: TreeCache, paths: ShardNeighbours): ChildSpec 
     ttl,
     secondTier: tier,
     accesses,
-    // Seqs are those of one store: processes on one Redis, each with its own, share no candles.
-    ...(spec.tier?.kind === "redis" ? {} : {
+    // Seqs are those of one store: processes on one Redis, each with its own, share no candles. Nodes
+    // have copies of one store.
+    ...(spec.tier?.kind === "redis" && !isNode ? {} : {
       // Until the pool has told of earlier commits nothing is known; and what is as of a later one
       // than there is was made by another store.
       isTouched: (one: Dependency | TouchedRange, seq: number) =>

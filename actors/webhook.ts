@@ -2,16 +2,23 @@
  * A webhook: delivers the label log to one URL, in order, at least once.
  *
  * ## One at a time
- * A batch is read from the log, signed and posted; when the receiver took it, its place is written to
- * the store, and only then comes the next one. After a crash the batch whose place was not written
- * comes again, and no other. Nothing is pushed here: a commit only wakes it, and it reads what the
- * log has, so neither a slow receiver nor a dead one holds anybody up.
+ * A batch is read from the log, signed and posted; when the receiver took it, its place is written
+ * to the store, and only then comes the next one. After a crash the batch whose place was not
+ * written comes again, and no other. Nothing is pushed here: a commit only wakes it, and it reads
+ * what the log has, so neither a slow receiver nor a dead one holds anybody up.
  *
  * ## Trouble
  * - the *receiver* answers with anything but 2xx, not in time, or not at all: the same batch again
  *   after 1 s·2^n up to 60 s, later if it says so (`Retry-After`); after some failures in a row the
  *   breaker is open. 413 halves the batches.
  * - the *store* cannot be read or written: 1 s·2^n up to 15 s.
+ *
+ * ## Several nodes
+ * The node with the duty `webhook/NAME` delivers, from the place in the store, which all nodes
+ * have; the others stand by. When the duty moves, the batch whose place was not written comes
+ * again. A node that was held up and does not know yet that it has lost the duty may send one batch
+ * more, which the receiver has seen; nothing is ever skipped. Pause, resume and seek on any node go
+ * for all, by way of a record.
  *
  * @module
  */
@@ -35,9 +42,19 @@ import {
   type WebhookBounds,
   type WebhookSpec,
 } from "../src/http/webhook/options.ts";
-import { putWebhookPosition, webhookPosition } from "../src/http/webhook/position.ts";
+import {
+  putWebhookControl,
+  putWebhookPosition,
+  WEBHOOK_RECORDS,
+  type WebhookControl,
+  webhookControl,
+  webhookPosition,
+} from "../src/http/webhook/position.ts";
 import { post } from "../src/http/webhook/post.ts";
 import type { WebhookStatus } from "../src/http/webhook/status.ts";
+import type { Store as StorePort } from "../src/store/port.ts";
+import type { Duties } from "../src/store/nodes/duties.ts";
+import type { RecordNews } from "../src/store/nodes/record_news.ts";
 import { type Store, Webhook, type WebhookOutcome } from "./protocols.ts";
 
 /** How a webhook is set up. */
@@ -50,6 +67,13 @@ export interface WebhookArgs {
   readonly bounds?: Partial<WebhookBounds>;
   /** Makes the calls; default `fetch`. */
   readonly call?: WebhookCall;
+  /** Where several nodes share it; default: this process delivers. */
+  readonly shared?: {
+    /** Name of this node. */
+    readonly node: string;
+    readonly duties: Duties;
+    readonly news: RecordNews;
+  };
 }
 
 const EPOCHS_PER_INCARNATION = 2 ** 32;
@@ -71,7 +95,14 @@ export const webhook = actor(Webhook, async (ctx, args: WebhookArgs) => {
     done: ({ epoch, outcome }) => run.done(epoch, outcome),
     pause: () => run.pause(),
     resume: () => run.resume(),
-    seek: ({ after }) => run.seek(parsePlace(after)),
+    seek: ({ after }) => {
+      if (args.shared === undefined) return run.seek(parsePlace(after));
+      const reply = ctx.defer<{ after: string }>();
+      run.seekAll(parsePlace(after)).then((found) => reply.resolve(found), reply.reject);
+      return reply;
+    },
+    duties: () => run.dutiesChanged(),
+    changed: () => void run.look(),
     status: () => run.status(),
   };
 });
@@ -112,6 +143,13 @@ class WebhookRun {
   #lastErrorTs: number | null = null;
   #lastTakenTs: number | null = null;
   #lastTookMs: number | null = null;
+  /** This node delivers. */
+  #isHere: boolean;
+  /** How often it was sent somewhere else, by the place it goes on from. */
+  #seeks = 0;
+  /** Another node has written the place meanwhile: it is read again before anything is sent. */
+  #isOutdated = false;
+  #lastNode: string | null = null;
 
   constructor(ctx: Context<typeof Webhook.definition>, args: WebhookArgs) {
     this.#ctx = ctx;
@@ -121,27 +159,70 @@ class WebhookRun {
     this.#breaker = new Breaker({ backoff: this.#bounds.backoff });
     this.#epoch = ctx.incarnation * EPOCHS_PER_INCARNATION;
     this.#batches = this.#batchesFrom({ seq: 0, row: Infinity });
-    this.#endNews = args.log.onCommit(() => {
+    const ends = [args.log.onCommit(() => {
       if (this.#isIdle) this.#nextInTime();
-    });
+    })];
+    this.#isHere = this.#owns();
+    if (args.shared !== undefined) {
+      const { duties, news } = args.shared;
+      ends.push(duties.watch(() => void ctx.self.tell("duties", {})));
+      ends.push(news.watch((changed) => {
+        const isMine = changed?.some(({ kind, key }) =>
+          key === args.spec.name && WEBHOOK_RECORDS.includes(kind)
+        );
+        if (isMine ?? true) ctx.self.tell("changed", {});
+      }));
+    }
+    this.#endNews = () => ends.forEach((end) => end());
+  }
+
+  #owns(): boolean {
+    return this.#args.shared?.duties.owns(`webhook/${this.#args.spec.name}`) ?? true;
+  }
+
+  #recordsIn(answer: { readonly timeoutMs: number } = ANSWER) {
+    const { store } = this.#args;
+    return {
+      record: (kind: string, key: string) => store.ask("record", { kind, key }, answer),
+      putRecord: (kind: string, key: string, json: string) =>
+        store.ask("putRecord", { kind, key, json }, answer),
+    };
   }
 
   async start(): Promise<void> {
-    const { store, spec } = this.#args;
-    const kept = await webhookPosition({
-      record: (kind, key) => store.ask("record", { kind, key }, ANSWER),
-    }, spec.name);
-    if (kept !== null) this.#written = placeText(kept);
-    const seq = kept === null ? spec.after ?? await store.ask("seq", {}, ANSWER) : 0;
-    this.#batches = this.#batchesFrom(kept ?? { seq, row: Infinity });
+    if (this.#args.shared !== undefined) await this.look();
+    if (!this.#isHere) return;
+    await this.#load();
     this.#next();
+  }
+
+  /** Goes on from the place in the store. */
+  async #load(): Promise<void> {
+    const { store, spec, shared } = this.#args;
+    const kept = await webhookPosition(this.#recordsIn(), spec.name);
+    this.#written = kept === null ? null : placeText(kept.place);
+    this.#lastNode = kept?.node ?? this.#lastNode;
+    this.#seeks = kept?.seeks ?? 0;
+    const seq = kept === null ? spec.after ?? await store.ask("seq", {}, ANSWER) : 0;
+    let place = kept?.place ?? { seq, row: Infinity };
+    const control = shared === undefined
+      ? null
+      : await webhookControl(this.#recordsIn(), spec.name);
+    if (control !== null && control.after !== null && control.seeks > this.#seeks) {
+      place = parsePlace(control.after);
+      this.#seeks = control.seeks;
+      this.#written = null;
+    }
+    this.#batches = this.#batchesFrom(place);
+    this.#gaps = 0;
+    this.#isOutdated = false;
   }
 
   async stop(): Promise<void> {
     this.#endNews();
     this.#abort.abort(new Error("the webhook stops"));
     await this.#underWay;
-    if (placeText(this.#batches.place) === this.#written) return;
+    if (!this.#isHere || placeText(this.#batches.place) === this.#written) return;
     // What cannot be written now is delivered once more.
     await this.#write(this.#batches.place, LAST_ANSWER).catch(() => {});
   }
@@ -154,7 +235,8 @@ class WebhookRun {
     return new WebhookBatches(this.#args.log, options, place);
   }
 
-  // ---- delivering -----------------------------------------------------------------------------------
+  // ---- delivering
+  // -----------------------------------------------------------------------------------
 
   #next(delayMs = 0): void {
     this.#isIdle = false;
@@ -167,19 +249,24 @@ class WebhookRun {
   }
 
   go(): void {
-    if (this.#underWay !== null || this.#isPaused) return;
+    if (this.#underWay !== null || this.#isPaused || !this.#isHere) return;
     const epoch = this.#epoch;
     const { signal } = this.#abort;
     this.#isIdle = false;
     this.#startedMs = this.#ctx.clock.now();
     if (this.#breaker.failures > 0) this.#breaker.trying();
-    this.#underWay = this.#deliver(this.#batches, signal).then(
+    this.#underWay = this.#loadedBatches().then((batches) => this.#deliver(batches, signal)).then(
       (outcome) => outcome,
       (error): WebhookOutcome => ({ state: "store", message: textOf(error) }),
     ).then((outcome) => {
       this.#underWay = null;
       this.#ctx.self.tell("done", { epoch, outcome });
     });
+  }
+
+  async #loadedBatches(): Promise<WebhookBatches> {
+    if (this.#isOutdated) await this.#load();
+    return this.#batches;
   }
 
   /** Rejects when the store cannot be read or written. */
@@ -226,22 +313,35 @@ class WebhookRun {
   }
 
   async #write(place: LabelPlace, answer: { readonly timeoutMs: number }): Promise<void> {
-    const { store, spec } = this.#args;
+    const { spec, shared } = this.#args;
+    const node = shared?.node ?? null;
+    const records = this.#recordsIn(answer);
+    if (node !== null) await this.#assertMine(records);
     const result = await putWebhookPosition(
-      {
-        putRecord: (kind, key, json) => store.ask("putRecord", { kind, key, json }, answer),
-      },
+      records,
       spec.name,
-      place,
+      { place, seeks: this.#seeks, node },
     );
     if (result.state === "refused") throw new Error(result.message);
     this.#written = placeText(place);
     this.#writtenMs = this.#ctx.clock.now();
   }
 
-  // ---- what it came to ------------------------------------------------------------------------------
+  /** Another node may have delivered meanwhile: then its place counts, and not this node's. */
+  async #assertMine(records: Pick<StorePort, "record">): Promise<void> {
+    const kept = await webhookPosition(records, this.#args.spec.name);
+    const isMine = this.#written === null ||
+      (kept !== null && placeText(kept.place) === this.#written);
+    if (isMine && this.#owns()) return;
+    this.#isOutdated = true;
+    throw new Error("another node delivers");
+  }
+
+  // ---- what it came to
+  // ------------------------------------------------------------------------------
 
   done(epoch: number, outcome: WebhookOutcome): void {
+    if (!this.#isHere) return;
     if (epoch !== this.#epoch) return this.#next();
     this.#sayGaps();
     if (outcome.state === "store") {
@@ -303,20 +403,85 @@ class WebhookRun {
     });
   }
 
-  // ---- from outside ---------------------------------------------------------------------------------
+  // ---- from outside
+  // ---------------------------------------------------------------------------------
 
   pause(): void {
     this.#isPaused = true;
+    this.#tellAll({ isPaused: true });
   }
 
   resume(): void {
     this.#isPaused = false;
+    this.#tellAll({ isPaused: false });
     this.#next();
   }
 
+  #tellAll(told: Partial<WebhookControl>): void {
+    if (this.#args.shared === undefined) return;
+    this.#control(told).catch((error) =>
+      this.#ctx.log("warn", "the other nodes could not be told", { reason: textOf(error) })
+    );
+  }
+
+  async #control(told: Partial<WebhookControl>): Promise<WebhookControl> {
+    const { name } = this.#args.spec;
+    const before = await webhookControl(this.#recordsIn(), name);
+    const control = { ...before, ...told };
+    const result = await putWebhookControl(this.#recordsIn(), name, control);
+    if (result.state === "refused") throw new Error(result.message);
+    return control;
+  }
+
+  /** As {@linkcode seek}, on whichever node delivers. */
+  async seekAll(asked: LabelPlace): Promise<{ after: string }> {
+    const after = placeText(this.#bounded(asked));
+    const { seeks } = await webhookControl(this.#recordsIn(), this.#args.spec.name);
+    await this.#control({ after, seeks: seeks + 1 });
+    return { after };
+  }
+
+  /** Looks at what all nodes were told, and, standing by, how far the other one is. */
+  async look(): Promise<void> {
+    const { name } = this.#args.spec;
+    try {
+      const control = await webhookControl(this.#recordsIn(), name);
+      const wasPaused = this.#isPaused;
+      this.#isPaused = control.isPaused;
+      if (!this.#isHere) {
+        const kept = await webhookPosition(this.#recordsIn(), name);
+        if (kept === null || this.#isHere) return;
+        this.#lastNode = kept.node;
+        this.#batches = this.#batchesFrom(kept.place);
+        return;
+      }
+      if (control.after !== null && control.seeks > this.#seeks && !this.#isOutdated) {
+        this.#seeks = control.seeks;
+        this.seek(parsePlace(control.after));
+      } else if (wasPaused && !this.#isPaused) this.#next();
+    } catch (error) {
+      this.#ctx.log("warn", "cannot see what all nodes were told", { reason: textOf(error) });
+    }
+  }
+
+  /** The duty came or went. */
+  dutiesChanged(): void {
+    const isHere = this.#owns();
+    if (isHere === this.#isHere) return;
+    this.#isHere = isHere;
+    this.#epoch++;
+    this.#abort.abort(new Error("another node delivers"));
+    this.#abort = new AbortController();
+    this.#trouble = null;
+    this.#isIdle = false;
+    this.#ctx.log("info", isHere ? "delivers from now on" : "another node delivers");
+    if (!isHere) return void this.look();
+    this.#isOutdated = true;
+    if (this.#underWay === null) this.#next();
+  }
+
   seek(asked: LabelPlace): { after: string } {
-    const seq = this.#args.log.seq();
-    const place = asked.seq > seq ? { seq, row: Infinity } : asked;
+    const place = this.#bounded(asked);
     this.#epoch++;
     this.#abort.abort(new Error("it goes on somewhere else"));
     this.#abort = new AbortController();
@@ -327,6 +492,11 @@ class WebhookRun {
     // What is under way says so when it has ended.
     if (this.#underWay === null) this.#next();
     return { after: placeText(place) };
+  }
+
+  #bounded(asked: LabelPlace): LabelPlace {
+    const seq = this.#args.log.seq();
+    return asked.seq > seq ? { seq, row: Infinity } : asked;
   }
 
   status(): WebhookStatus {
@@ -341,6 +511,7 @@ class WebhookRun {
       url: shownUrl(url),
       series: series === null ? null : [...series],
       state: this.#state(),
+      ...this.#nodeShown(),
       waiting: trouble === null ? null : {
         for: trouble.for,
         code: trouble.code,
@@ -361,7 +532,14 @@ class WebhookRun {
     };
   }
 
+  #nodeShown(): { node?: string } {
+    const { shared } = this.#args;
+    const node = this.#isHere ? shared?.node ?? null : this.#lastNode;
+    return node === null ? {} : { node };
+  }
+
   #state(): WebhookStatus["state"] {
+    if (!this.#isHere && !this.#isPaused) return "standby";
     if (this.#isPaused) return "paused";
     if (this.#trouble !== null) return "waiting";
     return this.#isIdle ? "idle" : "delivering";

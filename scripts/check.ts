@@ -80,7 +80,16 @@ const steps: Step[] = [
   { name: "types", args: ["check", ...Deno.args, ...code] },
   {
     name: "examples",
-    args: ["check", "--doc-only", "--no-lock", "--config", exampleConfig, ...face, "src"],
+    args: [
+      "check",
+      "--doc-only",
+      "--no-lock",
+      "--config",
+      exampleConfig,
+      ...face,
+      "README.md",
+      "src",
+    ],
   },
 ];
 if (face.length > 0) {

@@ -4,12 +4,11 @@
  *
  * @module
  */
-import { createInterface } from "node:readline";
 import { join } from "node:path";
-import { Readable } from "node:stream";
 import type { Browser, Page } from "playwright-core";
 import { openChromium } from "./support/chromium.ts";
 import { childEnv } from "./support/deno.ts";
+import { linesOf } from "./support/lines.ts";
 import { ROOT } from "./support/root.ts";
 
 const VIEWS = [
@@ -46,7 +45,7 @@ class Demo implements AsyncDisposable {
       stdout: "null",
       stderr: "piped",
     }).spawn();
-    const lines = createInterface(Readable.fromWeb(this.#child.stderr));
+    const lines = linesOf(this.#child.stderr);
     this.#lines = lines[Symbol.asyncIterator]();
   }
 

@@ -9,10 +9,9 @@
  *
  * @module
  */
-import { createInterface } from "node:readline";
-import { Readable } from "node:stream";
 import { childEnv, isProgress } from "./support/deno.ts";
 import { installServices } from "./support/install.ts";
+import { linesOf } from "./support/lines.ts";
 import { ROOT } from "./support/root.ts";
 import { finalCounts, TestReport } from "./support/test_report.ts";
 
@@ -65,7 +64,7 @@ async function runTests(args: readonly string[]): Promise<boolean> {
 }
 
 async function eachLine(stream: ReadableStream<Uint8Array>, take: (line: string) => void) {
-  for await (const line of createInterface(Readable.fromWeb(stream))) take(line);
+  for await (const line of linesOf(stream)) take(line);
 }
 
 function testCommand(args: readonly string[]): string[] {

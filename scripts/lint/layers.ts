@@ -23,6 +23,7 @@ const PROTOCOLS = [
   "actors/protocols_batch.ts",
   "actors/protocols_cache.ts",
   "actors/protocols_label.ts",
+  "actors/protocols_nodes.ts",
   "actors/protocols_refresh.ts",
   "actors/protocols_warm.ts",
 ];
@@ -42,6 +43,7 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
     "actors/protocols_batch.ts",
     "actors/protocols_cache.ts",
     "actors/protocols_label.ts",
+    "actors/protocols_nodes.ts",
     "actors/protocols_refresh.ts",
     "actors/protocols_warm.ts",
     "src/actor/",
@@ -52,6 +54,7 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
     "src/store/",
   ],
   "ioredis": ["src/store/", "src/feed/"],
+  "@google-cloud/firestore": ["src/feed/"],
   "hono": ["src/http/"],
   "@hono/node-server": ["src/http/"],
   "@hono/zod-openapi": ["src/http/"],
@@ -168,7 +171,12 @@ const LAYERS: readonly Layer[] = [
   },
   {
     files: [
-      ...["actors/tree.ts", "actors/tree_cache.ts", "actors/tree_alerts.ts"],
+      ...[
+        "actors/tree.ts",
+        "actors/tree_cache.ts",
+        "actors/tree_nodes.ts",
+        "actors/tree_alerts.ts",
+      ],
       ...["actors/tree_tuning.ts", "actors/threads/"],
     ],
     refuse: (to, from) =>

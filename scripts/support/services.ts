@@ -19,6 +19,7 @@ export const SERVICES = {
   erlang: { package: "erlang-base", probe: ["erl", "-noshell", "-eval", "halt()."] },
   redis: { package: "redis-server", probe: ["redis-server", "--version"] },
   chromium: { package: "chromium", probe: ["chromium", "--version"] },
+  node: { package: "nodejs", probe: ["node", "--version"] },
   python: { package: "python3", probe: ["python3", "--version"] },
 } as const satisfies Record<string, Service>;
 
@@ -26,7 +27,7 @@ export const SERVICES = {
 export type ServiceName = keyof typeof SERVICES;
 
 /** What the tests in the tree need today; nothing else is installed. */
-export const NEEDED: readonly ServiceName[] = ["erlang", "redis", "chromium"];
+export const NEEDED: readonly ServiceName[] = ["erlang", "redis", "chromium", "node"];
 
 /** Whether the program is installed and starts. */
 export function isInstalled(name: ServiceName): boolean {

@@ -13,6 +13,7 @@ import { textOf } from "./errors.ts";
 import type { ExitReason, LogLevel } from "./node.ts";
 import type { Definition, Entry, Payload } from "./protocol.ts";
 import { LocalRef } from "./ref.ts";
+import { RemoteRef } from "./remote_ref.ts";
 import type { Trail } from "./tracing.ts";
 
 /** Every ref of the runtime can tell of its actor's end. */
@@ -267,16 +268,20 @@ export class IncarnationContext implements Context<Definition> {
 /** Arguments with the refs and lists of refs among their own properties bound to an incarnation. */
 export function bindArgs(args: unknown, context: IncarnationContext): unknown {
   if (typeof args !== "object" || args === null) return args;
-  if (args instanceof LocalRef) return args.boundTo(context);
+  if (isRef(args)) return args.boundTo(context);
   if (Object.getPrototypeOf(args) !== Object.prototype) return args;
   let bound: Record<string, unknown> | null = null;
   for (const [key, value] of Object.entries(args)) {
-    const list = Array.isArray(value) && value[0] instanceof LocalRef;
-    if (!list && !(value instanceof LocalRef)) continue;
+    const list = Array.isArray(value) && isRef(value[0]);
+    if (!list && !isRef(value)) continue;
     bound ??= { ...args };
     bound[key] = list
-      ? value.map((ref) => ref instanceof LocalRef ? ref.boundTo(context) : ref)
+      ? value.map((ref) => isRef(ref) ? ref.boundTo(context) : ref)
       : (value as LocalRef).boundTo(context);
   }
   return bound ?? args;
+}
+
+function isRef(value: unknown): value is LocalRef | RemoteRef {
+  return value instanceof LocalRef || value instanceof RemoteRef;
 }

@@ -89,7 +89,14 @@ export interface Runtime {
     error?: unknown,
   ): void;
   /** Accounts for a message that reached no mailbox, and dead-letters it. */
-  lost(path: string, entry: Entry, payload: unknown, reason: DeadReason, cause: number): void;
+  lost(
+    path: string,
+    entry: Entry,
+    payload: unknown,
+    reason: DeadReason,
+    cause: number,
+    error?: unknown,
+  ): void;
   nodeAt(path: string): Node | null;
   /** A node was removed from the tree: its account is kept, its name is free. */
   forget(node: Node): void;

@@ -34,6 +34,7 @@ import type {
 import { Started } from "./node.ts";
 import { type Definition, type Entry, NO_ENTRY, parseMessage, type Protocol } from "./protocol.ts";
 import { LocalRef } from "./ref.ts";
+import { type Carrier, remotePlace, RemoteRef } from "./remote_ref.ts";
 import { RestartHistory } from "./restarts.ts";
 import { type Scheduler, TurnScheduler } from "./scheduler.ts";
 import { type Backoff, type Strategy, SupervisorNode } from "./supervisor.ts";
@@ -212,6 +213,12 @@ export class System implements Runtime, AsyncDisposable {
   readonly #rootPath: string;
   /** Causation id of what runs right now. */
   cause = 0;
+  /**
+   * What carries messages to other nodes; null while this is no node.
+   *
+   * @internal
+   */
+  carrier: Carrier | null = null;
   #causes: number;
   readonly spares = new Spares();
   readonly #atStop = new Set<Promise<unknown>>();
@@ -221,6 +228,8 @@ export class System implements Runtime, AsyncDisposable {
   /** Accounts of nodes that were removed, and of messages to paths that never were. */
   readonly #past = { sent: 0, handled: 0, deadLettered: 0, superseded: 0 };
   #stopping: Promise<void> | null = null;
+  /** Set before what is told to stop first. */
+  #isStopping = false;
   #terminated: (() => void) | null = null;
   #settleDone!: (error: unknown) => void;
   /** Resolves when the system has stopped: with null, or with the error on which its root gave up. */
@@ -345,6 +354,17 @@ export class System implements Runtime, AsyncDisposable {
   }
 
   /**
+   * The ref of whatever lives, or will live, at a path of another node, or of this one by its name.
+   * It sends to the life of that node that is known then; while there is none, and while this system
+   * is no node, it sends to a stopped actor. Relative paths start at the root of the other tree.
+   *
+   * @throws {TypeError} for a path that is empty or too long.
+   */
+  remote<D extends Definition>(messages: Protocol<D>, node: string, path: string): Ref<D> {
+    return new RemoteRef(this, node, path, messages);
+  }
+
+  /**
    * Starts an actor under the root, or under the supervisor at `options.under`.
    *
    * @throws {StartFailed} when its init fails synchronously, or its supervisor is stopped; an
@@ -429,10 +449,17 @@ export class System implements Runtime, AsyncDisposable {
     this.#record(path, entry, payload, reason, cause, bytes, error);
   }
 
-  lost(path: string, entry: Entry, payload: unknown, reason: DeadReason, cause: number): void {
+  lost(
+    path: string,
+    entry: Entry,
+    payload: unknown,
+    reason: DeadReason,
+    cause: number,
+    error: unknown = null,
+  ): void {
     this.#past.sent++;
     this.#past.deadLettered++;
-    this.#record(path, entry, payload, reason, cause, entry.bytesOf(payload), null);
+    this.#record(path, entry, payload, reason, cause, entry.bytesOf(payload), error);
   }
 
   #record(
@@ -468,12 +495,24 @@ export class System implements Runtime, AsyncDisposable {
   replayDeadLetter(path: string, type: string, payload: unknown): boolean {
     const node = this.nodeAt(path);
     const entry = node instanceof MailboxNode ? node.protocol.entries[type] : undefined;
+    const remote = node === null ? remotePlace(this.carrier, path) : null;
+    if (remote !== null) return this.#replayElsewhere(remote, type, payload);
     if (!(node instanceof MailboxNode) || entry === undefined || payload === GONE) {
       const reason = node instanceof MailboxNode ? "unhandled" : "stopped";
       this.lost(path, { ...NO_ENTRY, type }, payload, reason, this.nextCause());
       return false;
     }
     return node.deliver(entry, payload, entry.lane, null, this.nextCause()) === "accepted";
+  }
+
+  /** The other node knows the actor's protocol, and checks. */
+  #replayElsewhere(to: { node: string; path: string }, type: string, payload: unknown): boolean {
+    const target = { path: to.path, type, frame: 0, index: 0 };
+    const entry = { ...NO_ENTRY, type };
+    const { node } = to;
+    const cause = this.nextCause();
+    const result = this.carrier?.carry(node, target, entry, payload, entry.lane, null, cause);
+    return result === "accepted";
   }
 
   /**
@@ -488,6 +527,8 @@ export class System implements Runtime, AsyncDisposable {
     how: "as_sent" | "checked",
   ): ActorError | null {
     const node = this.nodeAt(path);
+    const isRemote = how === "as_sent" && node === null && remotePlace(this.carrier, path) !== null;
+    if (isRemote) return null;
     if (!(node instanceof MailboxNode) || !node.accepting) return new ActorStopped(path, type);
     const { name, entries } = node.protocol;
     if (how === "checked") {
@@ -578,11 +619,17 @@ export class System implements Runtime, AsyncDisposable {
 
   // ---- the end ----------------------------------------------------------------------------------------
 
+  /** Whether it is about to stop for good, so that what ends now is not started again. */
+  get isStopping(): boolean {
+    return this.#isStopping;
+  }
+
   /**
    * Stops the tree in reverse start order. What was accepted is drained within each child's
    * shutdown time and all within `deadlineMs`; the rest is dead-lettered. Idempotent.
    */
   stop(options: { readonly deadlineMs?: number; readonly drain?: boolean } = {}): Promise<void> {
+    this.#isStopping = true;
     return this.#stopping ??= this.#stop(options);
   }
 

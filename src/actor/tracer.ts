@@ -20,6 +20,8 @@ export interface SpanSpec {
 
 /** A span that is recorded. */
 export interface TraceSpan {
+  /** Its place as a `traceparent` header, for others to go on below it; left out = nobody can. */
+  readonly traceparent?: string;
   /** Adds facts, or replaces those of the same name. */
   set(attributes: SpanAttributes): void;
   /**

@@ -159,6 +159,12 @@ export class Tracing {
     return new Trail(span, budget);
   }
 
+  /** Where a trace goes on that another node sent a message in; null when none is recorded there. */
+  fromWire(traceparent: string): Trail | null {
+    const span = this.#tracer.remote(traceparent);
+    return span === null || span === "unsampled" ? null : this.below(span);
+  }
+
   /** A trace that goes on below a span of elsewhere. */
   below(span: TraceSpan): Trail {
     return new Trail(span, this.#budget());

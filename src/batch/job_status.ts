@@ -39,6 +39,8 @@ export interface JobStatus {
   readonly missed: number;
   /** What it failed with; null when it did not. */
   readonly lastError: string | null;
+  /** Node that runs it, or did last, where several share the jobs. */
+  readonly node?: string | undefined;
 }
 
 /** What came of a request about a job. */
@@ -48,8 +50,8 @@ export type JobReply =
   | { readonly state: "refused"; readonly reason: string };
 
 /**
- * How a job is started. `resume`: from where it was, or from its beginning when nothing is left of a
- * run; one with a schedule that is new waits for its time. `restart`: from its beginning.
+ * How a job is started. `resume`: from where it was, or from its beginning when nothing is left of
+ * a run; one with a schedule that is new waits for its time. `restart`: from its beginning.
  * `schedule`: not now, only at the times of its schedule; what it asks for replaces what it asked
  * for before.
  */

@@ -104,6 +104,7 @@ export class Limiter {
   /** Claims that wait, of each priority. */
   readonly #waiting = new Uint32Array(LIMIT_PRIORITY_MAX + 1);
   #nowMs: number;
+  #waitingCost = 0;
   #claims = 0;
   #turn = 0;
   #costSeenMax = 1;
@@ -154,11 +155,13 @@ export class Limiter {
   /**
    * The next claim that may go now, held from here on; null when none may. O(keys that wait × users
    * that wait + cost).
+   *
+   * @param costMax What may go at all, where others share the limits: see `shared_permits.ts`.
    */
-  grantNext(nowMs: number): Claim | null {
+  grantNext(nowMs: number, costMax = Infinity): Claim | null {
     const now = this.#tick(nowMs);
     const best = this.#next(now);
-    if (best === null || this.#isClosed) return null;
+    if (best === null || this.#isClosed || best.cost > costMax) return null;
     const { lane, cost } = best;
     if (this.#reserve.left < cost || this.#lanes.all.freeAtMs(cost, now) > now) return null;
     this.#unqueue(best);
@@ -175,15 +178,18 @@ export class Limiter {
 
   /**
    * When {@linkcode grantNext} may next have one, as far as it is known: `nowMs` if at once,
-   * Infinity while nobody waits, or all hangs on a response or a snapshot. Never too late.
+   * Infinity while nobody waits, or all hangs on a response, a snapshot or `costMax`. Never too
+   * late.
    */
-  wakeMs(nowMs: number): number {
+  wakeMs(nowMs: number, costMax = Infinity): number {
     const now = this.#tick(nowMs);
     if (this.#isClosed) return Infinity;
     let atMs = Infinity;
     const best = this.#next(now);
     if (best !== null && this.#reserve.left >= best.cost) {
-      atMs = this.#lanes.all.freeAtMs(best.cost, now);
+      const freeMs = this.#lanes.all.freeAtMs(best.cost, now);
+      // What others leave is asked for once the claim could go.
+      if (freeMs > now || best.cost <= costMax) atMs = freeMs;
     }
     for (const lane of this.#waitingLanes) {
       const first = lane.queue.best();
@@ -191,6 +197,20 @@ export class Limiter {
       if (freeMs > now) atMs = Math.min(atMs, freeMs);
     }
     return atMs;
+  }
+
+  /** Cost of all that wait, and of the first that may go now; zeros when none may. */
+  wanted(nowMs: number): { readonly cost: number; readonly first: number } {
+    const now = this.#tick(nowMs);
+    const best = this.#isClosed ? null : this.#next(now);
+    if (best === null || this.#reserve.left < best.cost) return NOTHING_WANTED;
+    if (this.#lanes.all.freeAtMs(best.cost, now) > now) return NOTHING_WANTED;
+    return { cost: this.#waitingCost, first: best.cost };
+  }
+
+  /** How long nothing is granted to any key, ms. */
+  pausedForMs(nowMs: number): number {
+    return Math.max(0, this.#lanes.all.pausedUntilMs - this.#tick(nowMs));
   }
 
   /** Takes a claim that waits out of the queue; false when it does not wait. O(1). */
@@ -383,7 +403,8 @@ export class Limiter {
     this.#count(claim, -1);
   }
 
-  #count({ owner, priority }: QueuedClaim<LimitLane>, by: 1 | -1): void {
+  #count({ owner, priority, cost }: QueuedClaim<LimitLane>, by: 1 | -1): void {
+    this.#waitingCost += by * cost;
     owner.waiting[priority] = owner.waiting[priority] as number + by;
     owner.waitingTotal += by;
     this.#waiting[priority] = this.#waiting[priority] as number + by;
@@ -446,6 +467,8 @@ export class Limiter {
     this.#lanes.heedLimit(claim.lane, Math.max(notice.limit, this.#costSeenMax), now);
   }
 }
+
+const NOTHING_WANTED = { cost: 0, first: 0 } as const;
 
 /** Headers that say nothing. */
 const SILENT: LimitNotice = { retryAfterMs: null, limit: null, remaining: null, resetMs: null };

@@ -10,6 +10,7 @@ import type { Claim } from "./limit_queue.ts";
 import type { LimitRate } from "./limit_rate.ts";
 import type { LimiterSnapshot } from "./limit_snapshot.ts";
 import type { ClaimRefusal, ClaimRequest, Limiter } from "./limiter.ts";
+import type { SharedPermit, SharedPermits } from "./shared_permits.ts";
 
 /** What is asked of {@linkcode LimiterGate.acquire}. */
 export interface AcquireOptions extends ClaimRequest {
@@ -21,6 +22,11 @@ export interface AcquireOptions extends ClaimRequest {
 export interface Lease extends Disposable {
   /** How long it was waited for, ms. */
   readonly waitedMs: number;
+  /**
+   * Whether something may still be sent with it; to be asked right before. Always true unless the
+   * limits are shared with other nodes and this one has heard nothing of them for too long.
+   */
+  isValid(): boolean;
   /**
    * The response is here. Its headers are followed; `status` 429 without a time in them pauses for
    * a second.
@@ -57,6 +63,11 @@ export interface GateOptions {
   readonly save?: (snapshot: LimiterSnapshot) => Promise<void>;
   /** Told of each write that failed; it is tried again. */
   readonly onSaveError?: (error: unknown) => void;
+  /**
+   * What other nodes leave of the same limits: nothing is granted beyond it. They belong to the
+   * gate from now on.
+   */
+  readonly permits?: SharedPermits;
 }
 
 interface Pending {
@@ -100,12 +111,19 @@ export class LimiterGate implements AsyncDisposable {
   #saving: Promise<void> | null = null;
   #retryTimer: Cancel | null = null;
   #isClosed = false;
+  /** Until then the limiter pauses, as far as the other nodes were told. */
+  #pausedUntilMs = -Infinity;
 
   /** `limiter` belongs to the gate from now on. */
   constructor(limiter: Limiter, clock: Clock, options: GateOptions = {}) {
     this.#limiter = limiter;
     this.#clock = clock;
     this.#options = options;
+    options.permits?.attach({
+      wanted: (nowMs) => limiter.wanted(nowMs),
+      changed: () => this.#pump(),
+      paused: (pauseMs) => this.pause(pauseMs),
+    });
   }
 
   /**
@@ -159,7 +177,8 @@ export class LimiterGate implements AsyncDisposable {
     }
     this.#pending.clear();
     await this.#saving;
-    const { save, onSaveError } = this.#options;
+    const { save, onSaveError, permits } = this.#options;
+    await permits?.close();
     const last = this.#limiter.snapshot(this.#clock.now(), this.#clock.wallNow(), true);
     try {
       await save?.(last);
@@ -177,37 +196,61 @@ export class LimiterGate implements AsyncDisposable {
   #pump(): void {
     if (this.#isClosed) return;
     const nowMs = this.#clock.now();
+    const { permits } = this.#options;
+    const left = () => permits?.left(nowMs) ?? Infinity;
     for (
-      let claim = this.#limiter.grantNext(nowMs);
+      let claim = this.#limiter.grantNext(nowMs, left());
       claim !== null;
-      claim = this.#limiter.grantNext(nowMs)
+      claim = this.#limiter.grantNext(nowMs, left())
     ) this.#grant(claim);
-    this.#setTimer(this.#limiter.wakeMs(nowMs), nowMs);
+    this.#setTimer(this.#limiter.wakeMs(nowMs, left()), nowMs);
     this.#save(nowMs);
+    if (permits !== undefined) this.#tellOthers(permits, nowMs);
+  }
+
+  /** What the provider asked for goes for all nodes. */
+  #tellOthers(permits: SharedPermits, nowMs: number): void {
+    const pauseMs = this.#limiter.pausedForMs(nowMs);
+    if (nowMs + pauseMs > this.#pausedUntilMs && pauseMs > 0) {
+      this.#pausedUntilMs = nowMs + pauseMs;
+      permits.pause(pauseMs);
+    }
+    permits.poke();
   }
 
   #grant(claim: Claim): void {
     const pending = this.#pending.get(claim);
-    if (pending === undefined) return this.#limiter.giveBack(claim);
+    const permit = this.#options.permits?.take(claim.cost) ?? null;
+    if (pending === undefined) {
+      permit?.unused();
+      return this.#limiter.giveBack(claim);
+    }
     this.#pending.delete(claim);
     pending.unlisten();
-    pending.resolve(this.#lease(claim));
+    pending.resolve(this.#lease(claim, permit));
   }
 
-  #lease(claim: Claim): Lease {
+  #lease(claim: Claim, permit: SharedPermit | null): Lease {
     const lost = () => {
+      permit?.lost();
       this.#limiter.lose(claim, this.#clock.now());
       this.#pump();
     };
     return {
       waitedMs: claim.grantedMs - claim.askedMs,
+      isValid: () => permit?.isValid() ?? true,
       release: (headers, status) => {
+        permit?.answered();
         const notice = headers && parseLimitHeaders(headers, this.#clock.wallNow());
         this.#limiter.release(claim, this.#clock.now(), notice, status === 429);
+        if (notice?.limit !== null && notice?.limit !== undefined) {
+          this.#options.permits?.report(notice.limit);
+        }
         this.#pump();
       },
       lost,
       unused: () => {
+        permit?.unused();
         this.#limiter.giveBack(claim);
         this.#pump();
       },

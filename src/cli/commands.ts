@@ -17,6 +17,7 @@ import { DLQ } from "./dlq.ts";
 import { DOCTOR } from "./doctor.ts";
 import { EXPORT } from "./export.ts";
 import { LABEL } from "./label.ts";
+import { NODES } from "./nodes.ts";
 import { REFRESH } from "./refresh.ts";
 import { REPORT } from "./report.ts";
 import { SEND } from "./send.ts";
@@ -42,6 +43,7 @@ export const COMMANDS: readonly Command[] = [
   CACHE,
   WARM,
   REFRESH,
+  NODES,
   TREE,
   TOP,
   SEND,

@@ -10,10 +10,15 @@ import type { z } from "zod";
 import type { OptionValues } from "./command.ts";
 import { readConfigFile, readSecretFile } from "./config_file.ts";
 import { CONFIG_SHAPE, configSchema, type SettingName, type WickConfig } from "./config_schema.ts";
+import { FeedError } from "../feed/port.ts";
+import { firestorePlan } from "../feed/firestore_options.ts";
+import { klinePlan } from "../feed/kline_options.ts";
 import { UsageError } from "./exit_code.ts";
 import type { CliIo } from "./io.ts";
 import { booleanOf, combined, numberOf, OLDER_ENVIRONMENT } from "./older_names.ts";
 import { PROFILE_VALUES, type ProfileName } from "./profiles.ts";
+import { firestoreOptionsOf } from "./serve_firestore.ts";
+import { klineOptionsOf, redisStreamOptionsOf } from "./serve_streams.ts";
 import { CONFIG_DEFAULTS, environmentName, SETTING_NAMES, SETTINGS } from "./settings.ts";
 
 /** Where a value comes from, in words: `default`, `environment WICK_PORT`, `file wick.json`. */
@@ -142,9 +147,21 @@ function optionLayer(values: OptionValues): Layer {
   return layer;
 }
 
-/** `--feed synthetic`, or a file; its actor is named after it. */
+/**
+ * `--feed synthetic`, `firestore:PATH`, `redis:KEY`, `klines:SYMBOL,SYMBOL`, or a file; its actor is
+ * named after it.
+ */
 function feedOption(word: string): unknown {
   if (word === "synthetic") return { kind: "synthetic", name: "synthetic" };
+  if (word.startsWith("firestore:")) {
+    return { kind: "firestore", name: "firestore", collection: word.slice("firestore:".length) };
+  }
+  if (word.startsWith("redis:")) {
+    return { kind: "redis", name: "redis", key: word.slice("redis:".length) };
+  }
+  if (word.startsWith("klines:")) {
+    return { kind: "klines", name: "klines", symbols: word.slice("klines:".length).split(",") };
+  }
   const name = basename(word).toLowerCase().replace(/\.gz$/, "").replace(/\.\w+$/, "")
     .replace(/[^a-z0-9_-]/g, "-").replace(/^[-_]+/, "").slice(0, 64);
   return { kind: "file", name: name === "" ? "file" : name, path: word };
@@ -162,9 +179,12 @@ function profileLayer(given: Given | undefined): Layer {
 
 /** A secret in the environment wins over one in a file. */
 async function readSecrets(given: Layer, io: CliIo): Promise<void> {
-  for (
-    const [name, fileName] of [["token", "tokenFile"], ["readToken", "readTokenFile"]] as const
-  ) {
+  const secrets = [
+    ["token", "tokenFile"],
+    ["readToken", "readTokenFile"],
+    ["redisUrl", "redisUrlFile"],
+  ] as const;
+  for (const [name, fileName] of secrets) {
     const path = given.get(fileName);
     if (given.has(name) || path === undefined || path.value === null) continue;
     const value = await readSecretFile(String(checked(fileName, path)), io);
@@ -186,7 +206,33 @@ function checked(name: SettingName, { value, origin }: Given): unknown {
   );
 }
 
+function checkFirestoreFeeds(config: WickConfig): void {
+  for (const feed of config.feeds) {
+    if (feed.kind !== "firestore") continue;
+    try {
+      firestorePlan(firestoreOptionsOf(feed, config));
+    } catch (error) {
+      if (error instanceof FeedError) throw new UsageError(error.message);
+      throw error;
+    }
+  }
+}
+
+function checkStreamFeeds(config: WickConfig): void {
+  for (const feed of config.feeds) {
+    try {
+      if (feed.kind === "klines") klinePlan(klineOptionsOf(feed));
+      if (feed.kind === "redis") redisStreamOptionsOf(feed, config);
+    } catch (error) {
+      if (error instanceof FeedError) throw new UsageError(error.message);
+      throw error;
+    }
+  }
+}
+
 function checkTogether(config: WickConfig): void {
+  checkFirestoreFeeds(config);
+  checkStreamFeeds(config);
   const { admissionOffMs, admissionOnMs, admissionHardMs } = config;
   if (admissionOffMs < admissionOnMs && admissionOnMs <= admissionHardMs) return;
   throw new UsageError(

@@ -83,7 +83,6 @@ function valuesJson(resolved: Resolved): Record<string, unknown> {
   return Object.fromEntries(SETTING_NAMES.map((name) => [name, {
     value: shown(resolved, name),
     origin: resolved.origins[name],
-    ...(SETTINGS[name].later === true ? { effect: "none yet" } : {}),
   }]));
 }
 
@@ -92,11 +91,10 @@ function valuesText(resolved: Resolved, io: CliIo): string {
   const rows = SETTING_NAMES.map((name) => {
     const origin = resolved.origins[name];
     const isDefault = origin === "default";
-    const effect = SETTINGS[name].later === true ? ", without effect yet" : "";
     return [
       isDefault ? name : paint.bold(name),
       valueText(shown(resolved, name)),
-      paint.dim(`${origin}${effect}`),
+      paint.dim(origin),
     ];
   });
   return textTable(["setting", "value", "from"], rows, io);
@@ -129,7 +127,6 @@ function namesJson() {
       environment: environmentName(name),
       option: SETTINGS[name].flag === null ? null : `--${SETTINGS[name].flag}`,
       about: SETTINGS[name].about,
-      effect: SETTINGS[name].later === true ? "none yet" : "now",
     }])),
     older: Object.fromEntries(
       Object.entries(OLDER_ENVIRONMENT).map(([name, { byDefault, meaning, sets }]) => [
@@ -144,15 +141,13 @@ function namesJson() {
 
 function namesText(io: CliIo): string {
   const paint = palette(io.hasColour.stdout);
-  const effect = (names: readonly SettingName[]) =>
-    names.every((name) => SETTINGS[name].later === true) ? " (without effect yet)" : "";
   return [
     paint.bold("Settings"),
     textTable(
       ["wick.json", "environment", "what"],
       SETTING_NAMES.map((
         name,
-      ) => [name, environmentName(name), SETTINGS[name].about + effect([name])]),
+      ) => [name, environmentName(name), SETTINGS[name].about]),
       io,
     ),
     paint.bold("Names of older systems, weaker than the above"),
@@ -162,7 +157,7 @@ function namesText(io: CliIo): string {
         name,
         byDefault,
         sets.join(", "),
-        meaning + effect(sets),
+        meaning,
       ]),
       io,
     ),
@@ -171,7 +166,7 @@ function namesText(io: CliIo): string {
       Object.entries(OLDER_FILE_KEYS).map(([key, name]) => [
         key,
         name,
-        SETTINGS[name].about + effect([name]),
+        SETTINGS[name].about,
       ]),
       io,
     ),

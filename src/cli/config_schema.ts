@@ -16,9 +16,19 @@ import { CACHE_BYTES_DEFAULT, CACHE_ENTRIES_DEFAULT } from "../cache/spec.ts";
 import { TTL_BOUNDS } from "../cache/ttl_rules.ts";
 import { POLICY_NAMES } from "../cache/types.ts";
 import { TRACE_RATIO } from "../actor/tracing.ts";
+import { assertPins, parsePin, PIN_BOUNDS } from "../store/nodes/assignment.ts";
+import { NODES_PREFIX_DEFAULT } from "../store/log/keys.ts";
+import { redisPlace } from "../store/nodes/redis_place.ts";
 import { TIER_BYTES_MAX_DEFAULT } from "../store/cache/tier_rules.ts";
 import { DEFAULT_PARAMS, HORIZON_MAX, VOLATILITIES } from "../label/params.ts";
+import {
+  FIRESTORE_LOOK_MS_DEFAULT,
+  FIRESTORE_SKEW_MS_DEFAULT,
+  FIRESTORE_SKEW_MS_MAX,
+} from "../feed/firestore_options.ts";
+import { KLINE_REST_URL, KLINE_SERIES_MAX, KLINE_WS_URL } from "../feed/kline.ts";
 import { GRANULARITIES } from "../market/granularity.ts";
+import { SUBSCRIPTION_DEFAULT } from "../market/instrument.ts";
 import { isSeries } from "../market/series.ts";
 import { KNOBS } from "../monitor/tuning.ts";
 import { LINGER_MAX_MS, LINGER_TUNED_MAX_MS } from "../provider/batch_status.ts";
@@ -73,6 +83,17 @@ function expectDifferentNames(list: readonly { name: string }[], ctx: z.Refineme
   }
 }
 
+/** Path of a field of a document, as `mid.o`. */
+const fieldPath = z.string().min(1).max(256);
+
+function isOpenRedisPlace(url: string): boolean {
+  try {
+    return redisPlace(url).password === "";
+  } catch {
+    return false;
+  }
+}
+
 /** What feeds of every kind have. */
 const feedCommon = {
   name: feedName,
@@ -110,6 +131,84 @@ export const feedSchema = z.discriminatedUnion("kind", [
     endMs: z.int().min(0).nullable().default(null),
     /** Whether rows are missing, late, repeated, corrected, deleted and bad, as live ones are. */
     faults: z.boolean().default(true),
+  }),
+  z.strictObject({
+    kind: z.literal("firestore"),
+    ...feedCommon,
+    /** Path of the collection; of a group the name that its collections have. */
+    collection: text,
+    /** Whether all collections of that name are read, wherever they lie. */
+    group: z.boolean().default(false),
+    /** Null: gcpProjectId. */
+    projectId: text.nullable().default(null),
+    databaseId: text.default("(default)"),
+    /** Empty: all. */
+    symbols: z.array(z.string().min(1).max(32)).max(10_000)
+      .default([...SUBSCRIPTION_DEFAULT.symbols]),
+    /** Empty: all. */
+    granularities: z.array(z.enum(GRANULARITIES)).default([...SUBSCRIPTION_DEFAULT.granularities]),
+    /** What fields are called where they are not called as FIRESTORE_FIELDS_DEFAULT says. */
+    fields: z.strictObject({
+      series: fieldPath.nullable().optional(),
+      instrument: fieldPath.optional(),
+      granularity: fieldPath.optional(),
+      ts: fieldPath.optional(),
+      open: fieldPath.optional(),
+      high: fieldPath.optional(),
+      low: fieldPath.optional(),
+      close: fieldPath.optional(),
+      volume: fieldPath.nullable().optional(),
+      complete: fieldPath.optional(),
+      deleted: fieldPath.optional(),
+      updated: fieldPath.optional(),
+    }).default({}),
+    /** Type of the field that says when a document was written. */
+    orderAs: z.enum(["timestamp", "millis"]).default("timestamp"),
+    /** How far that time may be from the commit's, ms. */
+    skewMs: z.int().min(0).max(FIRESTORE_SKEW_MS_MAX).default(FIRESTORE_SKEW_MS_DEFAULT),
+    /** How often it is asked although it is listened to, ms. */
+    lookMs: z.int().min(1_000).max(SPAN_MAX_MS).default(FIRESTORE_LOOK_MS_DEFAULT),
+    /** Whether to wait for what is written after the end was reached. */
+    follow: z.boolean().default(true),
+  }),
+  z.strictObject({
+    kind: z.literal("redis"),
+    ...feedCommon,
+    /** Key of the stream. */
+    key: z.string().min(1).max(512),
+    /** Where it is, without a password; null: redisUrl. */
+    url: text.refine(isOpenRedisPlace, {
+      error: "expected a URL of redis or rediss without a password, which stands in redisUrl",
+    }).nullable().default(null),
+    /** Whether to wait for what is added after the end was reached. */
+    follow: z.boolean().default(true),
+    /** Whether what is committed is removed from the stream. */
+    trim: z.boolean().default(false),
+  }),
+  z.strictObject({
+    kind: z.literal("klines"),
+    ...feedCommon,
+    /** Of the exchange, `BTCUSDT`, or with the instrument where it does not follow: `X=BTC_USDT`. */
+    symbols: z.array(z.string().min(1).max(64)).min(1).max(KLINE_SERIES_MAX),
+    granularities: z.array(z.enum(GRANULARITIES)).min(1)
+      .default([...SUBSCRIPTION_DEFAULT.granularities]),
+    wsUrl: text.default(KLINE_WS_URL),
+    wsPath: text.default("/stream"),
+    restUrl: text.default(KLINE_REST_URL),
+    klinesPath: text.default("/api/v3/klines"),
+    timePath: text.default("/api/v3/time"),
+    /** Epoch ms from which on it begins; null: with the bars that go on. */
+    startMs: z.int().min(0).nullable().default(null),
+    /** Epoch ms at which it ends; null: never. */
+    endMs: z.int().min(0).nullable().default(null),
+    /** How long after a bar's end its candle is expected over the stream, ms. */
+    settleMs: z.int().min(0).max(600_000).default(3_000),
+    /** How long after its end a bar of which nothing is known has no candle, ms. */
+    absentMs: z.int().min(0).max(86_400_000).default(60_000),
+    /** How long a connection may be silent, ms. */
+    silenceMs: z.int().min(100).max(3_600_000).default(60_000),
+    /** What REST calls of a minute may weigh. */
+    weightPerMinute: z.int().min(2).max(6_000).default(1_200),
   }),
 ]);
 
@@ -249,11 +348,47 @@ const tuning = {
   tuningLingerMaxMs: z.int().min(0).max(LINGER_MAX_MS).default(LINGER_TUNED_MAX_MS),
 };
 
+/** Shortest lease, ms: a collection of garbage must not end it. */
+export const NODE_LEASE_MIN_MS = 500;
+/** Longest lease, ms: so long nobody labels what a node had that crashed. */
+export const NODE_LEASE_MAX_MS = 60_000;
+
+function isRedisPlace(text: string): boolean {
+  try {
+    redisPlace(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function expectPins(texts: readonly string[], context: z.RefinementCtx): void {
+  try {
+    assertPins(texts.map(parsePin));
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    context.addIssue({ code: "custom", message: message.replace(/^.*?: (?=expected)/, "") });
+  }
+}
+
 const outside = {
-  redisUrl: z.url({ protocol: /^rediss?$/, error: "expected a URL of redis or rediss" })
-    .nullable().default(null),
+  redisUrl: text.refine(isRedisPlace, {
+    error: "expected a URL of redis or rediss, or several of a Cluster",
+  }).nullable().default(null),
+  redisUrlFile: text.nullable().default(null),
+  redisPrefix: z.string().regex(/^[\w.:-]{1,64}$/).default(NODES_PREFIX_DEFAULT),
+  redisNodes: z.boolean().default(true),
+  nodeName: z.string().regex(/^[\w.:-]{1,64}$/).nullable().default(null),
+  nodeRegion: z.string().regex(/^[\w.:-]{0,64}$/).default(""),
+  nodeUrl: z.url({ protocol: /^https?$/ }).max(255).nullable().default(null),
+  nodeLeaseMs: z.int().min(NODE_LEASE_MIN_MS).max(NODE_LEASE_MAX_MS).default(2_000),
+  nodePins: z.array(z.string().min(1).max(80)).max(PIN_BOUNDS.pins).superRefine(expectPins)
+    .default([]),
   gcpProjectId: text.nullable().default(null),
   googleCredentialsFile: text.nullable().default(null),
+  firestoreEmulatorHost: z.string().regex(/^[\w.-]{1,255}:\d{1,5}$/, {
+    error: "expected HOST:PORT",
+  }).nullable().default(null),
 };
 
 /** Most shards: each has tables of its own, and a key costs one weight for each. */

@@ -15,7 +15,9 @@ import {
   checkTokens,
 } from "./doctor_local.ts";
 import { checkAlertSinks } from "./doctor_alerts.ts";
-import { checkClocks, checkRedis, checkService } from "./doctor_network.ts";
+import { checkFirestore } from "./doctor_firestore.ts";
+import { checkClocks, checkService } from "./doctor_network.ts";
+import { checkRedis } from "./doctor_redis.ts";
 import { Exit, type ExitCode } from "./exit_code.ts";
 import type { CliIo } from "./io.ts";
 import { CONFIG_OPTION, settingOptions } from "./settings.ts";
@@ -30,6 +32,7 @@ const CHECKS: readonly Check[] = [
   checkService,
   checkClocks,
   checkRedis,
+  checkFirestore,
   checkAlertSinks,
 ];
 
@@ -39,7 +42,7 @@ export const DOCTOR: Command = {
   about: "find what keeps the service from working",
   details: [
     "Checks permissions, configuration, tokens, clock, data directory, disk, database, the running " +
-    "service, its port, Redis and whoever is told of alerts, where they are set. Changes nothing but for a file that it writes " +
+    "service, its port, Redis, Firestore and whoever is told of alerts, where they are set. Changes nothing but for a file that it writes " +
     "into the data directory and removes. Exits with 1 when a check fails.",
   ],
   operand: null,

@@ -1,5 +1,5 @@
 /**
- * Checks of what is reached over the network: the port, the service, Redis.
+ * Checks of what is reached over the network: the port, the service.
  *
  * @module
  */
@@ -15,9 +15,6 @@ import { ServiceError } from "./service_client.ts";
 
 /** A clock that differs more from the service's makes times of events hard to compare, ms. */
 const CLOCKS_DIFFER_MS = 2_000;
-
-/** Longest wait for Redis, ms. */
-const REDIS_WAIT_MS = 2_000;
 
 /** The service, and the port it has or would have. */
 export const checkService: Check = async (resolved, io) => {
@@ -113,57 +110,3 @@ export const checkClocks: Check = async (resolved, { clock, interrupted }) => {
     remedy: "set both by NTP",
   }];
 };
-
-/** Redis, where one is set: whether it answers PING. */
-export const checkRedis: Check = async ({ config, origins }, { clock }) => {
-  const name = "redis";
-  if (config.redisUrl === null) return [{ name, state: "skipped", detail: "none is set" }];
-  const { hostname, port, username, password, protocol } = new URL(config.redisUrl);
-  const place = `${hostname}:${port === "" ? 6_379 : port}`;
-  const where = { hostname, port: port === "" ? 6_379 : Number(port) };
-  let connection: Deno.Conn | null = null;
-  const cancel = clock.setTimer(REDIS_WAIT_MS, () => connection?.close());
-  try {
-    connection = protocol === "rediss:" ? await Deno.connectTls(where) : await Deno.connect(where);
-    const auth = [decodeURIComponent(username), decodeURIComponent(password)]
-      .filter((word) => word !== "");
-    if (password !== "") await said(connection, ["AUTH", ...auth], "+OK");
-    await said(connection, ["PING"], "+PONG");
-    return [{ name, state: "ok", detail: `answers at ${place}` }];
-  } catch (error) {
-    return [{
-      name,
-      state: "fail",
-      detail: `Cannot reach Redis at ${place}: ${reasonOf(error)}`,
-      remedy: `start it, or correct what ${origins.redisUrl} says`,
-    }];
-  } finally {
-    cancel();
-    try {
-      connection?.close();
-    } catch {
-      // Closed already, by the timer.
-    }
-  }
-};
-
-/** Sends a command as RESP arrays (redis.io/docs/reference/protocol-spec) and checks the answer. */
-async function said(
-  connection: Deno.Conn,
-  words: readonly string[],
-  expected: string,
-): Promise<void> {
-  const encoder = new TextEncoder();
-  const parts = words.map((word) => `$${encoder.encode(word).length}\r\n${word}\r\n`);
-  const bytes = encoder.encode(`*${words.length}\r\n${parts.join("")}`);
-  for (let at = 0; at < bytes.length;) at += await connection.write(bytes.subarray(at));
-  const answer = new Uint8Array(512);
-  let length = 0;
-  while (!answer.subarray(0, length).includes(10) && length < answer.length) {
-    const read = await connection.read(answer.subarray(length));
-    if (read === null) throw new Error("it closed the connection");
-    length += read;
-  }
-  const line = new TextDecoder().decode(answer.subarray(0, length)).split("\r\n")[0] ?? "";
-  if (line !== expected) throw new Error(`it answers ${line.slice(0, 100)}`);
-}

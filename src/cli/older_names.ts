@@ -105,6 +105,12 @@ export const OLDER_ENVIRONMENT: Readonly<Record<string, OlderName>> = {
     "file with the key of the Firestore feed",
     same,
   ),
+  FIRESTORE_EMULATOR_HOST: one(
+    "none",
+    "firestoreEmulatorHost",
+    "emulator that the Firestore feed reads",
+    same,
+  ),
   CACHE_WARMING_ENABLED: one(
     "true",
     "warmingEnabled",

@@ -30,6 +30,11 @@ class OtelSpan implements TraceSpan {
   #isOver = false;
   constructor(readonly span: Span) {}
 
+  get traceparent(): string {
+    const { traceId, spanId, traceFlags } = this.span.spanContext();
+    return `00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, "0")}`;
+  }
+
   set(attributes: SpanAttributes): void {
     if (!this.#isOver) this.span.setAttributes(bounded(attributes));
   }

@@ -8,7 +8,7 @@ import { actorReply, sendReply } from "../http/schemas.ts";
 import type { Command, CommandCall } from "./command.ts";
 import { Exit, type ExitCode, UsageError } from "./exit_code.ts";
 import type { CliIo } from "./io.ts";
-import { SERVICE_OPTIONS, withService } from "./service_call.ts";
+import { actorsPath, NODE_OPTION, SERVICE_OPTIONS, withService } from "./service_call.ts";
 import { type ServiceClient, ServiceError } from "./service_client.ts";
 import { nearest } from "../std/suggest.ts";
 
@@ -37,6 +37,7 @@ export const SEND: Command = {
       byDefault: "5000",
     },
     json: { about: "what became of it as one JSON object" },
+    ...NODE_OPTION,
     ...SERVICE_OPTIONS,
   },
   examples: [
@@ -46,6 +47,7 @@ export const SEND: Command = {
       about: "quote the JSON in a shell",
     },
     { line: "wick send core/store", about: "what it understands" },
+    { line: "wick send core/store info --node node-b", about: "to an actor of another node" },
   ],
   run: (call, io) => withService(call, io, (client) => runSend(call, io, client)),
 };
@@ -56,7 +58,7 @@ async function runSend(
   client: ServiceClient,
 ): Promise<ExitCode> {
   const [path = "", type, text] = operands;
-  const actor = `/api/actors/${pathPart(path)}`;
+  const actor = `${actorsPath(values.text("node"))}/${pathPart(path)}`;
   if (type === undefined) return await list(actor, values.flag("json"), io, client);
   const timeoutMs = values.number("timeout-ms") ?? 5_000;
   const mode = values.text("mode");

@@ -31,6 +31,9 @@ export const SERVE: Command = {
     "--scorer names a module, found from the working folder, whose default export is a kind of " +
     "scorer or a list of them: { name, description, create }, as ScorerKind of the library. It " +
     "runs with all that this process may do, and must be readable to it.",
+    "--redis makes it a node: those on one Redis share the work, and take over from each other. Its " +
+    "URL may name several servers of a Cluster, with commas; a password belongs in " +
+    "WICK_REDIS_URL_FILE.",
     "Every setting can also stand in wick.json or the environment: see wick config. Tokens come " +
     "from WICK_TOKEN and WICK_READ_TOKEN, or from files that WICK_TOKEN_FILE and " +
     "WICK_READ_TOKEN_FILE name.",
@@ -42,7 +45,9 @@ export const SERVE: Command = {
       ...["data", "durability", "host", "port", "workers", "feeds", "profile"] as const,
       ...["cacheProvider", "fillHolesFrom", "metricsDir", "refreshScorers"] as const,
       ...["logLevel", "logFormat", "logFile"] as const,
+      ...["redisUrl", "nodeName", "nodeRegion"] as const,
     ]),
+    "no-nodes": { about: "with Redis, share its cache only, and do all work here" },
     "no-tune": { about: "change no number of workers, size or budget by itself" },
     json: { about: "say on standard output, as JSON, when it is ready and how it ended" },
   },
@@ -51,6 +56,7 @@ export const SERVE: Command = {
     { line: "wick serve --feed synthetic --data :memory:", about: "to look around" },
     { line: "wick serve --feed candles.csv.gz --log-level warn,core/store=debug", about: "" },
     { line: "wick serve --scorer scorers/kelly.ts", about: "runs may name its scorers" },
+    { line: "wick serve --redis redis://10.0.0.5:6379", about: "one node of several" },
     { line: "WICK_TOKEN_FILE=token wick serve --host 0.0.0.0", about: "for other machines" },
   ],
   run: runServe,
@@ -58,7 +64,11 @@ export const SERVE: Command = {
 
 async function runServe({ values }: CommandCall, io: CliIo, parts: CliParts): Promise<ExitCode> {
   const { config: configured, path } = await resolveConfig(values, io);
-  const config = values.flag("no-tune") ? { ...configured, tuningEnabled: false } : configured;
+  const config = {
+    ...configured,
+    ...(values.flag("no-tune") ? { tuningEnabled: false } : {}),
+    ...(values.flag("no-nodes") ? { redisNodes: false } : {}),
+  };
   const problem = bindProblem(config);
   if (problem !== null) throw new UsageError(problem);
   const start = parts.runServe ?? null;

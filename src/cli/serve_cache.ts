@@ -6,6 +6,7 @@
 
 import type { CacheSpec, TierSpec } from "../cache/spec.ts";
 import type { TtlSettings } from "../cache/ttl_rules.ts";
+import { redisPlace } from "../store/nodes/redis_place.ts";
 import type { WickConfig } from "./config_schema.ts";
 import { UsageError } from "./exit_code.ts";
 
@@ -55,12 +56,12 @@ function ttlOf(config: WickConfig): TtlSettings {
   };
 }
 
-/** `auto` is Redis where there is one, a file beside the store, and nothing for a store in memory. */
+/** `auto` is Redis where there is one that is no Cluster, a file beside the store, and nothing for a store in memory. */
 function tierOf({ cacheTier, cacheTierBytesMax, redisUrl, data }: WickConfig): TierSpec | null {
   const isInMemory = data === ":memory:";
   const kind = cacheTier !== "auto"
     ? cacheTier
-    : redisUrl !== null
+    : redisUrl !== null && !redisPlace(redisUrl).isCluster
     ? "redis"
     : isInMemory
     ? "none"
@@ -77,6 +78,12 @@ function tierOf({ cacheTier, cacheTierBytesMax, redisUrl, data }: WickConfig): T
           ":memory:",
       );
     case "redis":
+      if (redisUrl !== null && redisPlace(redisUrl).isCluster) {
+        throw new UsageError(
+          "Cannot put the cache's second tier on Redis: expected redisUrl of one server: current " +
+            "value is a Cluster's",
+        );
+      }
       if (redisUrl !== null) return { kind, url: redisUrl };
       throw new UsageError(
         "Cannot put the cache's second tier on Redis: expected redisUrl: current value is none",

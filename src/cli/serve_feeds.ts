@@ -6,20 +6,40 @@
 
 import type { Clock } from "../actor/clock.ts";
 import { fileSource } from "../feed/file_source.ts";
+import { firestoreSource } from "../feed/firestore_source.ts";
+import { klineFeed } from "../feed/kline.ts";
 import type { FeedSource } from "../feed/port.ts";
+import { redisStreamFeed } from "../feed/redis_stream.ts";
 import { syntheticFeed } from "../feed/synthetic.ts";
 import { SYNTHETIC_FAULTS_NONE } from "../feed/synthetic_faults.ts";
 import type { AdmissionByCount, AdmissionOptions } from "../label/admission.ts";
 import { type LabelParams, labelParams } from "../label/params.ts";
 import type { FeedConfig, WickConfig } from "./config_schema.ts";
+import { firestoreOptionsOf, type FirestorePlace, NO_FIRESTORE } from "./serve_firestore.ts";
+import { klineOptionsOf, redisStreamOptionsOf } from "./serve_streams.ts";
 
 /** Shares of the older systems' queue at which refusing begins and ends: 8,000 and 2,000 of 10,000. */
 const QUEUE_ON_SHARE = 0.8;
 const QUEUE_OFF_SHARE = 0.2;
 
+/** Settings that feeds of a service share. */
+type FeedPlace = FirestorePlace & Pick<WickConfig, "redisUrl">;
+
 /** Makes the source of a configured feed; called anew at every restart of its actor. */
-export function sourceOf(feed: FeedConfig, rowsMax: number, clock: Clock): FeedSource {
+export function sourceOf(
+  feed: FeedConfig,
+  rowsMax: number,
+  clock: Clock,
+  place: FeedPlace = { ...NO_FIRESTORE, redisUrl: null },
+): FeedSource {
   const { name } = feed;
+  if (feed.kind === "firestore") {
+    return firestoreSource(clock, { ...firestoreOptionsOf(feed, place), rowsMax });
+  }
+  if (feed.kind === "klines") return klineFeed(clock, { ...klineOptionsOf(feed), rowsMax });
+  if (feed.kind === "redis") {
+    return redisStreamFeed(clock, { ...redisStreamOptionsOf(feed, place), rowsMax });
+  }
   if (feed.kind === "file") {
     const { path, series, format, follow, speed } = feed;
     return fileSource(clock, {

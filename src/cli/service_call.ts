@@ -18,6 +18,20 @@ export const SERVICE_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   config: CONFIG_OPTION,
 };
 
+/** Option of commands that may look at another node. */
+export const NODE_OPTION: Readonly<Record<string, OptionSpec>> = {
+  node: {
+    value: "text",
+    called: "NAME",
+    about: "of this node, by its name: see wick nodes; default: the one that answers",
+  },
+};
+
+/** Where the actors of the named node are, or of the one that answers. */
+export function actorsPath(node: string | undefined): string {
+  return node === undefined ? "/api/actors" : `/api/nodes/${encodeURIComponent(node)}/actors`;
+}
+
 /** Where the service is: `url` if it is set, else where `wick serve` would listen. */
 export function serviceUrl({ config, origins }: Resolved): string {
   const { host, port, url } = config;

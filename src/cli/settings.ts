@@ -1,6 +1,5 @@
 /**
- * The settings one by one: what each is, its name in the environment and on the command line, and
- * whether the program does anything with it yet.
+ * The settings one by one: what each is, its name in the environment and on the command line.
  *
  * @module
  */
@@ -36,8 +35,6 @@ export interface Setting {
   readonly isRepeated?: true;
   /** Never shown; taken only from the environment or a file that is named. */
   readonly secret?: true;
-  /** The subsystem it belongs to is not there yet. */
-  readonly later?: true;
 }
 
 const setting = (
@@ -45,8 +42,6 @@ const setting = (
   kind: SettingText = "text",
   more: Partial<Omit<Setting, "about" | "text">> = {},
 ): Setting => ({ about, text: kind, flag: null, ...more });
-
-const later = (about: string, kind: SettingText): Setting => setting(about, kind, { later: true });
 
 /** Every setting, in the order in which they are shown. */
 export const SETTINGS: Readonly<Record<SettingName, Setting>> = {
@@ -75,7 +70,10 @@ export const SETTINGS: Readonly<Record<SettingName, Setting>> = {
     flag: "workers",
     called: "N",
   }),
-  feeds: setting("sources of candles", "json", { flag: "feed", called: "FILE|synthetic" }),
+  feeds: setting("sources of candles", "json", {
+    flag: "feed",
+    called: "FILE|synthetic|firestore:PATH|redis:KEY|klines:SYMBOLS",
+  }),
   webhooks: setting("URLs that labels are delivered to, signed", "json"),
   providers: setting("upstream providers that jobs fetch from; simulated is always one", "json"),
   fillHolesFrom: setting(
@@ -167,9 +165,34 @@ export const SETTINGS: Readonly<Record<SettingName, Setting>> = {
   tuningWarmingRateMax: setting("most of them, warmingRatePerMinute unless set", "number"),
   tuningLingerMinMs: setting("shortest wait of users' keys for others, ms", "number"),
   tuningLingerMaxMs: setting("longest wait of users' keys for others, ms", "number"),
-  redisUrl: setting("Redis behind the caches of several nodes", "text", { secret: true }),
-  gcpProjectId: later("project of the Firestore feed", "text"),
-  googleCredentialsFile: later("file with the key of the Firestore feed", "text"),
+  redisUrl: setting(
+    "Redis that nodes share their work through, several URLs for a Cluster",
+    "text",
+    { secret: true, flag: "redis", called: "URL" },
+  ),
+  redisUrlFile: setting("file that holds redisUrl"),
+  redisPrefix: setting("what names in Redis begin with; nodes of one prefix are one group"),
+  redisNodes: setting(
+    "whether Redis makes this a node; else it is for the cache's second tier only",
+    "boolean",
+  ),
+  nodeName: setting("name of this node, host and port unless set", "text", {
+    flag: "node-name",
+    called: "NAME",
+  }),
+  nodeRegion: setting("where this node stands, for pins", "text", {
+    flag: "node-region",
+    called: "REGION",
+  }),
+  nodeUrl: setting("where others reach this node, host and port unless set"),
+  nodeLeaseMs: setting("after so long without a sign a node's work is taken over, ms", "number"),
+  nodePins: setting(
+    "partitions that belong in a region, as 0-63=eu; the same on all nodes",
+    "list",
+  ),
+  gcpProjectId: setting("project of Firestore feeds"),
+  googleCredentialsFile: setting("file with the key of Firestore feeds"),
+  firestoreEmulatorHost: setting("HOST:PORT of a Firestore emulator instead of the real one"),
   cacheShards: setting("shards of the cache", "number"),
   cacheEntriesMax: setting("entries of the memory cache, all shards together", "number"),
   cacheBytesMax: setting("bytes of the memory cache, all shards together", "number"),

@@ -19,6 +19,8 @@ import * as labels from "./label_schemas.ts";
 import { CACHE_BYTES_MAX, JOB_BYTES_MAX, LEVELS_BYTES_MAX } from "./limits.ts";
 import { LIVE_ROUTES } from "./live_api.ts";
 import { REFRESH_ROUTES } from "./refresh_api.ts";
+import { NODE_ACTOR_ROUTES } from "./node_actor_api.ts";
+import * as nodes from "./node_schemas.ts";
 import * as shape from "./schemas.ts";
 import * as tuning from "./tuning_schemas.ts";
 import { WARMING_ROUTES } from "./warming_api.ts";
@@ -466,6 +468,13 @@ export const ROUTES = {
       reply: cache.cacheProtection,
     },
   },
+  "/api/nodes": {
+    get: {
+      about: "The nodes that share the work: who has which partition, how far behind, and moves",
+      access: "read",
+      reply: nodes.nodesReply,
+    },
+  },
   "/api/tuning": {
     get: {
       about: "What the monitor changes by itself: knobs, their bounds, and every change with why",
@@ -476,6 +485,7 @@ export const ROUTES = {
   ...WARMING_ROUTES,
   ...REFRESH_ROUTES,
   ...LIVE_ROUTES,
+  ...NODE_ACTOR_ROUTES,
   "/api/backup": {
     post: {
       about: "Makes a consistent copy of the store in a new file on the service's machine",

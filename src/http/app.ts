@@ -30,6 +30,8 @@ import { type LivePaths, liveRoutes } from "./routes/live.ts";
 import { pageRoutes, registerAssets } from "./routes/pages.ts";
 import { refreshRoutes } from "./routes/refresh.ts";
 import { serviceRoutes } from "./routes/service.ts";
+import { nodeActorRoutes } from "./routes/node_actors.ts";
+import { nodeRoutes } from "./routes/nodes.ts";
 import { tuningRoutes } from "./routes/tuning.ts";
 import { warmingRoutes } from "./routes/warming.ts";
 import { type Traced, tracedRoute } from "./traced.ts";
@@ -75,6 +77,8 @@ export function createAdmin(port: ServicePort, options: AdminOptions = {}): Admi
     ...dataRoutes(around),
     ...jobRoutes(around),
     ...cacheRoutes(around),
+    ...nodeRoutes(around),
+    ...nodeActorRoutes(around),
     ...tuningRoutes(around),
     ...warmingRoutes(around),
     ...refreshRoutes(around),

@@ -122,6 +122,8 @@ export const jobStatus = z.strictObject({
   nextMs: maybe.meta({ description: "When it runs next by its schedule" }),
   missed: count.meta({ description: "Scheduled runs that did not take place" }),
   lastError: z.string().nullable(),
+  node: z.string().optional()
+    .meta({ description: "Node that runs it, or did last, where several share the jobs" }),
 }).meta({ id: "Job" });
 
 /** All jobs. */

@@ -41,6 +41,7 @@ export const LIVE_TOPICS = {
   runs: { route: { path: "/api/runs" } },
   jobs: { route: { path: "/api/jobs" } },
   providers: { route: { path: "/api/providers" } },
+  nodes: { route: { path: "/api/nodes" } },
   tuning: { route: { path: "/api/tuning" } },
   /** Lines as they come. */
   log: { own: true },

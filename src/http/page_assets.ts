@@ -60,6 +60,11 @@ import lettersDetailView from "./pages/views/letters_detail.js" with { type: "te
 import lettersWordsView from "./pages/views/letters_words.js" with { type: "text" };
 import logStyle from "./pages/views/log.css" with { type: "text" };
 import logView from "./pages/views/log.js" with { type: "text" };
+import nodesStyle from "./pages/views/nodes.css" with { type: "text" };
+import nodesView from "./pages/views/nodes.js" with { type: "text" };
+import nodesActorsView from "./pages/views/nodes_actors.js" with { type: "text" };
+import nodesMapView from "./pages/views/nodes_map.js" with { type: "text" };
+import nodesWordsView from "./pages/views/nodes_words.js" with { type: "text" };
 import overviewStyle from "./pages/views/overview.css" with { type: "text" };
 import overviewView from "./pages/views/overview.js" with { type: "text" };
 import overviewChartsView from "./pages/views/overview_charts.js" with { type: "text" };
@@ -123,6 +128,10 @@ const SCRIPTS: Readonly<Record<string, string>> = {
   "views/letters_detail.js": lettersDetailView,
   "views/letters_words.js": lettersWordsView,
   "views/log.js": logView,
+  "views/nodes.js": nodesView,
+  "views/nodes_actors.js": nodesActorsView,
+  "views/nodes_map.js": nodesMapView,
+  "views/nodes_words.js": nodesWordsView,
   "views/overview.js": overviewView,
   "views/overview_charts.js": overviewChartsView,
   "views/overview_tuning.js": overviewTuningView,
@@ -144,6 +153,7 @@ const VIEW_STYLES: readonly string[] = [
   labelsStyle,
   lettersStyle,
   logStyle,
+  nodesStyle,
   overviewStyle,
   refreshStyle,
 ];

@@ -28,6 +28,8 @@ import type { CandleBlock, LabelBlock, SeriesKey } from "../market/block.ts";
 import type { Instrument, InstrumentSpec } from "../market/instrument.ts";
 import type { TuningView } from "../monitor/tuning_view.ts";
 import type { Alert } from "../monitor/alert.ts";
+import type { OtherNodes } from "./node_gate.ts";
+import type { NodesView } from "./node_schemas.ts";
 import type { AlertSinkStatus, AlertTestResult } from "./webhook/alert_sink_status.ts";
 import type { FigureName, FigureTarget } from "../monitor/figures.ts";
 import type { FigureColumns } from "../monitor/figures_history.ts";
@@ -333,8 +335,9 @@ export interface PushedBatch {
  */
 export type PushOutcome =
   | ({
-    readonly state: "committed";
-    /** Seq of the commit. */
+    /** `queued`: durable in the streams that nodes share, and labelled by the owner of its partition. */
+    readonly state: "committed" | "queued";
+    /** Seq of the commit; when queued, of the last one that is known. */
     readonly seq: number;
   } & BatchOutcome)
   | NotNow
@@ -706,6 +709,10 @@ export interface ServicePort {
   readonly figures: FiguresPort;
   /** The last lines of the log. */
   readonly lines: LinesPort;
+  /** The nodes that share the work; one when this process is alone. */
+  nodes(): Maybe<NodesView>;
+  /** The other nodes, for the routes about their actors; left out = there are none. */
+  readonly others?: OtherNodes;
   /** What the monitor changes by itself. */
   tuning(): Maybe<TuningView>;
   /** The metrics in the text format of Prometheus, version 0.0.4. */

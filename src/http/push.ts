@@ -57,7 +57,7 @@ const FAILED_PAUSE_MS = 100;
 /** Reading that the loop is held up for at a time: a body that is all there would else be one turn. */
 const TURN_MS = 1;
 
-type Committed = Extract<PushOutcome, { state: "committed" }>;
+type Committed = Extract<PushOutcome, { seq: number }>;
 
 interface Batch {
   readonly blocks: readonly CandleBlock[];
@@ -189,7 +189,7 @@ export class Push {
     let tries = 0;
     while (true) {
       const outcome = await batch.outcome;
-      if (outcome.state === "committed") return this.#count(batch, outcome);
+      if ("seq" in outcome) return this.#count(batch, outcome);
       this.#window = Math.max(1, this.#window >> 1);
       const isRoom = outcome.state === "refused" && (outcome.code === "room" || bulk);
       const mayWait = isRoom ? bulk && clock.now() < untilMs : outcome.state === "failed" &&
@@ -213,7 +213,7 @@ export class Push {
     this.#throughLine = batch.throughLine;
     const before = this.#commit;
     this.#commit = before === null ? outcome : {
-      state: "committed",
+      state: outcome.state,
       seq: Math.max(before.seq, outcome.seq),
       candles: before.candles + outcome.candles,
       corrected: before.corrected + outcome.corrected,

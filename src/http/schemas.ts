@@ -238,7 +238,11 @@ export const pushQuery = z.strictObject({
 });
 
 const committed = z.strictObject({
-  state: z.literal("committed"),
+  state: z.enum(["committed", "queued"]).meta({
+    description:
+      "queued: several nodes share the work, and the candles are durable in the stream " +
+      "of their partition, whose owner labels and commits them; nothing else is known of them yet",
+  }),
   seq: seq.meta({ description: "Last commit that this push was part of" }),
   candles: z.int().meta({ description: "Candles added" }),
   corrected: z.int().meta({ description: "Candles replaced or taken out" }),
@@ -246,9 +250,9 @@ const committed = z.strictObject({
   revised: z.int().meta({ description: "Label rows that changed" }),
 });
 
-/** What became of a push; every accepted candle is durably committed. */
+/** What became of a push; every accepted candle is durable. */
 export const pushReply = z.strictObject({
-  accepted: z.int().meta({ description: "Lines that are candles, all of them committed" }),
+  accepted: z.int().meta({ description: "Lines that are candles, all of them durable" }),
   refused: z.int().meta({ description: "Lines that are none" }),
   refusals: z.array(z.strictObject({
     line: z.int().min(1),

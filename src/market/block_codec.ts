@@ -269,7 +269,7 @@ function readColumns(bytes: Uint8Array, header: Header, types: readonly ColumnTy
       `${bytes.length} bytes`,
     );
   }
-  const aligned = bytes.byteOffset % 8 === 0 ? bytes : bytes.slice();
+  const aligned = bytes.byteOffset % 8 === 0 ? bytes : new Uint8Array(bytes);
   let at = aligned.byteOffset + header.columnsAt;
   return types.map((type) => {
     const column = columnView(type, aligned.buffer, at, header.rows);

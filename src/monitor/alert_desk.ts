@@ -2,9 +2,10 @@
  * What a monitor does about alerts: rules are applied to each snapshot, the book says what is new,
  * and both are kept in the store.
  *
- * The monitor runs before the store does and while it is down. So what was kept is asked for at each
- * look until the store answers; until then, or for {@linkcode RESTORE_MAX_MS}, no rule is applied,
- * for the first look decides what is new. What cannot be written is tried again at the next save.
+ * The monitor runs before the store does and while it is down. So what was kept is asked for at
+ * each look until the store answers; until then, or for {@linkcode RESTORE_MAX_MS}, no rule is
+ * applied, for the first look decides what is new. What cannot be written is tried again at the
+ * next save.
  *
  * @module
  */
@@ -12,6 +13,7 @@
 import type { DeskSurroundings } from "./desk.ts";
 import type { AckResult, BookState } from "./alert_book.ts";
 import type { Alert, AlertEvent } from "./alert.ts";
+import { BOOK_EVERY_MS, ofNode } from "./alert_group.ts";
 import type { ToldAlerts } from "./alert_outbox.ts";
 import { eventText } from "./alert_payload.ts";
 import { AlertBook } from "./alerts.ts";
@@ -51,11 +53,15 @@ export interface AlertSettings {
   readonly store: AlertStore | null;
   /** Told of every event, after the log; what it throws is logged. */
   readonly onAlert?: (event: AlertEvent) => void;
+  /** Name of this node, where several are judged together; see `alert_group.ts`. */
+  readonly node?: string;
 }
 
 /** What the monitor lends. */
 export interface AlertSurroundings extends DeskSurroundings {
-  /** Takes the store's answer; it comes back to {@linkcode AlertDesk.restored} in a turn of its own. */
+  /**
+   * Takes the store's answer; it comes back to {@linkcode AlertDesk.restored} in a turn of its own.
+   */
   readonly answer: (kept: KeptAlerts) => void;
 }
 
@@ -81,6 +87,8 @@ export class AlertDesk {
   #savedMs: number;
   /** Marks of the book as it was written last. */
   #saved = "";
+  /** When the book was written last. */
+  #bookMs = -Infinity;
 
   /**
    * One that has seen nothing.
@@ -97,7 +105,9 @@ export class AlertDesk {
     this.#isOpen = settings.store === null;
   }
 
-  /** Applies the rules; gives the measurements of the alerts. None before it knows what was kept. */
+  /**
+   * Applies the rules; gives the measurements of the alerts. None before it knows what was kept.
+   */
   look(snapshot: MetricsSnapshot): Sample[] {
     const { nowMs, at } = snapshot;
     if (!this.#isOpen) {
@@ -108,7 +118,10 @@ export class AlertDesk {
       this.#isOpen = true;
       this.#around.log("warn", "alerts begin without those of before: the store does not answer");
     }
-    const events = this.#book.take(this.#engine.look(snapshot), nowMs, at);
+    const { node } = this.#settings;
+    const readings = this.#engine.look(snapshot);
+    const said = node === undefined ? readings : readings.map((one) => ofNode(one, node));
+    const events = this.#book.take(said, nowMs, at);
     for (const event of events) this.#tell(event);
     if (nowMs >= this.#retryMs) void this.save();
     return alertSamples(this.#book.counts);
@@ -136,7 +149,9 @@ export class AlertDesk {
     return { active: this.#book.active(), past: past === 0 ? [] : this.#book.past(past) };
   }
 
-  /** Those that were told, and those that ended since epoch ms; null before it knows what was kept. */
+  /**
+   * Those that were told, and those that ended since epoch ms; null before it knows what was kept.
+   */
   told(endedSince: number): ToldAlerts | null {
     if (!this.#isOpen) return null;
     return {
@@ -148,8 +163,13 @@ export class AlertDesk {
   }
 
   /** Somebody cares. */
-  acknowledge(id: string, by: string, note: string): AckResult {
-    const done = this.#book.acknowledge(id, by, this.#around.clock.wallNow(), note);
+  acknowledge(
+    id: string,
+    by: string,
+    note: string,
+    at: number = this.#around.clock.wallNow(),
+  ): AckResult {
+    const done = this.#book.acknowledge(id, by, at, note);
     if (done.state === "acknowledged") {
       this.#tell(done.event);
       void this.save();
@@ -169,7 +189,8 @@ export class AlertDesk {
     const at = clock.wallNow();
     try {
       const marks = marksOf(this.#book);
-      if (marks !== this.#saved) {
+      if (marks !== this.#saved || this.#isAwaited()) {
+        this.#bookMs = clock.now();
         await store.put("alerts", JSON.stringify(this.#book.snapshot(at)));
         this.#saved = marks;
       }
@@ -186,6 +207,13 @@ export class AlertDesk {
     } finally {
       this.#isSaving = false;
     }
+  }
+
+  /** Other nodes take silence for the end of what fires here. */
+  #isAwaited(): boolean {
+    const { node } = this.#settings;
+    const isLate = this.#around.clock.now() - this.#bookMs >= BOOK_EVERY_MS;
+    return node !== undefined && isLate && this.#book.active().length > 0;
   }
 
   #newBook(): AlertBook {

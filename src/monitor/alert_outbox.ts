@@ -36,6 +36,19 @@ export interface OutboxOptions {
   readonly groupWaitMs?: number;
   /** What fires is told again so long after it was taken last, ms; null, the default: it is not. */
   readonly resendMs?: number | null;
+  /**
+   * `episode`, the default: an identity that fires again is another alert. `identity`: it is the
+   * same one, for alerts that several nodes see begin at different times.
+   */
+  readonly by?: "episode" | "identity";
+}
+
+/** What a receiver was told of an alert, as all nodes know it that may tell it. */
+export interface ToldMark {
+  /** What it has taken. */
+  readonly mark: string;
+  /** The alert as it was then. */
+  readonly alert: Alert;
 }
 
 /** Alerts that are told together. */
@@ -75,6 +88,7 @@ export class AlertOutbox {
   readonly #groupBy: "rule" | "all";
   readonly #groupWaitMs: number;
   readonly #resendMs: number | null;
+  readonly #keyOf: (alert: Alert) => string;
   readonly #entries = new Map<string, Entry>();
   #dropped = 0;
 
@@ -85,6 +99,26 @@ export class AlertOutbox {
     this.#groupBy = options.groupBy ?? "rule";
     this.#groupWaitMs = options.groupWaitMs ?? GROUP_WAIT_MS;
     this.#resendMs = options.resendMs ?? null;
+    this.#keyOf = options.by === "identity" ? ({ id }) => id : episodeOf;
+  }
+
+  /** Forgets those that somebody else tells from now on. O(alerts). */
+  keep(isMine: (id: string) => boolean): void {
+    for (const [key, { alert }] of this.#entries) if (!isMine(alert.id)) this.#entries.delete(key);
+  }
+
+  /** What the receiver has been told by whichever node. */
+  seed({ mark, alert }: ToldMark, nowMs: number): void {
+    const key = this.#keyOf(alert);
+    const known = this.#entries.get(key);
+    if (known === undefined) {
+      const entry = { alert, taken: mark, takenMs: nowMs, sinceMs: null, failedMs: -Infinity };
+      this.#entries.set(key, entry);
+    } else if (known.taken !== mark) {
+      known.taken = mark;
+      known.takenMs = nowMs;
+      known.sinceMs = markOf(known.alert) === mark ? null : known.sinceMs ?? nowMs;
+    }
   }
 
   /** Alerts that the receiver has not been told of as they are. O(alerts). */
@@ -105,7 +139,7 @@ export class AlertOutbox {
     for (const alert of firing) this.#take(alert, nowMs, present);
     for (const alert of ended) {
       const isRecent = at - (alert.resolvedAt ?? at) < RECENT_MS;
-      if (isRecent || this.#entries.has(keyOf(alert))) this.#take(alert, nowMs, present);
+      if (isRecent || this.#entries.has(this.#keyOf(alert))) this.#take(alert, nowMs, present);
     }
     for (const [key, entry] of this.#entries) {
       if (present.has(key)) continue;
@@ -119,7 +153,7 @@ export class AlertOutbox {
 
   #take(alert: Alert, nowMs: number, present: Set<string>): void {
     if (this.#severities !== null && !this.#severities.has(alert.severity)) return;
-    const key = keyOf(alert);
+    const key = this.#keyOf(alert);
     present.add(key);
     this.#put(key, alert, nowMs);
   }
@@ -165,9 +199,9 @@ export class AlertOutbox {
   }
 
   /**
-   * The group to be told now, of at most `alertsMax` alerts; null when none is due. The one that has
-   * failed least lately comes first, so that a group that is never taken holds up no other; then the
-   * most severe. O(alerts).
+   * The group to be told now, of at most `alertsMax` alerts; null when none is due. The one that
+   * has failed least lately comes first, so that a group that is never taken holds up no other;
+   * then the most severe. O(alerts).
    */
   next(nowMs: number, alertsMax: number): AlertGroup | null {
     const groups = Map.groupBy(
@@ -201,7 +235,7 @@ export class AlertOutbox {
       rule,
       alerts: told.map(({ alert }) => alert),
       truncated: all.length - told.length,
-      marks: new Map(told.map(({ alert }) => [keyOf(alert), markOf(alert)])),
+      marks: new Map(told.map(({ alert }) => [this.#keyOf(alert), markOf(alert)])),
     };
   }
 
@@ -228,7 +262,7 @@ export class AlertOutbox {
 }
 
 /** An identity that fires again is another alert. */
-const keyOf = ({ id, startedAt }: Alert) => `${id} ${startedAt}`;
+const episodeOf = ({ id, startedAt }: Alert) => `${id} ${startedAt}`;
 
 /** What makes an alert worth telling again; its value and summary move at every look. */
 const markOf = ({ state, acknowledged }: Alert) =>

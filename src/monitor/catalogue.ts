@@ -8,6 +8,8 @@ import { ALERT_SINK_METRICS } from "./collect_alert_sink.ts";
 import { JOB_METRICS } from "./collect_backfill.ts";
 import { CACHE_METRICS } from "./collect_cache.ts";
 import { FEED_METRICS, POOL_METRICS, STORE_METRICS } from "./collect_ingest.ts";
+import { NODE_METRICS } from "./collect_nodes.ts";
+import { PARTITION_METRICS } from "./collect_partitions.ts";
 import { LETTER_METRICS, PROCESS_METRICS } from "./collect_process.ts";
 import { PROVIDER_METRICS } from "./collect_provider.ts";
 import { TREE_METRICS } from "./collect_tree.ts";
@@ -69,6 +71,8 @@ export const WICK_METRICS: readonly MetricSpec[] = [
   ...POOL_METRICS,
   ...FEED_METRICS,
   ...STORE_METRICS,
+  ...NODE_METRICS,
+  ...PARTITION_METRICS,
   ...WEBHOOK_METRICS,
   ...PROVIDER_METRICS,
   ...CACHE_METRICS,

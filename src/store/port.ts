@@ -298,8 +298,8 @@ export const LETTER_BOUNDS = {
 
 /** How a store is. */
 export interface StoreInfo {
-  /** Which twin. */
-  readonly backend: "memory" | "sqlite";
+  /** Which twin; `redis`: a copy of a log that nodes share. */
+  readonly backend: "memory" | "sqlite" | "redis";
   /** Its file; null when there is none. */
   readonly path: string | null;
   /** What a power cut may cost: nothing, the last commits, or all. */
@@ -321,6 +321,33 @@ export interface StoreInfo {
   /** `full`: the last write found no room; `read_only`: it failed for another reason. */
   readonly state: "ok" | "full" | "read_only";
   /** Message of the last write that failed, null when none did since the last that went well. */
+  readonly lastError: string | null;
+  /** The log that the store is a copy of; only where there is one. */
+  readonly log?: StoreLogInfo;
+}
+
+/** How a copy of a shared log is. */
+export interface StoreLogInfo {
+  /** Where the log is. */
+  readonly backend: "memory" | "redis" | "redis_cluster";
+  /**
+   * `away`: it cannot be reached, and what was committed elsewhere comes later; `stopped`: the copy
+   * must not follow it any more, and `lastError` says why.
+   */
+  readonly state: "ok" | "away" | "stopped";
+  /** Which twin the copy is. */
+  readonly copy: "memory" | "sqlite";
+  /** Last entry that was applied. */
+  readonly applied: number;
+  /** Last entry that is known of. */
+  readonly position: number;
+  /** Entries that are known of and not applied. */
+  readonly lagEntries: number;
+  /** Bytes of the log since its last snapshot, as last looked at. */
+  readonly bytes: number;
+  /** Position of the last snapshot; null when none is known. */
+  readonly snapshotPosition: number | null;
+  /** What it ran into last; null when nothing did. */
   readonly lastError: string | null;
 }
 

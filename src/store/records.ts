@@ -103,8 +103,10 @@ export function letterMatches(letter: Letter, filter: LetterFilter): boolean {
     (filter.reason === undefined || letter.reason === filter.reason);
 }
 
-const KIND_INSTRUMENT = "instrument";
-const KIND_LEVELS = "levels";
+/** Kind of the records that hold instruments, by symbol. */
+export const KIND_INSTRUMENT = "instrument";
+/** Kind of the records that hold levels, by symbol. */
+export const KIND_LEVELS = "levels";
 
 const instrumentSchema = z.strictObject({
   symbol: z.string(),

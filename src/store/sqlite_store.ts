@@ -121,6 +121,16 @@ export class SqliteStore implements Store {
     return this.#writer.seq;
   }
 
+  /** A record that every write from now on writes too, in its transaction. */
+  setMark(kind: string, key: string, json: string): void {
+    this.#records.mark = { kind, key, json };
+  }
+
+  /** Writes the mark alone. */
+  putMark(): WriteResult {
+    return this.#write("put a mark", () => {}) ?? WRITTEN;
+  }
+
   commit(batches: readonly CommitBatch[]): CommitResult {
     const result = this.#writer.commit(batches);
     if (result.state === "committed") this.#wentWell();
@@ -308,7 +318,10 @@ export class SqliteStore implements Store {
   /** Runs a write in a transaction of its own; gives the refusal when it fails. */
   #write(what: string, run: () => void): Refused | null {
     try {
-      this.#writer.transaction(run);
+      this.#writer.transaction(() => {
+        run();
+        this.#records.putMark();
+      });
       this.#wentWell();
       return null;
     } catch (error) {

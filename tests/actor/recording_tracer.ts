@@ -24,6 +24,11 @@ export class RecordedSpan implements TraceSpan {
     this.endMs = endMs;
   }
 
+  /** As {@linkcode RecordingTracer.remote} knows it. */
+  get traceparent(): string {
+    return "sampled";
+  }
+
   /** Names from the first span of the trace down to this one. */
   get way(): string {
     return this.parent === null ? this.spec.name : `${this.parent.way} > ${this.spec.name}`;

@@ -116,6 +116,8 @@ class Rig {
       rewritten: () => {},
       committed: () => {},
       failed: () => {},
+      applied: () => {},
+      forget: () => {},
     }));
     const system: SystemOptions = {
       log: (level, path, message) => {

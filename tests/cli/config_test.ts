@@ -85,11 +85,15 @@ Deno.test("resolveConfig() reads every setting from the environment", async () =
     WICK_TUNING_WARMING_RATE_MIN: "5",
     WICK_TUNING_WARMING_RATE_MAX: "50",
     WICK_REDIS_URL: "redis://localhost",
+    WICK_NODE_REGION: "eu",
+    WICK_NODE_URL: "http://10.0.0.1:8003",
+    WICK_NODE_PINS: "0-63=eu, 64=us",
     WICK_CACHE_PROVIDER: "upstream",
     WICK_CACHE_PROTECT: "price:AAPL*, news:*",
     WICK_REFRESH_SCORERS: "a.ts, b.ts",
     WICK_GCP_PROJECT_ID: "p",
     WICK_GOOGLE_CREDENTIALS_FILE: "g.json",
+    WICK_FIRESTORE_EMULATOR_HOST: "localhost:8080",
   };
   const { config, origins } = await resolveConfig(options(), world(texts));
   for (const name of SETTING_NAMES) {
@@ -165,6 +169,16 @@ Deno.test("resolveConfig() refuses what it cannot use, and says where it comes f
     [{ WICK_PORT: "70000" }, {}, /Cannot use port: .*65535: current value is 70000/],
     [{ WICK_MONITOR_ENABLED: "maybe" }, {}, /Cannot use monitorEnabled: expected boolean/],
     [{ WICK_FEEDS: "{" }, {}, /Cannot use WICK_FEEDS: expected JSON/],
+    [
+      { WICK_FEEDS: '[{"kind":"firestore","name":"f","collection":"candles"}]' },
+      {},
+      /Cannot set up feed f: expected a project: GCP_PROJECT_ID or gcpProjectId names it/,
+    ],
+    [
+      { GCP_PROJECT_ID: "p" },
+      { feeds: [{ kind: "firestore", name: "f", collection: "candles/x" }] },
+      /Cannot set up feed f: expected the path of a collection.*"candles\/x"/,
+    ],
     [{ REDIS_URL: "http://x" }, {}, /Cannot use redisUrl: .*redis or rediss.*hidden/],
     [{}, { feeds: [{ kind: "file", name: "a" }] }, /Cannot use feeds at 0\.path: expected string/],
     [
@@ -185,7 +199,11 @@ Deno.test("resolveConfig() refuses what it cannot use, and says where it comes f
       { token: "abc" },
       /Cannot use token in wick\.json: expected tokenFile, or the environment/,
     ],
-    [{}, { redisUrl: "redis://:pw@x" }, /Cannot use redisUrl in wick\.json: expected the environ/],
+    [
+      {},
+      { redisUrl: "redis://:pw@x" },
+      /Cannot use redisUrl in wick\.json: expected redisUrlFile, or the env/,
+    ],
   ];
   for (const [variables, file, message] of cases) {
     const files = Object.keys(file).length === 0 ? {} : { "wick.json": file };
@@ -283,7 +301,7 @@ Deno.test("every profile is a valid configuration that differs from the defaults
   }
 });
 
-Deno.test("wick config shows values, origins and what has no effect yet, and hides secrets", async () => {
+Deno.test("wick config shows values and origins, and hides secrets", async () => {
   const io = {
     ...envOf({
       WICK_TOKEN: "token-0123456789abc",
@@ -303,7 +321,7 @@ Deno.test("wick config shows values, origins and what has no effect yet, and hid
   assertMatch(out, /^warmingPopularLimit +7 +environment WARMING_POPULAR_LIMIT$/m);
   assertMatch(
     out,
-    /^gcpProjectId +p7 +environment WICK_GCP_PROJECT_ID, without effect yet$/m,
+    /^gcpProjectId +p7 +environment WICK_GCP_PROJECT_ID$/m,
   );
   assertMatch(out, /^durability +full +default$/m);
   assertEquals(err, "wick config: environment WICK_PROT is no setting; did you mean WICK_PORT?\n");
@@ -312,7 +330,6 @@ Deno.test("wick config shows values, origins and what has no effect yet, and hid
   assertEquals(Object.keys(shown), [...SETTING_NAMES]);
   assertEquals(shown.port, { value: 9000, origin: "option --port" });
   assertEquals(shown.token, { value: "[hidden]", origin: "environment WICK_TOKEN" });
-  assertEquals(shown.gcpProjectId.effect, "none yet");
   for (const text of [out, json.out]) {
     assert(!text.includes("token-0123456789abc") && !text.includes("pw@"));
   }

@@ -32,6 +32,9 @@ Deno.test("cacheOf() puts the second tier where the configuration says, and says
     bytesMax: 7,
   });
   assertThrows(() => of({ cacheTier: "redis" }), UsageError, "expected redisUrl");
+  const redisCluster = "redis+cluster://a:1,b:2";
+  assertEquals(of({ redisUrl: redisCluster, data: "d" }).tier?.kind, "sqlite");
+  assertThrows(() => of({ redisUrl: redisCluster, cacheTier: "redis" }), UsageError, "Cluster");
   assertThrows(
     () => of({ cacheTier: "sqlite", data: ":memory:" }),
     UsageError,

@@ -83,6 +83,10 @@ test("every readable route answers in its declared shape", async (app, service) 
     "/api/clusters/:id/correlations": "/api/clusters/A/correlations",
     "/api/runs/:id": "/api/runs/r",
     "/api/runs/:id/explain": "/api/runs/r/explain?set=s",
+    "/api/nodes/:node/health": "/api/nodes/here/health",
+    "/api/nodes/:node/status": "/api/nodes/here/status",
+    "/api/nodes/:node/actors": "/api/nodes/here/actors",
+    "/api/nodes/:node/actors/:path{.+}": "/api/nodes/here/actors/counter",
   };
   for (const [path, methods] of Object.entries(ROUTES)) {
     const spec = (methods as Readonly<Record<string, RouteSpec>>).get;
@@ -526,6 +530,7 @@ test("an error inside is 500, told to the log, and shows nothing", async (_app, 
     alerts: service.alerts,
     figures: service.figures,
     lines: service.lines,
+    nodes: () => service.nodes(),
     tuning: () => service.tuning(),
     metrics: () => "",
   };

@@ -48,7 +48,7 @@ function slowly(to: Served, path: string, goOn: Promise<"read" | "leave">): Prom
       socket.pause();
       goOn.then((how) => how === "read" ? socket.resume() : socket.destroy());
     });
-    socket.on("data", (chunk) => chunks.push(chunk));
+    socket.on("data", (chunk) => chunks.push(chunk as Uint8Array));
     socket.on("error", reject);
     socket.on("close", () => {
       new Blob(chunks as Uint8Array<ArrayBuffer>[]).text().then(resolve, reject);

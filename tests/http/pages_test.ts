@@ -64,7 +64,7 @@ Deno.test("what scripts import is served, and every script and style of the page
 Deno.test("every view of the navigation is served, and says so of itself", () => {
   const dash = ASSETS.get("/assets/dash.js")?.text ?? "";
   const views = [...dash.matchAll(/\{ id: "(\w+)", title: "([^"]+)", key: "(\w)"/g)];
-  assertEquals(views.length, 9);
+  assertEquals(views.length, 10);
   for (const [, id, title, key] of views) {
     const text = ASSETS.get(`/assets/views/${id}.js`)?.text;
     assert(text !== undefined, `there is no view ${id}`);

@@ -43,6 +43,7 @@ import {
 import { InstrumentRegistry } from "../../src/market/instrument.ts";
 import type { AlertTestResult } from "../../src/http/webhook/alert_sink_status.ts";
 import { AlertBook } from "../../src/monitor/alerts.ts";
+import { aloneView, type NodesView } from "../../src/http/node_schemas.ts";
 import type { TuningView } from "../../src/monitor/tuning_view.ts";
 import { EventHub } from "../../src/monitor/event_hub.ts";
 import { figureTargets } from "../../src/monitor/figures.ts";
@@ -237,6 +238,17 @@ export class MemoryService implements ServicePort, AsyncDisposable {
     const parts = [{ name: "store", state, detail: { seq: this.#seq } }];
     return { state, parts, score: this.score };
   }
+
+  nodes(): NodesView {
+    return aloneView("here", "0.0.0", 1_700_000_000_000, 1_700_000_000_000);
+  }
+
+  /** It is the only node, and knows itself. */
+  readonly others: NonNullable<ServicePort["others"]> = {
+    self: () => "here",
+    knows: (node) => node === "here",
+    call: () => Promise.reject(new Error("there is no other node")),
+  };
 
   tuning(): TuningView {
     return this.tuned;

@@ -41,10 +41,17 @@ const HASH = "0123456789abcdef", HASH_2 = "fedcba9876543210";
 
 type Open = () => Store | Promise<Store>;
 
-/** Registers the tests of one backend. `open` gives an empty store each time; the tests close it. */
-export function storeConformance(name: string, open: Open): void {
+/**
+ * Registers the tests of one backend. `open` gives an empty store each time; the tests close it.
+ * `options` are those of `Deno.test`.
+ */
+export function storeConformance(
+  name: string,
+  open: Open,
+  options: Pick<Deno.TestDefinition, "sanitizeOps" | "sanitizeResources"> = {},
+): void {
   const test = (what: string, run: (store: Store) => Promise<void>) =>
-    Deno.test(`${name}: ${what}`, async () => {
+    Deno.test(`${name}: ${what}`, options, async () => {
       const store = await open();
       try {
         await run(store);
@@ -922,8 +929,8 @@ function testRecords(test: Test): void {
 
 // ---- random operations --------------------------------------------------------------------------------
 
-const SERIES = ["A:M1", "B:M5", "C:D"];
-const FEEDS = ["feed", "other"];
+export const SERIES = ["A:M1", "B:M5", "C:D"];
+export const FEEDS = ["feed", "other"];
 
 /** Makes commits, most of them right, some stale, as a pool would and as none should. */
 export class Operator {

@@ -98,12 +98,17 @@ export class RedisServer implements AsyncDisposable {
 
   /** Runs one command over a connection of its own; the first line of the reply. */
   async command(...words: string[]): Promise<string> {
+    return (await this.lines(...words))[0] ?? "";
+  }
+
+  /** The same; all lines of a reply of up to 64 KB. */
+  async lines(...words: string[]): Promise<string[]> {
     using connection = await Deno.connect({ hostname: "127.0.0.1", port: this.port });
     const parts = words.map((word) => `$${new TextEncoder().encode(word).length}\r\n${word}\r\n`);
     await connection.write(new TextEncoder().encode(`*${words.length}\r\n${parts.join("")}`));
-    const reply = new Uint8Array(4096);
+    const reply = new Uint8Array(64 * 1024);
     const length = await connection.read(reply) ?? 0;
-    return new TextDecoder().decode(reply.subarray(0, length)).split("\r\n")[0] ?? "";
+    return new TextDecoder().decode(reply.subarray(0, length)).split(/\r?\n/);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -13,6 +13,7 @@ import { setTheme, showTheme, themeKept } from "./lib/theme.js";
 const VIEWS = [
   { id: "overview", title: "Overview", key: "o" },
   { id: "actors", title: "Actors", key: "a" },
+  { id: "nodes", title: "Nodes", key: "n" },
   { id: "labels", title: "Labels", key: "l" },
   { id: "cache", title: "Cache and warming", key: "c" },
   { id: "refresh", title: "Refresh", key: "r" },

@@ -23,7 +23,7 @@ type Paths =
   | `${Base}/stop`;
 
 /** See the module's text. */
-export function actorRoutes({ port }: Surroundings): Pick<Handlers, Paths> {
+export function actorRoutes({ port }: Pick<Surroundings, "port">): Pick<Handlers, Paths> {
   const { actors } = port;
   return {
     "/api/actors": { get: () => plain(actors.tree()) },

@@ -8,6 +8,9 @@ import { eventStream } from "../event_stream.ts";
 import type { Handlers, Surroundings } from "../handler.ts";
 import { HttpProblem } from "../problem.ts";
 import { respond, respondJson } from "../respond.ts";
+import type { ServicePort } from "../port.ts";
+import type { healthReply } from "../schemas.ts";
+import type { z } from "zod";
 
 /** The text format of Prometheus. */
 const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
@@ -29,12 +32,7 @@ export function serviceRoutes(
     },
     "/metrics": { get: async () => respond(await port.metrics(), METRICS_TYPE) },
     "/api/health": {
-      get: async () => {
-        const ready = port.waitingFor().length === 0;
-        const [health, seq] = await Promise.all([port.health(), ready ? port.data.seq() : null]);
-        const { state, parts, score } = health;
-        return { ...port.about, ready, seq, state, parts: [...parts], score };
-      },
+      get: () => healthOf(port),
     },
     "/api/events": {
       get: ({ query }, { request }) => {
@@ -55,6 +53,14 @@ export function serviceRoutes(
       },
     },
   };
+}
+
+/** How every part of a service is, as its health route answers. */
+export async function healthOf(port: ServicePort): Promise<z.input<typeof healthReply>> {
+  const ready = port.waitingFor().length === 0;
+  const [health, seq] = await Promise.all([port.health(), ready ? port.data.seq() : null]);
+  const { state, parts, score } = health;
+  return { ...port.about, ready, seq, state, parts: [...parts], score };
 }
 
 /** What a client that comes back saw last; null when it says nothing, or nothing of ours. */

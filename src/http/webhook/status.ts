@@ -20,8 +20,13 @@ export interface WebhookStatus extends ReceiverHistory {
   readonly url: string;
   /** Only labels of these series; null = all. */
   readonly series: readonly string[] | null;
-  /** `waiting` says for what in `waiting`; `paused` on request. */
-  readonly state: "idle" | "delivering" | "waiting" | "paused";
+  /**
+   * `waiting` says for what in `waiting`; `paused` on request; `standby`: another node delivers.
+   * Then the counts are of this node all the same.
+   */
+  readonly state: "idle" | "delivering" | "waiting" | "paused" | "standby";
+  /** Node that delivered last, where several share it. */
+  readonly node?: string | undefined;
   /** What it waits for; null when for nothing. */
   readonly waiting: ReceiverWait & { readonly for: "receiver" | "store" } | null;
   /** Everything up to this place was taken: SEQ or SEQ-ROW. */
@@ -49,7 +54,10 @@ export const webhookStatus: z.ZodType<WebhookStatus> = z.strictObject({
   name: z.string(),
   url: z.string().meta({ description: "Without its query" }),
   series: z.array(z.string()).nullable().meta({ description: "Null = all" }),
-  state: z.enum(["idle", "delivering", "waiting", "paused"]),
+  state: z.enum(["idle", "delivering", "waiting", "paused", "standby"])
+    .meta({ description: "standby: another node delivers" }),
+  node: z.string().optional()
+    .meta({ description: "Node that delivered last, where several share it" }),
   waiting: z.strictObject({
     for: z.enum(["receiver", "store"]),
     ...receiverWait,

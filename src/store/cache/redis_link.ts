@@ -64,6 +64,9 @@ export class RedisLink {
       lazyConnect: true,
       enableOfflineQueue: false,
       autoResendUnfulfilledCommands: false,
+      // Whoever subscribes does so in onReady. Nobody would hear of one that ioredis repeats and that
+      // fails, and a rejection that nobody hears of ends the process.
+      autoResubscribe: false,
       maxRetriesPerRequest: 0,
       connectTimeout: CONNECT_TIMEOUT_MS,
       disconnectTimeout: DISCONNECT_TIMEOUT_MS,

@@ -32,6 +32,8 @@ export class RecordTables {
   readonly #countLetters: StatementSync;
   readonly #lettersMax: number;
   readonly #counts = new Map<string, number>();
+  /** Written again with every write, in its transaction: what a copy of a log stands at. */
+  mark: (StoredRecord & { readonly kind: string }) | null = null;
 
   /** Over an open database with the schema; keeps at most `lettersMax` letters. */
   constructor(db: DatabaseSync, lettersMax: number) {
@@ -85,6 +87,12 @@ export class RecordTables {
       }
       if (letters.length > 0) this.bury(letters);
     }
+    this.putMark();
+  }
+
+  /** Writes the mark. */
+  putMark(): void {
+    if (this.mark !== null) this.#put.run(this.mark.kind, this.mark.key, this.mark.json);
   }
 
   /** Why a record is not taken; null when it is. */

@@ -15,6 +15,7 @@ import insideSource from "./inside.js" with { type: "text" };
 export const VIEWS = [
   { id: "overview", title: "Overview", key: "o" },
   { id: "actors", title: "Actors", key: "a" },
+  { id: "nodes", title: "Nodes", key: "n" },
   { id: "labels", title: "Labels", key: "l" },
   { id: "cache", title: "Cache and warming", key: "c" },
   { id: "refresh", title: "Refresh", key: "r" },
@@ -40,7 +41,7 @@ export interface Visitor extends BrowserContextOptions {
 
 /** See the module's text. */
 export class Visit implements AsyncDisposable {
-  readonly board: Board;
+  readonly board: Pick<Board, "url">;
   readonly page: Page;
   /** What went wrong so far. */
   readonly faults: string[] = [];
@@ -48,7 +49,7 @@ export class Visit implements AsyncDisposable {
   isExpected: (fault: string) => boolean = () => false;
   readonly #browser: Browser;
 
-  private constructor(board: Board, browser: Browser, page: Page) {
+  private constructor(board: Pick<Board, "url">, browser: Browser, page: Page) {
     this.board = board;
     this.page = page;
     this.#browser = browser;
@@ -68,7 +69,7 @@ export class Visit implements AsyncDisposable {
   }
 
   /** Opens a browser on a board. */
-  static async of(board: Board, visitor: Visitor = {}): Promise<Visit> {
+  static async of(board: Pick<Board, "url">, visitor: Visitor = {}): Promise<Visit> {
     const { token = TOKENS.act, ...options } = visitor;
     const browser = await openChromium();
     try {
@@ -176,6 +177,7 @@ export async function visiting(
 const SIGNS: Readonly<Record<ViewId, { selector: string; text?: RegExp }>> = {
   overview: { selector: ".score-number", text: /\d/ },
   actors: { selector: ".tree li[data-path]" },
+  nodes: { selector: ".facts dd", text: /ago|now/ },
   labels: { selector: "tbody tr" },
   cache: { selector: "tbody tr" },
   refresh: { selector: "tbody tr" },

@@ -8,8 +8,11 @@ import { messagesPanel } from "./actors_send.js";
 import { allowanceOf, periodText, restartsOf, shortPath, spanOf, urlOf } from "./actors_words.js";
 import { facts } from "./facts.js";
 
-/** The detail of the node at `path`: `{ element, heading, update(entry) }`; null = it is gone. */
-export function detailPanel(ctx, path, { onSelect, onClose }) {
+/**
+ * The detail of the node at `path`: `{ element, heading, update(entry) }`; null = it is gone.
+ * `hasPast`: whether its restarts can be asked for, which are kept where it runs.
+ */
+export function detailPanel(ctx, path, { onSelect, onClose, hasPast = true }) {
   const id = newId("detail");
   const heading = make("h2", { id, tabindex: "-1" }, shortPath(path));
   const badge = state("unknown");
@@ -17,7 +20,7 @@ export function detailPanel(ctx, path, { onSelect, onClose }) {
   const figures = facts();
   const error = make("pre", { class: "error-text", hidden: true, tabindex: "0" });
   const gone = make("div");
-  const timeline = restartTimeline(ctx, path, onSelect);
+  const timeline = hasPast ? restartTimeline(ctx, path, onSelect) : null;
   const messages = make("div", {}, emptyNote("Loading…"));
   const messagesPart = make("div", {}, make("h3", {}, "Messages"), messages);
   const acts = make("div", { class: "toolbar detail-acts" });
@@ -37,8 +40,8 @@ export function detailPanel(ctx, path, { onSelect, onClose }) {
     make("h3", {}, "Figures"),
     figures.element,
     error,
-    make("h3", {}, "Restarts"),
-    timeline.element,
+    timeline === null ? null : make("h3", {}, "Restarts"),
+    timeline?.element,
     messagesPart,
   );
   let entry = null;
@@ -83,7 +86,7 @@ export function detailPanel(ctx, path, { onSelect, onClose }) {
       messagesPart.hidden = node.mailbox === null;
       if (node.mailbox !== null && !wasAsked) askMessages();
       showActs();
-      timeline.update(node);
+      timeline?.update(node);
     },
   };
 }

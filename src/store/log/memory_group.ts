@@ -1,0 +1,195 @@
+/**
+ * The group of nodes in memory: the twin of `lua/group.lua`.
+ *
+ * @module
+ */
+
+import { nodeText } from "./group_names.ts";
+import {
+  type Beat,
+  type Fence,
+  GROUP_BOUNDS,
+  type GroupView,
+  type Move,
+  type NodeInfo,
+  type Ownership,
+} from "./port.ts";
+
+interface Member {
+  readonly info: NodeInfo;
+  readonly untilMs: number;
+}
+
+/** See `SharedLog`, whose calls these are. */
+export class MemoryGroup {
+  readonly #nowMs: () => number;
+  readonly #nodes = new Map<string, Member>();
+  readonly #names = new Map<string, NodeInfo>();
+  readonly #owners = new Map<number, Ownership>();
+  readonly #ended = new Set<string>();
+  readonly #listeners = new Set<() => void>();
+  #moves: Move[] = [];
+  #token = 0;
+
+  /** Nobody in it. `nowMs`: the log's clock, epoch ms. */
+  constructor(nowMs: () => number) {
+    this.#nowMs = nowMs;
+  }
+
+  /** Whether a session was replaced by another life of its node. */
+  hasEnded(session: string): boolean {
+    return this.#ended.has(session);
+  }
+
+  /** The partitions of fences that are not the current ones. */
+  lost(fences: readonly Fence[]): number[] {
+    return fences.filter(({ partition, token }) => this.#owners.get(partition)?.token !== token)
+      .map(({ partition }) => partition);
+  }
+
+  /** Null when it is alive. */
+  beat(info: NodeInfo, leaseMs: number): Beat | null {
+    nodeText(info);
+    const nowMs = this.#look();
+    const { node, session } = info;
+    const held = this.#nodes.get(node);
+    if (held !== undefined && held.info.session !== session) {
+      return { state: "name_taken", by: { ...held.info, leftMs: held.untilMs - nowMs } };
+    }
+    const last = this.#names.get(node);
+    if (this.#ended.has(session)) {
+      return { state: "name_taken", by: { ...(last ?? info), leftMs: 0 } };
+    }
+    if (held === undefined) {
+      if (this.#nodes.size >= GROUP_BOUNDS.nodes) return { state: "full" };
+      if (last !== undefined && last.session !== session) this.#ended.add(last.session);
+    }
+    if (last?.session !== session) this.#names.set(node, info);
+    this.#nodes.set(node, { info, untilMs: nowMs + leaseMs });
+    if (held === undefined) this.#changed();
+    return null;
+  }
+
+  /** What the group makes of a view. */
+  view(): Pick<GroupView, "atMs" | "nodes" | "owners" | "moves"> {
+    const atMs = this.#look();
+    const nodes = [...this.#nodes.values()]
+      .map(({ info, untilMs }) => ({ ...info, leftMs: untilMs - atMs }))
+      .sort((a, b) => a.node < b.node ? -1 : 1);
+    const owners = [...this.#owners.values()].sort((a, b) => a.partition - b.partition);
+    return { atMs, nodes, owners, moves: [...this.#moves] };
+  }
+
+  /** Ends a membership. */
+  leave(session: string): void {
+    this.#look();
+    for (const [node, { info }] of this.#nodes) {
+      if (info.session !== session) continue;
+      this.#nodes.delete(node);
+      this.#changed();
+    }
+    const held = [...this.#owners.values()].filter((owner) => owner.session === session);
+    this.release(held);
+  }
+
+  /** Takes what nobody alive has. */
+  take(session: string, partitions: readonly number[]): Fence[] {
+    const sinceMs = this.#look();
+    const member = this.#alive(session);
+    if (member === undefined) return [];
+    const { node } = member.info;
+    const token = this.#token + 1;
+    const moves = new Moves(sinceMs, node);
+    const fences: Fence[] = [];
+    for (const partition of partitions) {
+      const held = this.#owners.get(partition);
+      if (held?.session === session) fences.push({ partition, token: held.token });
+      else if (held === undefined || this.#alive(held.session) === undefined) {
+        this.#token = token;
+        this.#owners.set(partition, { partition, node, session, token, sinceMs });
+        moves.add(partition, held?.node ?? null, held === undefined ? "free" : "expired");
+        fences.push({ partition, token });
+      }
+    }
+    this.#note(moves);
+    return fences;
+  }
+
+  /** Gives partitions to a living node. */
+  handOver(fences: readonly Fence[], to: string): Fence[] {
+    const sinceMs = this.#look();
+    const member = this.#nodes.get(to);
+    if (member === undefined) return [];
+    const { session } = member.info;
+    const token = this.#token + 1;
+    const moves = new Moves(sinceMs, to);
+    const given: Fence[] = [];
+    for (const fence of fences) {
+      const { partition } = fence;
+      const held = this.#owners.get(partition);
+      if (held?.token !== fence.token) continue;
+      this.#token = token;
+      this.#owners.set(partition, { partition, node: to, session, token, sinceMs });
+      moves.add(partition, held.node, "handed");
+      given.push({ partition, token });
+    }
+    this.#note(moves);
+    return given;
+  }
+
+  /** Lets go. */
+  release(fences: readonly Fence[]): void {
+    const moves = new Moves(this.#look(), null);
+    for (const { partition, token } of fences) {
+      const held = this.#owners.get(partition);
+      if (held?.token !== token) continue;
+      this.#owners.delete(partition);
+      moves.add(partition, held.node, "released");
+    }
+    this.#note(moves);
+  }
+
+  /** Calls `listener` after each change; ends with what it returns. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  #alive(session: string): Member | undefined {
+    return [...this.#nodes.values()].find(({ info }) => info.session === session);
+  }
+
+  /** Forgets whose lease ran out; says the time. */
+  #look(): number {
+    const nowMs = this.#nowMs();
+    for (const [node, { untilMs }] of this.#nodes) {
+      if (untilMs > nowMs) continue;
+      this.#nodes.delete(node);
+      this.#changed();
+    }
+    return nowMs;
+  }
+
+  #note(moves: Moves): void {
+    if (moves.list.length === 0) return;
+    this.#moves = [...moves.list, ...this.#moves].slice(0, GROUP_BOUNDS.moves);
+    this.#changed();
+  }
+
+  #changed(): void {
+    for (const listener of [...this.#listeners]) queueMicrotask(listener);
+  }
+}
+
+/** Moves of one call, those of one kind together. */
+class Moves {
+  readonly list: (Move & { readonly partitions: number[] })[] = [];
+
+  constructor(readonly atMs: number, readonly to: string | null) {}
+
+  add(partition: number, from: string | null, why: Move["why"]): void {
+    const known = this.list.find((move) => move.from === from && move.why === why);
+    if (known !== undefined) known.partitions.push(partition);
+    else this.list.push({ atMs: this.atMs, partitions: [partition], from, to: this.to, why });
+  }
+}

@@ -1,0 +1,71 @@
+/** A group in memory with as little of a log as the decisions of nodes need: positions only. */
+
+import type { Clock } from "../../../src/actor/clock.ts";
+import { MemoryGroup } from "../../../src/store/log/memory_group.ts";
+import type { Beat, Fence, GroupView, NodeInfo, Taken } from "../../../src/store/log/port.ts";
+
+export class FakeGroup {
+  readonly #group: MemoryGroup;
+  // The group's own are microtasks, which a history in one go never gets to.
+  readonly #listeners = new Set<() => void>();
+  position = 0;
+  /** Last entry of each partition. */
+  readonly lastOf = new Map<number, number>();
+
+  constructor(clock: Clock) {
+    this.#group = new MemoryGroup(() => clock.now());
+  }
+
+  view(): GroupView {
+    return {
+      ...this.#group.view(),
+      ...{ position: this.position, firstPosition: 1, bytes: 0, snapshot: null },
+    };
+  }
+
+  beat(info: NodeInfo, leaseMs: number): Beat {
+    const before = this.#group.view().nodes.length;
+    const refusal = this.#group.beat(info, leaseMs);
+    if (this.#group.view().nodes.length !== before) this.#changed();
+    return refusal ?? { state: "alive", view: this.view() };
+  }
+
+  /** Whether the commit was let in. */
+  append(fences: readonly Fence[]): boolean {
+    if (this.#group.lost(fences).length > 0) return false;
+    this.position++;
+    for (const { partition } of fences) this.lastOf.set(partition, this.position);
+    return true;
+  }
+
+  take(session: string, partitions: readonly number[]): Taken {
+    const fences = this.#group.take(session, partitions);
+    this.#changed();
+    return { fences, position: this.position };
+  }
+
+  handOver(fences: readonly Fence[], to: string): Taken {
+    const given = this.#group.handOver(fences, to);
+    this.#changed();
+    return { fences: given, position: this.position };
+  }
+
+  release(fences: readonly Fence[]): void {
+    this.#group.release(fences);
+    this.#changed();
+  }
+
+  leave(session: string): void {
+    this.#group.leave(session);
+    this.#changed();
+  }
+
+  onGroupChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  #changed(): void {
+    for (const listener of this.#listeners) listener();
+  }
+}

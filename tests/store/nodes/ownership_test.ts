@@ -1,0 +1,193 @@
+import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
+import { LEASE_MS, Rig } from "./ownership_rig.ts";
+
+const BOUND_MS = LEASE_MS + 250;
+
+Deno.test("Ownership of a node that is alone takes everything", () => {
+  const rig = new Rig(1);
+  rig.join();
+  rig.run(300);
+  rig.assertSettled("alone");
+});
+
+Deno.test("Ownership gives a node that joins its share, and moves nothing else", () => {
+  const rig = new Rig(2);
+  rig.join();
+  rig.join();
+  rig.run(1_000);
+  const before = new Map(rig.group.view().owners.map((o) => [o.partition, o.node]));
+  const third = rig.join();
+  rig.run(1_000);
+  rig.assertSettled("three");
+  const moved = rig.group.view().owners.filter((o) => before.get(o.partition) !== o.node);
+  assert(moved.every((o) => o.node === third.info.node));
+  assertLessOrEqual(moved.length, 86);
+});
+
+Deno.test("Ownership of a node that was killed is taken over within lease + 250 ms", () => {
+  for (let seed = 0; seed < 20; seed++) {
+    const rig = new Rig(seed);
+    const [first] = [rig.join(), rig.join(), rig.join()];
+    rig.run(1_000 + seed * 7);
+    first?.kill();
+    const killedAt = rig.clock.now();
+    while (rig.group.view().owners.some((o) => o.session === first?.info.session)) rig.run(10);
+    assertLessOrEqual(rig.clock.now() - killedAt, BOUND_MS, `seed ${seed}`);
+    rig.run(100);
+    rig.assertSettled(`seed ${seed}`);
+  }
+});
+
+Deno.test("Ownership of a node that leaves is handed over, and nothing waits for a lease", () => {
+  const rig = new Rig(3);
+  const [first] = [rig.join(), rig.join()];
+  rig.run(1_000);
+  const at = rig.clock.now();
+  first?.leave();
+  while (first?.hasLeft === false) rig.run(10);
+  assertLessOrEqual(rig.clock.now() - at, 200);
+  rig.run(100);
+  rig.assertSettled("one left");
+  assertEquals(rig.group.view().moves.slice(0, 2).every(({ why }) => why === "handed"), true);
+});
+
+Deno.test("Ownership of the last node that leaves is released", () => {
+  const rig = new Rig(4);
+  const only = rig.join();
+  rig.run(500);
+  only.leave();
+  rig.run(500);
+  assert(only.hasLeft);
+  assertEquals(rig.group.view().owners, []);
+});
+
+Deno.test("Ownership of a node that slept beyond its lease lets go when it wakes, and joins again", () => {
+  const rig = new Rig(5);
+  const [first] = [rig.join(), rig.join()];
+  rig.run(1_000);
+  first?.pause();
+  rig.run(LEASE_MS + 500);
+  assertEquals(new Set(rig.group.view().owners.map((o) => o.session)).size, 1);
+  first?.wake();
+  rig.run(1_000);
+  rig.assertSettled("woken");
+});
+
+Deno.test("Ownership stops a node whose name another life has", () => {
+  const rig = new Rig(6);
+  rig.join("same");
+  rig.run(500);
+  const second = rig.join("same");
+  rig.run(LEASE_MS);
+  assertEquals(second.stopped, null, "the former life might run out");
+  rig.run(500);
+  assertEquals(second.stopped?.code, "name_taken");
+});
+
+Deno.test("Ownership of a node that was killed and started again waits for its former life", () => {
+  const rig = new Rig(7);
+  const killed = rig.join("same");
+  rig.run(100);
+  killed.kill();
+  const second = rig.join("same");
+  rig.run(BOUND_MS);
+  assertEquals(second.stopped, null);
+  rig.assertSettled("restarted");
+});
+
+Deno.test("Ownership stops a woken node whose name was taken meanwhile", () => {
+  const rig = new Rig(8);
+  const first = rig.join("same");
+  rig.run(500);
+  first.pause();
+  rig.run(LEASE_MS + 10);
+  rig.join("same");
+  rig.run(500);
+  first.wake();
+  rig.run(500);
+  assertEquals(first.stopped?.code, "name_taken");
+  assertEquals(first.reading.size, 0);
+});
+
+Deno.test("Ownership keeps pins while a node of the region lives", () => {
+  const rig = new Rig(9, [{ from: 0, to: 100, region: "eu" }]);
+  const eu = rig.join("eu-1", "eu");
+  rig.join("us-1", "us");
+  rig.run(1_000);
+  const of = (session: string) =>
+    rig.group.view().owners.filter((o) => o.session === session).map((o) => o.partition);
+  assert(of(eu.info.session).filter((p) => p < 100).length === 100);
+  eu.kill();
+  rig.run(BOUND_MS);
+  rig.assertSettled("the region is gone");
+  assertEquals(rig.awake[0]?.machine.unheldPins.length, 1);
+});
+
+Deno.test("Ownership gives first partitions to no node whose copy lags far behind", () => {
+  const rig = new Rig(10);
+  const first = rig.join();
+  rig.run(500);
+  rig.group.position += 100_000;
+  const late = rig.join();
+  late.lags = true;
+  rig.run(500);
+  assertEquals([first.machine.held.length, late.machine.held.length], [256, 0]);
+  late.lags = false;
+  rig.run(500);
+  rig.assertSettled("caught up");
+});
+
+Deno.test("Ownership over random joins, leaves, kills, pauses, jumps and losses", () => {
+  const rounds = Number(Deno.env.get("WICK_OWNERSHIP_ROUNDS") ?? 4);
+  const first = Number(Deno.env.get("WICK_SEED") ?? Math.floor(Math.random() * 2 ** 31));
+  for (let round = 0; round < rounds; round++) history(first + round);
+});
+
+/** One seed, one history. */
+function history(seed: number): void {
+  const rig = new Rig(seed);
+  const { random } = rig;
+  const note = `WICK_SEED=${seed}`;
+  rig.join();
+  for (let step = 0; step < 60; step++) {
+    const awake = rig.awake;
+    const node = awake[Math.floor(random.next() * awake.length)];
+    const dice = random.next();
+    if (awake.length === 0 || (dice < 0.25 && awake.length < 7)) rig.join();
+    else if (dice < 0.35) node?.leave();
+    else if (dice < 0.5) node?.kill();
+    else if (dice < 0.65) node?.pause();
+    else if (dice < 0.8) { for (const one of rig.nodes) one.wake(); }
+    else if (dice < 0.9) node?.jump(random.next() * 5_000);
+    else rig.trouble.lossRatio = random.next() < 0.5 ? 0 : 0.2;
+    rig.run(random.next() * 600);
+  }
+  for (const one of rig.nodes) one.wake();
+  rig.trouble.lossRatio = 0;
+  if (rig.awake.length === 0) rig.join();
+  rig.run(2 * LEASE_MS);
+  rig.assertSettled(note);
+  // Nothing moves any more.
+  const moves = JSON.stringify(rig.group.view().owners);
+  rig.run(5_000);
+  assertEquals(JSON.stringify(rig.group.view().owners), moves, note);
+}
+
+Deno.test("Ownership leaves no partition without a living owner for longer than lease + 250 ms", () => {
+  const first = Number(Deno.env.get("WICK_SEED") ?? Math.floor(Math.random() * 2 ** 31));
+  for (let round = 0; round < 6; round++) {
+    const seed = first + round, rig = new Rig(seed);
+    rig.join();
+    rig.run(500);
+    rig.worstIdleMs = 0;
+    for (let step = 0; step < 20; step++) {
+      const [node] = rig.awake.toSorted(() => rig.random.next() - 0.5);
+      const dice = rig.random.next();
+      if (dice < 0.4 || rig.awake.length < 2) rig.join();
+      else if (dice < 0.7) node?.kill();
+      else node?.leave();
+      rig.run(BOUND_MS + 100);
+    }
+    assertLessOrEqual(rig.worstIdleMs, BOUND_MS, `WICK_SEED=${seed}`);
+  }
+});
