@@ -883,7 +883,7 @@ function sharedStoreOf(config: WickConfig, { session, way }: ServedNode): StoreA
   const { kind, options } = sqliteOf(config);
   // What a power cut takes from a copy, the log has.
   const copy = { kind, options: { ...options, durability: "normal" as const } };
-  return { kind: "shared", redis, prefix, session, copy };
+  return { kind: "shared", redis, prefix, session, copy, waitReplicas: config.redisWaitReplicas };
 }
 
 /** Null where the process may not ask. */

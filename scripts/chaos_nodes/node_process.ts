@@ -105,7 +105,7 @@ function argsOf({ name, data, redis, prefix, leaseMs, hooks }: NodeSetup): strin
   if (hooks === null) {
     return [
       ...[`${ROOT}mod.ts`, "serve", "--redis", redis, "--node-name", name, "--data", data],
-      ...["--port", "0", "--workers", "1", "--log-level", Deno.env.get("H_LOG") ?? "warn", "--json"],
+      ...["--port", "0", "--workers", "1", "--log-level", "warn", "--json"],
     ];
   }
   return [

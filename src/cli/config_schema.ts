@@ -62,6 +62,8 @@ const TEXT_MAX = 4_096;
 
 /** Longest span a setting can name, ms: a timer cannot wait longer without being chained. */
 const SPAN_MAX_MS = 2_147_483_647;
+/** Replicas that can be waited for: a server has few. */
+const REPLICAS_MAX = 16;
 
 const text = z.string().min(1).max(TEXT_MAX);
 const spanMs = z.int().min(1).max(SPAN_MAX_MS);
@@ -378,6 +380,7 @@ const outside = {
   redisUrlFile: text.nullable().default(null),
   redisPrefix: z.string().regex(/^[\w.:-]{1,64}$/).default(NODES_PREFIX_DEFAULT),
   redisNodes: z.boolean().default(true),
+  redisWaitReplicas: z.int().min(0).max(REPLICAS_MAX).default(0),
   nodeName: z.string().regex(/^[\w.:-]{1,64}$/).nullable().default(null),
   nodeRegion: z.string().regex(/^[\w.:-]{0,64}$/).default(""),
   nodeUrl: z.url({ protocol: /^https?$/ }).max(255).nullable().default(null),

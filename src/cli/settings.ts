@@ -70,10 +70,14 @@ export const SETTINGS: Readonly<Record<SettingName, Setting>> = {
     flag: "workers",
     called: "N",
   }),
-  feeds: setting("sources of candles", "json", {
-    flag: "feed",
-    called: "FILE|synthetic|firestore:PATH|redis:KEY|klines:SYMBOLS",
-  }),
+  feeds: setting(
+    "sources of candles: FILE, synthetic, firestore:PATH, redis:KEY, klines:SYMBOLS",
+    "json",
+    {
+      flag: "feed",
+      called: "FEED",
+    },
+  ),
   webhooks: setting("URLs that labels are delivered to, signed", "json"),
   providers: setting("upstream providers that jobs fetch from; simulated is always one", "json"),
   fillHolesFrom: setting(
@@ -175,6 +179,10 @@ export const SETTINGS: Readonly<Record<SettingName, Setting>> = {
   redisNodes: setting(
     "whether Redis makes this a node; else it is for the cache's second tier only",
     "boolean",
+  ),
+  redisWaitReplicas: setting(
+    "replicas of Redis that must have a commit before it counts; 0: none, and a failover may lose it",
+    "number",
   ),
   nodeName: setting("name of this node, host and port unless set", "text", {
     flag: "node-name",

@@ -11,7 +11,8 @@ import { Edges } from "../../src/refresh/edges.ts";
 import { inFolder } from "./support.ts";
 
 const README = Deno.readTextFileSync(`${ROOT}README.md`);
-const SECTION = README.slice(README.indexOf("\n## Refresh\n"), README.indexOf("\n## Figures\n"));
+const START = README.indexOf("\n## Refresh\n");
+const SECTION = README.slice(START, README.indexOf("\n## ", START + 1));
 
 /** The one block of a language that holds a text. */
 function block(language: string, holds: string): string {

@@ -3,6 +3,8 @@ import { seededRandom } from "../../src/actor/clock.ts";
 import { METRICS_CONTENT_TYPE, metricsText } from "../../src/http/metrics.ts";
 import { WICK_METRICS } from "../../src/monitor/catalogue.ts";
 import { CACHE_METRICS } from "../../src/monitor/collect_cache.ts";
+import { NODE_METRICS } from "../../src/monitor/collect_nodes.ts";
+import { PARTITION_METRICS } from "../../src/monitor/collect_partitions.ts";
 import { REFRESH_METRICS } from "../../src/monitor/collect_refresh.ts";
 import { WARM_METRICS } from "../../src/monitor/collect_warm.ts";
 import { HEALTH_METRICS } from "../../src/monitor/health_metrics.ts";
@@ -156,9 +158,17 @@ async function textOf(
 
 const bytesOf = (text: string) => new TextEncoder().encode(text).length;
 
+Deno.test("metricsText() of what a node has more stays under 8 KB", async () => {
+  const specs = [...NODE_METRICS, ...PARTITION_METRICS];
+  const text = await textOf(specs, (label) => Array.from({ length: 5 }, (_, i) => `${label}-${i}`));
+  assertLess(bytesOf(text), 8 * 1024);
+  assertGreater(parseExposition(text).values.size, specs.length - 1);
+});
+
 Deno.test("metricsText() of a large tree stays under 64 KB, what has tests of its own apart", async () => {
   const judged = [...HEALTH_METRICS, ...ALERT_METRICS, ...TUNING_METRICS];
-  const apart = [...CACHE_METRICS, ...WARM_METRICS, ...REFRESH_METRICS, ...judged];
+  const nodes = [...NODE_METRICS, ...PARTITION_METRICS];
+  const apart = [...CACHE_METRICS, ...WARM_METRICS, ...REFRESH_METRICS, ...judged, ...nodes];
   const specs = WICK_METRICS.filter((spec) => !apart.includes(spec));
   // 32 actors with paths as long as ours are, 8 feeds, 3 providers and sinks of alerts, two kinds of
   // three outcomes, every other label with what it may have.
