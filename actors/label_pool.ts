@@ -195,6 +195,10 @@ const SECOND_REQUEST_ROWS = 256;
 const COMMIT_BATCHES_MAX = 1_024;
 /** Rows above which no further batch joins a commit: packing so many takes some 3 ms. */
 const COMMIT_ROWS_MAX = 8_192;
+/** Commits under way where the log is elsewhere: one on its way there, one that is applied. */
+const FOLLOWED_COMMITS_MAX = 2;
+/** Rows that are worth a second commit; fewer wait, and go together with what comes meanwhile. */
+const SECOND_COMMIT_ROWS = 2_048;
 /** Series the pool knows the state of; more are a setting away, and 20,000 cost 3 MB. */
 const SERIES_MAX = 100_000;
 /** A worker or the store that does not answer within this is taken for lost. */
@@ -415,7 +419,8 @@ class Pool {
   #batches: Batch[] = [];
   #rows = 0;
   #toWarm: SeriesState[] = [];
-  #committing: Batch[] | null = null;
+  /** Commits under way, in their order; they are the first of the batches. */
+  #committing: Batch[][] = [];
   #epoch: number;
   #requestId: number;
   #flushAsked = false;
@@ -1043,28 +1048,43 @@ class Pool {
 
   /** Commits what is ready at the head of the line, and lets the next one rewrite. */
   #advance(): void {
-    if (this.#committing !== null) return;
+    const most = this.#args.isFollowed === true ? FOLLOWED_COMMITS_MAX : 1;
+    while (this.#committing.length < most) {
+      const isFirst = this.#committing.length === 0;
+      const { ready, rows } = this.#ready();
+      if (ready.length === 0) {
+        if (isFirst) this.#rewriteHead();
+        return;
+      }
+      if (!isFirst && rows < SECOND_COMMIT_ROWS) return;
+      this.#committing.push(ready);
+      const epoch = this.#epoch;
+      this.#ctx.follow(trailOf(ready), () => {
+        this.#commit(ready.map(commitOf)).then(
+          (result) => this.#self.tell("committed", { epoch, result }),
+          (error) => this.#fail(epoch, "store", error),
+        );
+      });
+    }
+  }
+
+  /** The batches of the next commit. */
+  #ready(): { readonly ready: Batch[]; readonly rows: number } {
+    const begun = this.#committing.reduce((sum, { length }) => sum + length, 0);
     const ready: Batch[] = [];
     let rows = 0;
     while (ready.length < COMMIT_BATCHES_MAX && rows < COMMIT_ROWS_MAX) {
-      const batch = this.#batches[ready.length];
+      const batch = this.#batches[begun + ready.length];
       if (batch === undefined || batch.left > 0) break;
       ready.push(batch);
       rows += batch.rows;
     }
+    return { ready, rows };
+  }
+
+  #rewriteHead(): void {
     const head = this.#batches[0];
-    if (ready.length === 0) {
-      if (head !== undefined && head.rewriting && this.#onlyRewritesLeft(head)) this.#rewrite(head);
-      return;
-    }
-    this.#committing = ready;
-    const epoch = this.#epoch;
-    this.#ctx.follow(trailOf(ready), () => {
-      this.#commit(ready.map(commitOf)).then(
-        (result) => this.#self.tell("committed", { epoch, result }),
-        (error) => this.#fail(epoch, "store", error),
-      );
-    });
+    if (head !== undefined && head.rewriting && this.#onlyRewritesLeft(head)) this.#rewrite(head);
   }
 
   async #commit(batches: readonly CommitBatch[]): Promise<CommitResult> {
@@ -1095,8 +1115,8 @@ class Pool {
       this.failed(epoch, result.code, result.message);
       return;
     }
-    const done = this.#committing as Batch[];
-    this.#committing = null;
+    // They are answered in their order: the store makes them so.
+    const done = this.#committing.shift() as Batch[];
     // Taken out at once: a done batch must not keep its columns alive.
     this.#batches.splice(0, done.length);
     const nowMs = this.#ctx.clock.now();
@@ -1208,11 +1228,11 @@ class Pool {
     this.#epoch++;
     this.#counts.failures++;
     // A commit on its way may be made all the same, and its answer may never come.
-    if (this.#committing !== null) this.#tellCache();
+    if (this.#committing.length > 0) this.#tellCache();
     const lost = this.#batches;
     this.#batches = [];
     this.#rows = 0;
-    this.#committing = null;
+    this.#committing = [];
     this.#toWarm = [];
     this.#taken.clear();
     const resets = this.#outboxes.map((): string[] => []);

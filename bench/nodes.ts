@@ -64,6 +64,10 @@ async function throughput(): Promise<void> {
       } bytes of ` +
       `the log a candle, ${digits(last.rssMb)} MB resident`,
   );
+  figures.note(
+    `processor time for a million candles: ${digits(last.nodeSeconds)} s of the node, ` +
+      `${digits(last.redisSeconds)} s of Redis`,
+  );
   const persistent = await candles.pass({ copy: "memory", nodes: 1, isPersistent: true });
   figures.note(
     `with an append-only file, synced every second: ${

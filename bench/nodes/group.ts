@@ -70,8 +70,6 @@ export class NodeGroup implements AsyncDisposable {
     return atMs;
   }
 
-  said(name: string) { return this.#nodes.get(name)?.said; }
-
   /** Who owns which partition: sessions by partition. */
   async owners(): Promise<ReadonlyMap<number, string>> {
     const { owners } = await this.trail.log.view();

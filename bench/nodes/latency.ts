@@ -22,6 +22,8 @@ const PUSH_EVERY_MS = 20;
 /** A label that does not come within this is lost, ms. */
 const LOST_MS = 10_000;
 const BAR_MS = 60_000;
+/** Entries that wait to be appended; as many more wait for their answers. */
+const APPENDS_AT_ONCE = 1_000;
 
 /** See the module's text. */
 export async function latencyFigures(figures: Figures, market: Market, pushes: number) {
@@ -42,20 +44,12 @@ export async function latencyFigures(figures: Figures, market: Market, pushes: n
     tookMs.push(await label - sentMs);
     await pause(systemClock, PUSH_EVERY_MS * 2 * systemRandom.next());
   }
-  figures.add(
-    "push on node A to label readable on node B, p99",
-    {
-      median: percentileOf(tookMs, 0.99),
-      min: percentileOf(tookMs, 0),
-      max: percentileOf(tookMs, 1),
-    },
-    { unit: " ms", must: 100, better: "lower" },
-  );
+  const at = (share: number) => digits(percentileOf(tookMs, share));
   figures.note(
-    `p50 ${
-      digits(percentileOf(tookMs, 0.5))
-    } ms, ${pushes} single candles over HTTP, Redis syncs ` +
-      "every second; half of the series are node B's",
+    `push on node A to label durable and readable on node B: p50 ${at(0.5)} ms, p99 ${
+      at(0.99)
+    } ms; ` +
+      `${pushes} single candles over HTTP, Redis syncs every second; half of the series are B's`,
   );
   await askNotes(figures, a, pushes);
 }
@@ -162,12 +156,15 @@ export async function appendNotes(figures: Figures, entries: number): Promise<vo
   await log.meet(null);
   const bytes = new TextEncoder().encode(JSON.stringify(["bench", "key", "x".repeat(1_000)]));
   const startMs = performance.now();
-  const appends = Array.from(
-    { length: entries },
-    (_, i) => log.append({ writer: "bench/1", number: i + 1, fences: [], kind: "put", bytes }),
-  );
-  for (const { state } of await Promise.all(appends)) {
-    if (state !== "appended") throw new Error(`an append came to ${state}`);
+  for (let from = 0; from < entries; from += APPENDS_AT_ONCE) {
+    const appends = Array.from(
+      { length: APPENDS_AT_ONCE },
+      (_, i) =>
+        log.append({ writer: "bench/1", number: from + i + 1, fences: [], kind: "put", bytes }),
+    );
+    for (const { state } of await Promise.all(appends)) {
+      if (state !== "appended") throw new Error(`an append came to ${state}`);
+    }
   }
   const perSecond = entries / (performance.now() - startMs) * 1_000;
   figures.note(`appends of 1 kB to the log by one writer: ${digits(perSecond / 1_000)} k a second`);

@@ -84,40 +84,41 @@ function firstsOf(
 
 /** See the module's text. */
 export async function handOverFigures(figures: Figures, market: Market, rounds: number) {
-  const gaps = await handOvers(market, rounds);
-  const at = (share: number) => percentileOf(gaps, share);
-  figures.add(
-    "planned hand-over: a partition stands still, p99",
-    { median: at(0.99), min: at(0.5), max: at(1) },
-    { unit: " ms", must: 50, better: "lower" },
-  );
+  const { leaves, joins } = await handOvers(market, rounds);
+  const add = (name: string, gaps: readonly number[]) => {
+    const at = (share: number) => percentileOf(gaps, share);
+    figures.add(
+      `planned hand-over ${name}: a partition stands still, p99`,
+      { median: at(0.99), min: at(0.5), max: at(1) },
+      { unit: " ms", must: 50, better: "lower" },
+    );
+    figures.note(`range: p50 to worst; p90 ${digits(at(0.9))} ms; ${gaps.length} partitions`);
+  };
+  add("by a node that leaves", leaves);
+  add("to a node that joins", joins);
   figures.note(
-    `range: p50 to worst; p90 ${digits(at(0.9))} ms; ${gaps.length} partitions in ` +
-      `${2 * rounds} moves: a third node joins and leaves`,
-  );
-  figures.note(
-    "from the last commit of the former owner, or the next candle if that came later, to the " +
-      "first commit of the next owner",
+    `${rounds} times a third node joins and leaves; from the last commit of the former owner, or ` +
+      "the next candle if that came later, to the first commit of the next owner",
   );
 }
 
-async function handOvers(market: Market, rounds: number): Promise<number[]> {
+async function handOvers(market: Market, rounds: number) {
   await using group = await NodeGroup.start(LEASE_MS);
   await group.join("a");
   await group.join("b");
   await group.settled();
   await using flow = new CandleFlow(group, market, FLOW_EVERY_MS);
   await pause(systemClock, 1_000);
-  const gaps: number[] = [];
-  const measured = async (move: () => Promise<unknown>) => {
+  const gaps = { leaves: [] as number[], joins: [] as number[] };
+  const measured = async (into: number[], move: () => Promise<unknown>) => {
     const from = group.trail.commits.length;
     await move();
     await group.settled();
-    gaps.push(...gapsOf(group.trail.commits, from, flow));
+    into.push(...gapsOf(group.trail.commits, from, flow));
   };
   for (let round = 0; round < rounds; round++) {
-    await measured(() => group.join("c"));
-    await measured(() => group.end("c", "SIGTERM"));
+    await measured(gaps.joins, () => group.join("c"));
+    await measured(gaps.leaves, () => group.end("c", "SIGTERM"));
   }
   return gaps;
 }

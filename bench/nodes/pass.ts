@@ -6,6 +6,7 @@
  * @module
  */
 
+import process from "node:process";
 import { startWick } from "../../actors/tree.ts";
 import type { SharedStoreArgs } from "../../actors/store.ts";
 import { DEFAULT_PARAMS, paramHash } from "../../src/label/params.ts";
@@ -22,6 +23,8 @@ const ANSWER = { timeoutMs: 120_000 } as const;
 export interface NodePassReport {
   readonly candles: number;
   readonly rssMb: number;
+  /** Of all threads, from when they were up to when everything was committed. */
+  readonly cpuSeconds: number;
   /** Labels that the copy holds in the end. */
   readonly stored: { readonly counts: number[]; readonly sums: number[] };
 }
@@ -43,7 +46,9 @@ async function pass(redis: string, prefix: string, node: string, kind: string, f
     nodes: { node, session, way: { kind: "redis", redis, prefix } },
   });
   console.log("ready");
+  const before = process.cpuUsage();
   for await (const _ of Deno.stdin.readable);
+  const { user, system } = process.cpuUsage(before);
   const stored = new Checksums();
   const hash = paramHash(DEFAULT_PARAMS);
   const all = { fromTs: -Infinity, toTs: Infinity, limit: Infinity };
@@ -55,6 +60,7 @@ async function pass(redis: string, prefix: string, node: string, kind: string, f
   const { candles } = await wick.store.ask("info", {}, ANSWER);
   const report: NodePassReport = {
     candles,
+    cpuSeconds: (user + system) / 1e6,
     rssMb: Deno.memoryUsage().rss / 2 ** 20,
     stored: { counts: [...stored.counts], sums: [...stored.sums] },
   };

@@ -24,7 +24,8 @@ const PREFIX = "bench";
 /** Bars of a series in one entry: with its partition's other series some hundred candles. */
 const BARS_PER_ENTRY = 100;
 const LOOK_MS = 25;
-const V8_FLAGS = config.tasks.wick.command.split(" ")
+/** Flags of the engine as the task has them that users start the service with. */
+const V8_FLAGS = config.tasks.serve.command.split(" ")
   .find((word) => word.startsWith("--v8-flags=")) ?? "-q";
 
 /** Which copy a node has. */
@@ -46,6 +47,9 @@ export interface NodePassResult {
   readonly bytesPerCandle: number;
   /** Of all nodes. */
   readonly rssMb: number;
+  /** Processor time of all nodes and of Redis for a million candles, s. */
+  readonly nodeSeconds: number;
+  readonly redisSeconds: number;
 }
 
 /** All candles of a pass, and what comes of them. */
@@ -84,6 +88,7 @@ export class NodeCandles {
       ...{ clock: systemClock, random: systemRandom },
     });
     await this.#fill(streams);
+    const filled = await redisSeconds(redis);
     const folder = await Deno.makeTempDir({ prefix: "wick-bench-" });
     try {
       const running = Array.from(
@@ -91,6 +96,7 @@ export class NodeCandles {
         (_, i) => new PassProcess(redis.url, `node-${i}`, copy, folder),
       );
       const reports = await this.#drained(streams, running);
+      const worked = await redisSeconds(redis) - filled;
       await using log = lookingLog(redis.url, PREFIX);
       const whole = await readWholeLog(log);
       const view = await log.view();
@@ -103,6 +109,8 @@ export class NodeCandles {
         commits: whole.commits,
         bytesPerCandle: whole.bytes / this.candles,
         rssMb: reports.reduce((sum, { rssMb }) => sum + rssMb, 0),
+        nodeSeconds: reports.reduce((sum, each) => sum + each.cpuSeconds, 0) / this.candles * 1e6,
+        redisSeconds: worked / this.candles * 1e6,
       };
     } finally {
       await Deno.remove(folder, { recursive: true });
@@ -145,6 +153,13 @@ export class NodeCandles {
     found.sums.set(stored.sums);
     found.verify(this.#stored);
   }
+}
+
+/** Processor time that a server has used, s. */
+async function redisSeconds(redis: RedisServer): Promise<number> {
+  const lines = await redis.lines("INFO", "cpu");
+  const used = lines.filter((line) => /^used_cpu_(user|sys):/.test(line));
+  return used.reduce((sum, line) => sum + Number(line.split(":")[1]), 0);
 }
 
 /** The last row of every label. */

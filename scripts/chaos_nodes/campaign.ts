@@ -28,7 +28,8 @@ import { Watcher } from "./watcher.ts";
 /** How a campaign is set up. */
 export interface NodesCampaignOptions {
   readonly labels: number;
-  readonly events: number;
+  /** How much happens, or what. */
+  readonly events: number | readonly ChaosEvent[];
   readonly seed: number;
   /** `off`: the log checks no tokens. */
   readonly fence: "checked" | "off";
@@ -118,6 +119,7 @@ class Campaign {
   readonly #options: NodesCampaignOptions;
   readonly #servers: Servers;
   readonly #random: Random;
+  readonly #plan: readonly ChaosEvent[];
   readonly #inputs: Inputs;
   readonly #nodes: Nodes;
   readonly #watcher: Watcher;
@@ -138,10 +140,11 @@ class Campaign {
   #halves = 0;
 
   constructor(options: NodesCampaignOptions, folder: string, servers: Servers) {
-    const { labels, seed, fence, leaseMs } = options;
+    const { labels, seed, events, fence, leaseMs } = options;
     this.#options = options;
     this.#servers = servers;
     this.#random = seededRandom(seed);
+    this.#plan = typeof events === "number" ? planOf(events, this.#random) : events;
     this.#inputs = new Inputs(labels, seed);
     const clients = seededRandom(seed + 1);
     const hooks: NodeHooks = { fence, snapshotBytes: SNAPSHOT_BYTES };
@@ -161,13 +164,12 @@ class Campaign {
   }
 
   async run(): Promise<NodesCampaignResult> {
-    const { events } = this.#options;
-    for (const slot of this.#nodes.slots.slice(0, NODES)) await this.#nodes.start(slot);
+    await Promise.all(this.#nodes.slots.slice(0, NODES).map((slot) => this.#nodes.start(slot)));
     this.#watcher.start();
     const pushing = this.#pushers.run();
     const reading = this.#subscriber.run();
     pushing.catch(() => {});
-    for (const event of planOf(events, this.#random)) await this.#happen(event);
+    for (const event of this.#plan) await this.#happen(event);
     this.#isOver = true;
     await Promise.all(this.#recovering);
     this.#say("all events happened; the rest of the candles");
@@ -196,7 +198,7 @@ class Campaign {
     if (this.#isOver) return this.#inputs.rows;
     const passed = 1 - Math.exp((this.#eventSinceMs - systemClock.now()) / EVENT_SPAN_MS);
     const share = this.#isBurst ? 1 : passed * (1 - BURST_SHARE);
-    return this.#inputs.rows * (this.#done + share) / (this.#options.events + 1);
+    return this.#inputs.rows * (this.#done + share) / (this.#plan.length + 1);
   }
 
   // ---- events ---------------------------------------------------------------------------------------
