@@ -86,8 +86,8 @@ const PREFIX = "chaos";
 const EVENT_SPAN_MS = 2_500;
 /** Share of them that comes at once, just before something happens, so that it happens to work. */
 const BURST_SHARE = 0.5;
-/** Commits of a burst after which it happens, and time after which it happens without, ms. */
-const BURST_COMMITS = 8;
+/** Commits of the node after which it happens, and time after which it happens without, ms. */
+const BURST_COMMITS = 6;
 const BURST_MS = 400;
 /** Nodes that do not come to an end of their work within this have failed, ms. */
 const SETTLE_LIMIT_MS = 100_000;
@@ -210,10 +210,11 @@ class Campaign {
     if (random.next() < 0.5) await Promise.all(this.#recovering);
     await pause(systemClock, 200 + random.next() * 1_300);
     await this.#until(event);
-    await this.#burst();
+    const slot = oneOf(this.#nodes.in("up"), random);
+    await this.#burst(slot);
     this.#events[event]++;
     this.#phases[this.#phase()]++;
-    this.#recover(this.#begin(event));
+    this.#recover(this.#begin(event, slot));
     this.#isBurst = false;
     this.#done++;
     const { rows } = this.#pushers;
@@ -221,13 +222,15 @@ class Campaign {
     this.#say(`  ${this.#done} ${event}: ${rows} candles acknowledged, ${up} nodes up`);
   }
 
-  /** Sends what is left of the event's candles, and waits until some of them are labelled. */
-  async #burst(): Promise<void> {
-    if (this.#isRedisDown) return;
+  /** Sends what is left of the event's candles, and waits until a node is at work on them. */
+  async #burst(slot: Slot | null): Promise<void> {
+    if (this.#isRedisDown || slot === null) return;
     this.#isBurst = true;
-    const commits = this.#watcher.commits + BURST_COMMITS;
+    const session = this.#watcher.sessionOf(slot.name);
+    const before = this.#watcher.commitsOf(session);
     const untilMs = systemClock.now() + BURST_MS;
-    while (this.#watcher.commits < commits && systemClock.now() < untilMs) {
+    while (systemClock.now() < untilMs) {
+      if (this.#watcher.commitsOf(session) >= before + BURST_COMMITS) return;
       await pause(systemClock, 1);
     }
   }
@@ -251,8 +254,7 @@ class Campaign {
     return up > 1;
   }
 
-  #begin(event: ChaosEvent): Promise<void> {
-    const slot = oneOf(this.#nodes.in("up"), this.#random);
+  #begin(event: ChaosEvent, slot: Slot | null): Promise<void> {
     const { leaseMs } = this.#options;
     switch (event) {
       case "redis":

@@ -35,6 +35,7 @@ export class Watcher {
   /** Redis cannot be reached. */
   isAway = true;
   lastCommitMs = 0;
+  readonly #commitsOf = new Map<string, number>();
   readonly #log: RedisLog;
   readonly #ending = new AbortController();
   readonly #moves = new Set<string>();
@@ -57,6 +58,16 @@ export class Watcher {
   /** Last entry that was read. */
   get position(): number {
     return this.#position;
+  }
+
+  /** Session of a node; empty when it is not known. */
+  sessionOf(name: string): string {
+    return this.view?.nodes.find(({ node }) => node === name)?.session ?? "";
+  }
+
+  /** Commits of a session. */
+  commitsOf(session: string): number {
+    return this.#commitsOf.get(session) ?? 0;
   }
 
   /** Ends it. */
@@ -101,6 +112,7 @@ export class Watcher {
     if (series.length === 0) return;
     const appendedMs = placeParts(cursor ?? "")?.atMs ?? Infinity;
     this.commits++;
+    this.#commitsOf.set(session, this.commitsOf(session) + 1);
     this.lastCommitMs = systemClock.wallNow();
     for (const { series: name, labels, replace, relabelled } of series) {
       const tellsAnew = replace !== null || relabelled !== null;

@@ -41,6 +41,8 @@ export interface RigOptions {
   readonly seriesMax?: number;
   readonly sink?: TellRef<typeof LabelSink.definition>;
   readonly monitor?: TellRef<typeof Monitor.definition>;
+  /** Somebody else tells of commits, as in a node. */
+  readonly isFollowed?: boolean;
   /** How many ms a message is held up on its way. */
   readonly holdUp?: (path: string, type: string) => number;
 }
@@ -134,6 +136,7 @@ function tree(backend: SpyStore, options: RigOptions): SystemOptions {
           workers: names.map((name) => refs.ask(LabelWorker, name)),
           ...(live.length === 0 ? {} : { live: refs.ask(LabelWorker, "live") }),
           params,
+          ...(options.isFollowed === undefined ? {} : { isFollowed: options.isFollowed }),
           ...(options.sink === undefined ? {} : { sinks: [options.sink] }),
           ...(options.monitor === undefined ? {} : { monitor: options.monitor }),
         }),

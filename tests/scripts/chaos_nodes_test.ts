@@ -80,7 +80,7 @@ Deno.test("nodes without fences write to partitions that are others' by now", {
   const events: ChaosEvent[] = ["pause", "pause", "pause"];
   for (let tried = 0; tried < UNFENCED_TRIES; tried++) {
     const { inLog, violations } = await runNodesCampaign({
-      ...{ labels: 8_000, events, seed: SEED + tried, leaseMs: LEASE_MS },
+      ...{ labels: 16_000, events, seed: SEED + tried, leaseMs: LEASE_MS },
       ...{ fence: "off", isCluster: false },
     });
     // The copies' own look at what they apply is a fence, too.
