@@ -23,12 +23,12 @@ const measurements = {
 const options = benchOptions(
   "Figures of several nodes: deno task bench:nodes [--only NAME] [--quick]",
   Object.keys(measurements),
-  { bars: "bars of each of the 1,000 series; default 2000, quick 500" },
+  { bars: "bars of each of the 1,000 series; default 3000, quick 500" },
 );
 const { quick } = options;
 const figures = new Figures();
 const market = new Market();
-const bars = options.counts.bars ?? (quick ? 500 : 2_000);
+const bars = options.counts.bars ?? (quick ? 500 : 3_000);
 await runMeasurements(figures, options, measurements);
 
 function rate(passes: readonly NodePassResult[]) {
@@ -38,7 +38,7 @@ function rate(passes: readonly NodePassResult[]) {
 /** The better of both copies counts; the other is stated. */
 async function throughput(): Promise<void> {
   const candles = new NodeCandles(market, bars);
-  const rounds = quick ? 1 : 5;
+  const rounds = quick ? 1 : 3;
   const passes: Record<CopyKind, NodePassResult[]> = { memory: [], sqlite: [] };
   for (let round = 0; round < rounds; round++) {
     for (const copy of ["memory", "sqlite"] as const) {
