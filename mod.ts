@@ -252,7 +252,8 @@
  *     nodes: { node, session, way: { kind: "redis", redis } },
  *   });
  * };
- * const [a, b] = await Promise.all([start("a"), start("b")]);
+ * const b = await start("b");
+ * const a = await start("a"); // knows b, which was there before
  * b.system.spawn(clock, { name: "clock", args: {} });
  * const far = a.system.remote(Clock, "b", "clock");
  * console.log(typeof await far.ask("now", {}, { timeoutMs: 2_000 })); // number
