@@ -90,6 +90,12 @@ class SeriesRanges {
 
   /** Joins neighbours, those touched longest ago first, until there are at most `max` ranges. */
   joinTo(max: number): void {
+    const over = this.from.length - max;
+    if (over > 0 && this.#isAscending()) {
+      const [from, to, seq] = [this.from[0], this.to[over], this.seq[over]] as number[];
+      this.#replace(0, over + 1, [[from as number, to as number, seq as number]]);
+      return;
+    }
     while (this.from.length > max) {
       let least = 0;
       let leastSeq = Infinity;
@@ -99,6 +105,15 @@ class SeriesRanges {
       }
       this.#join(least);
     }
+  }
+
+  /**
+   * Whether later ranges were touched later, as at the live edge: then those touched longest ago are
+   * the first ones. All series of a feed have too many ranges in the same commit, so that the search
+   * would hold the loop up for some 5 ms a thousand series.
+   */
+  #isAscending(): boolean {
+    return this.seq.every((seq, at) => at === 0 || (this.seq[at - 1] as number) <= seq);
   }
 
   /** One commit's ranges side by side are one. */
