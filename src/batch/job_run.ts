@@ -428,7 +428,7 @@ function kindOfFailure(error: unknown): FailureKind {
   const { retryAfterMs } = error.failure;
   // No try: the items are not to blame. When to come back is up to whoever gives permits.
   const failure = isDown || isUnsent || isKeyRefused ? "limited" : error.failure.class;
-  return { failure, isUnsent, ...(retryAfterMs === null ? {} : { retryAfterMs }) };
+  return { failure, isUnsent, isDown, ...(retryAfterMs === null ? {} : { retryAfterMs }) };
 }
 
 /** Intervals within from ≤ i < to, moved by so much. */

@@ -68,6 +68,8 @@ export type BatchChunker = Pick<ChunkController, "next" | "record">;
 export interface FailureKind extends Pick<Failure, "failure" | "retryAfterMs"> {
   /** Nothing was sent: the report counts no call; default false. */
   readonly isUnsent?: boolean;
+  /** The provider is down: nothing is given up for it, however long that lasts; default false. */
+  readonly isDown?: boolean;
 }
 
 /** What to do about failures. */
