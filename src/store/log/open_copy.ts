@@ -49,12 +49,15 @@ export interface OpenedCopy {
  */
 export async function openCopy(options: ReplicatedStoreOptions): Promise<OpenedCopy> {
   const entryClock = new EntryClock(options.clock.wallNow());
-  const copy = await opened(options, entryClock);
-  const current = { copy };
+  const current: { copy: Copy; isOpen: boolean } = {
+    copy: await opened(options, entryClock),
+    isOpen: true,
+  };
   try {
     return { ...await met(options, current, entryClock), entryClock };
   } catch (error) {
-    current.copy.store.close();
+    // While a snapshot takes its place it is closed already; what went wrong is what is told.
+    if (current.isOpen) current.copy.store.close();
     throw error;
   }
 }
@@ -81,7 +84,7 @@ function canBegin({ firstPosition, snapshot }: LogStand, home: CopyHome): boolea
 
 async function met(
   options: ReplicatedStoreOptions,
-  current: { copy: Copy },
+  current: { copy: Copy; isOpen: boolean },
   entryClock: EntryClock,
 ): Promise<Omit<OpenedCopy, "entryClock">> {
   const { log, copy: home, clock, openLimitMs = OPEN_LIMIT_MS } = options;
@@ -106,8 +109,10 @@ async function met(
       throw new LogError("gone", goneText(place.position, stand.firstPosition) + reason);
     }
     copy.store.close();
+    current.isOpen = false;
     await load(log, home);
     current.copy = home.open(entryClock);
+    current.isOpen = true;
   }
 }
 
@@ -121,8 +126,9 @@ async function load(log: SharedLog, home: CopyHome): Promise<void> {
     const found = await log.snapshot();
     if (found !== null) await home.restore?.(found.pieces);
   } catch (error) {
-    // Replaced while it was read: the next one is there.
-    if (!(error instanceof LogError) || error.code !== "gone") throw error;
+    // Replaced while it was read: the next one is there. Away: it is met again, or waited for.
+    const passes = error instanceof LogError && (error.code === "gone" || error.code === "away");
+    if (!passes) throw error;
   }
 }
 
