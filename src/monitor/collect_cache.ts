@@ -226,7 +226,9 @@ export class CacheTotals {
       const last = before?.sums[name] ?? 0;
       of.total[name] += sums[name] >= last ? sums[name] - last : sums[name];
     }
-    const recent = before === undefined ? waits : waits.since(before.waits) ?? waits;
+    const since = before === undefined ? null : waits.since(before.waits);
+    // Others are merged into it, so it must not be what is compared with next time.
+    const recent = since ?? Histogram.decode(figures.waitSeconds.histogram);
     if (recent.count === 0) return;
     if (of.recent === null) of.recent = recent;
     else of.recent.merge(recent);

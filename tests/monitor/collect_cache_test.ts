@@ -158,6 +158,18 @@ Deno.test("waits are counted once, also over a restart", () => {
   assertEquals(latency([0.1, 0.5], [0.05]), [6, 1.55]);
 });
 
+Deno.test("waits that several shards have at the first look are counted once", () => {
+  const watch = new Watch();
+  const shards = [[0.1], [0.2, 0.3]].map((own, shard) =>
+    shardOf({ shard, types: [countsOf("price", { waitSeconds: waitsOf(own) })] })
+  );
+  for (let look = 0; look < 3; look++) {
+    const { families } = watch.look(shards);
+    const family = families.find(({ name }) => name === "wick_cache_latency_seconds");
+    assertEquals(family?.kind === "histogram" && family.series[0]?.count, 3);
+  }
+});
+
 Deno.test("the range of the metric is that in which shards record", () => {
   const latency = CACHE_METRICS.find(({ name }) => name === "wick_cache_latency_seconds");
   assertEquals(latency?.range, WAIT_SECONDS);
