@@ -31,6 +31,11 @@ import type {
 import { metadataOf, type RunParts, runSnapshotOf } from "./run_view.ts";
 import { type StaleReason, staleReasons } from "./staleness.ts";
 
+/** More changes than a run counts in a millisecond: each takes longer than 1 µs on its whole way. */
+const CHANGES_PER_MS_MAX = 1_000;
+/** Longest a state that changed stays unsaved, ms: its store refuses for a day then. */
+const UNSAVED_MAX_MS = 86_400_000;
+
 /** See the head of this file. */
 export class OptimisationRun {
   /** Its id. */
@@ -153,16 +158,24 @@ export class OptimisationRun {
   }
 
   /**
-   * Goes on from a snapshot of this run; call it before the first refresh. Its first refresh is a
-   * rebuild, which scores the published set anew, since its edges may have moved meanwhile.
+   * Goes on at `nowMs` from a snapshot of this run; call it before the first refresh. Its first
+   * refresh is a rebuild, which scores the published set anew, since its edges may have moved
+   * meanwhile.
+   *
+   * Revisions rise, whatever was counted between the snapshot and a crash: they go on beyond what
+   * can have been, by the time since (as long as the wall clock is not set back meanwhile).
    *
    * @throws {RefreshError} code `snapshot`; nothing is changed then.
    */
-  restore(snapshot: RunSnapshot): void {
+  restore(snapshot: RunSnapshot, nowMs: number): void {
     const saved = checkedRunSnapshot(snapshot, this.runId);
     this.#cost.restore(saved.cost);
+    const sinceMs = nowMs - (saved.lastRefreshAtMs ?? saved.createdAtMs);
+    const countedMax = Math.ceil(
+      Math.min(UNSAVED_MAX_MS, Math.max(0, sinceMs)) * CHANGES_PER_MS_MAX,
+    );
+    this.#refresher.continueFrom(saved.revision + countedMax);
     this.#createdAtMs = saved.createdAtMs;
-    this.#refresher.continueFrom(saved.revision);
     this.#results.published.restore(saved.published);
     this.#results.ever.restore(saved.bestEver);
     this.#book.restore(saved.counters, saved.fallbacksBy, saved.history);

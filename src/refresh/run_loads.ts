@@ -83,7 +83,7 @@ class Loading {
   finish(): CoordinatedRun {
     const made = this.#run, { createdAtMs, basketSize, writing, parts } = this.#head;
     const { runId, scorer, options } = this.#head;
-    if (this.#state !== null) made.run.restore(this.#state.snapshot);
+    if (this.#state !== null) made.run.restore(this.#state.snapshot, this.#nowMs);
     const waitMs = this.#state?.hadCorrelations === true && options.followsCorrelations
       ? CORRELATIONS_WAIT_MS
       : 0;

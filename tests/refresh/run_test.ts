@@ -265,7 +265,7 @@ Deno.test("OptimisationRun.restore() keeps what is published, and scores it anew
   before.set({ a: 5 }).refresh();
   const saved = structuredClone(before.run.snapshot());
   const rig = RunRig.small();
-  rig.run.restore(saved);
+  rig.run.restore(saved, rig.nowMs);
   assertEquals(rig.published, ["ab", 5]);
   rig.set({ c: 2 });
   const report = rig.refresh();
@@ -274,6 +274,19 @@ Deno.test("OptimisationRun.restore() keeps what is published, and scores it anew
   const metadata = rig.run.metadata(rig.nowMs);
   assertEquals([metadata.bestEver?.score, metadata.counters.refreshes], [5, 2]);
   assert(metadata.revision > saved.revision);
+});
+
+Deno.test("OptimisationRun.restore() goes on with revisions beyond those counted before a crash", () => {
+  const before = RunRig.small();
+  before.set({ a: 5 }).refresh();
+  const saved = structuredClone(before.run.snapshot());
+  // More than there are edges and sets, which are counted again; none of them is saved.
+  for (let value = 6; value < 106; value++) before.set({ a: value }).refresh();
+  const rig = RunRig.small();
+  rig.run.restore(saved, rig.nowMs + 1_000);
+  rig.refresh();
+  const [then, now] = [before, rig].map(({ run, nowMs }) => run.metadata(nowMs).revision);
+  assert((now ?? 0) > (then ?? Infinity), `${then}, then ${now}`);
 });
 
 Deno.test("OptimisationRun.restore() refuses what is no snapshot of that run, and changes nothing", () => {
@@ -295,7 +308,7 @@ Deno.test("OptimisationRun.restore() refuses what is no snapshot of that run, an
   ];
   const other = RunRig.small();
   for (const wrong of wrongs) {
-    const error = assertThrows(() => other.run.restore(wrong as typeof right), RefreshError);
+    const error = assertThrows(() => other.run.restore(wrong as typeof right, 0), RefreshError);
     assertEquals(error.code, "snapshot");
   }
   assertEquals(other.published, null);
