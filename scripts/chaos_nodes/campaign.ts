@@ -12,6 +12,7 @@ import type { NodeHooks } from "./node_process.ts";
 import { Nodes, type Slot } from "./nodes.ts";
 import { heldByCopy, unkilled } from "./oracle.ts";
 import { type ChaosEvent, EVENTS, NODES, oneOf, planOf } from "./plan.ts";
+import type { OwnerFindings } from "./owners.ts";
 import { Pushers } from "./pusher.ts";
 import {
   differenceText,
@@ -35,6 +36,8 @@ export interface NodesCampaignOptions {
   readonly fence: "checked" | "off";
   readonly isCluster: boolean;
   readonly leaseMs: number;
+  /** Ends the events early, once enough was found; never unless given. */
+  readonly isEnough?: (owners: OwnerFindings, inLog: SeriesRows) => boolean;
   /** Told of progress. */
   readonly onLine?: (line: string) => void;
 }
@@ -56,7 +59,12 @@ export type NodesPhase = (typeof PHASES)[number];
 export interface NodesCampaignResult {
   readonly events: Readonly<Record<ChaosEvent, number>>;
   readonly phases: Readonly<Record<NodesPhase, number>>;
-  /** What the log holds beyond, or without, what it should; null = it was not read whole. */
+  /** Whether the commits in the log are by the owners of what they write to. */
+  readonly owners: OwnerFindings;
+  /**
+   * What the commits of the log hold beyond, or without, what they should, whatever copies think of
+   * them; null = it was not read whole.
+   */
   readonly inLog: RowDifference | null;
   /** First steps of labels that copies were not told of, since both came at once. */
   readonly halves: number;
@@ -84,6 +92,8 @@ const PREFIX = "chaos";
  * within this, ms, and the rest ever more slowly.
  */
 const EVENT_SPAN_MS = 2_500;
+/** Longest time after what happened until something else is about to, ms. */
+const GAP_MS = 1_000;
 /** Share of them that comes at once, just before something happens, so that it happens to work. */
 const BURST_SHARE = 0.5;
 /** Commits of the node after which it happens, and time after which it happens without, ms. */
@@ -91,6 +101,8 @@ const BURST_COMMITS = 6;
 const BURST_MS = 400;
 /** Nodes that do not come to an end of their work within this have failed, ms. */
 const SETTLE_LIMIT_MS = 100_000;
+/** Between two looks whether all are at the end, ms. */
+const QUIET_MS = 300;
 /** Bytes of the log from which every other life of a node makes a snapshot. */
 const SNAPSHOT_BYTES = 8 * 1024 * 1024;
 /** Partitions that were moved are told of so long, ms, when it is asked what goes on. */
@@ -169,7 +181,11 @@ class Campaign {
     const pushing = this.#pushers.run();
     const reading = this.#subscriber.run();
     pushing.catch(() => {});
-    for (const event of this.#plan) await this.#happen(event);
+    for (const event of this.#plan) {
+      const { owners, rows } = this.#watcher;
+      if (this.#options.isEnough?.(owners.findings, rows) === true) break;
+      await this.#happen(event);
+    }
     this.#isOver = true;
     await Promise.all(this.#recovering);
     this.#say("all events happened; the rest of the candles");
@@ -193,12 +209,14 @@ class Campaign {
     this.#options.onLine?.(line);
   }
 
-  /** Candles that may have been sent by now. */
+  /** Candles that may have been sent by now; those without labels all at once. */
   #allowed(): number {
-    if (this.#isOver) return this.#inputs.rows;
+    const { rows, rowsBeforeLabels } = this.#inputs;
+    if (this.#isOver) return rows;
     const passed = 1 - Math.exp((this.#eventSinceMs - systemClock.now()) / EVENT_SPAN_MS);
     const share = this.#isBurst ? 1 : passed * (1 - BURST_SHARE);
-    return this.#inputs.rows * (this.#done + share) / (this.#plan.length + 1);
+    const part = (this.#done + share) / (this.#plan.length + 1);
+    return rowsBeforeLabels + (rows - rowsBeforeLabels) * part;
   }
 
   // ---- events ---------------------------------------------------------------------------------------
@@ -208,7 +226,7 @@ class Campaign {
     this.#eventSinceMs = systemClock.now();
     // Half of them come while the one before is not over.
     if (random.next() < 0.5) await Promise.all(this.#recovering);
-    await pause(systemClock, 200 + random.next() * 1_300);
+    await pause(systemClock, GAP_MS * (0.1 + 0.9 * random.next()));
     await this.#until(event);
     const slot = oneOf(this.#nodes.in("up"), random);
     await this.#burst(slot);
@@ -338,7 +356,7 @@ class Campaign {
         this.#violations.push(`the nodes do not come to an end: ${look.text}`);
         return;
       }
-      await pause(systemClock, 600);
+      await pause(systemClock, QUIET_MS);
     }
   }
 
@@ -350,9 +368,10 @@ class Campaign {
       partitions.reduce((sum, { waitingEntries }) => sum + (waitingEntries ?? 1), 0)
     );
     const positions = found.map(({ log }) => (log?.position ?? 0) - (log?.lagEntries ?? 0));
-    const isDone = found.length === up.length && up.length > 0 &&
-      waiting.every((count) => count === 0) && new Set(positions).size === 1;
     const read = this.#watcher.position;
+    const isDone = found.length === up.length && up.length > 0 &&
+      waiting.every((count) => count === 0) && new Set(positions).size === 1 &&
+      read >= (positions[0] ?? Infinity);
     return { isDone, text: JSON.stringify({ nodes: found.length, waiting, positions, read }) };
   }
 
@@ -368,6 +387,7 @@ class Campaign {
     const { requests, unanswered, refused } = this.#pushers;
     return {
       ...{ events: this.#events, phases: this.#phases, inLog, halves: this.#halves },
+      owners: this.#watcher.owners.findings,
       ...{ violations: this.#violations, taken, takeOvers, handOvers, moves },
       candles: expected.count("candles"),
       labels: expected.count("labels"),

@@ -41,6 +41,11 @@ export class Inputs {
     return this.bars * SERIES;
   }
 
+  /** Candles that come before the first label of their series. */
+  get rowsBeforeLabels(): number {
+    return BARS_WITHOUT_LABEL * SERIES;
+  }
+
   /** Names of all series. */
   get series(): string[] {
     return Array.from({ length: SERIES }, (_, i) => seriesKey(this.#first + i));

@@ -63,6 +63,18 @@ export class SeriesRows {
     return sum;
   }
 
+  /** Rows of one kind that are there once more than they need be. O(rows). */
+  repeated(kind: RowKind): number {
+    let count = 0;
+    for (const series of this.series) {
+      const { ts, hash, length } = this.of(kind, series);
+      const seen = new Set<string>();
+      for (let row = 0; row < length; row++) seen.add(`${ts[row]}/${hash[row]}`);
+      count += length - seen.size;
+    }
+    return count;
+  }
+
   candles(block: CandleBlock, from = 0, to = block.length): void {
     const list = this.of("candles", block.series);
     for (let row = from; row < to; row++) {

@@ -8,15 +8,17 @@
 import { pause, systemClock, systemRandom } from "../../src/actor/clock.ts";
 import { partitionOf } from "../../src/market/partition.ts";
 import { unpackChange } from "../../src/store/log/entry_codec.ts";
-import { type GroupView, type LogEntry, LogError, type Move } from "../../src/store/log/port.ts";
+import { type GroupView, type LogEntry, LogError } from "../../src/store/log/port.ts";
 import { RedisLog } from "../../src/store/log/redis_log.ts";
+import { isEmpty } from "../../src/store/commit_rules.ts";
 import { placeParts } from "../../src/store/partitions/place.ts";
 import type { CommitBatch } from "../../src/store/port.ts";
+import { OwnerHistory } from "./owners.ts";
 import { SeriesRows } from "./rows.ts";
 import { OwnerTimes } from "./times.ts";
 
-/** Between two looks at the group, ms. */
-const LOOK_MS = 50;
+/** Between two looks at the group, ms: it remembers its last moves only. */
+const LOOK_MS = 20;
 /** Pause after a call that failed, ms. */
 const FAILED_MS = 50;
 const READ_MS = 1_000;
@@ -26,6 +28,7 @@ export class Watcher {
   /** What the commits of the log hold, in their order. */
   readonly rows = new SeriesRows();
   readonly times: OwnerTimes;
+  readonly owners = new OwnerHistory();
   /** How the group was when it was last seen. */
   view: GroupView | null = null;
   /** Commits that hold rows. */
@@ -38,7 +41,6 @@ export class Watcher {
   readonly #commitsOf = new Map<string, number>();
   readonly #log: RedisLog;
   readonly #ending = new AbortController();
-  readonly #moves = new Set<string>();
   #position = 0;
   #loops: readonly Promise<void>[] = [];
 
@@ -114,31 +116,28 @@ export class Watcher {
     this.commits++;
     this.#commitsOf.set(session, this.commitsOf(session) + 1);
     this.lastCommitMs = systemClock.wallNow();
-    for (const { series: name, labels, replace, relabelled } of series) {
-      const tellsAnew = replace !== null || relabelled !== null;
-      for (const rows of labels) this.rows.written(name, rows, tellsAnew);
-      this.times.committed({ partition: partitionOf(name), session, atMs, appendedMs });
+    const partitions = new Set<number>();
+    for (const part of series) {
+      const tellsAnew = part.replace !== null || part.relabelled !== null;
+      for (const rows of part.labels) this.rows.written(part.series, rows, tellsAnew);
+      if (!isEmpty(part)) partitions.add(partitionOf(part.series));
+    }
+    for (const partition of partitions) {
+      this.times.committed({ partition, session, atMs, appendedMs });
+      this.owners.wrote(partition, session, atMs);
     }
   }
 
   async #look(): Promise<void> {
     const { signal } = this.#ending;
     while (!signal.aborted) {
-      try {
-        this.view = await this.#log.view();
-        this.isAway = false;
-        for (const move of this.view.moves) this.#sawMove(move);
-      } catch {
-        this.isAway = true;
+      const view = await this.#log.view().catch(() => null);
+      this.isAway = view === null;
+      if (view !== null) {
+        this.view = view;
+        for (const move of this.owners.saw(view)) this.times.moved(move);
       }
       await pause(systemClock, LOOK_MS);
     }
-  }
-
-  #sawMove(move: Move): void {
-    const key = `${move.atMs}/${move.why}/${move.from}/${move.to}/${move.partitions[0]}`;
-    if (this.#moves.has(key)) return;
-    this.#moves.add(key);
-    this.times.moved(move);
   }
 }
