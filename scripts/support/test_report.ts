@@ -6,7 +6,7 @@
  */
 import { stripVTControlCharacters } from "node:util";
 
-/** What a run of tests came to. */
+/** What a run of tests came to, or several. */
 export interface Counts {
   readonly passed: number;
   readonly failed: number;
@@ -67,4 +67,13 @@ export class TestReport {
 export function finalCounts(counts: Counts | undefined, success: boolean): Counts {
   if (counts === undefined) return { passed: 0, failed: 1, ignored: 0 };
   return !success && counts.failed === 0 ? { ...counts, failed: 1 } : counts;
+}
+
+/** The counts of several runs together. */
+export function sumOf(all: readonly Counts[]): Counts {
+  return all.reduce((sum, { passed, failed, ignored }) => ({
+    passed: sum.passed + passed,
+    failed: sum.failed + failed,
+    ignored: sum.ignored + ignored,
+  }), { passed: 0, failed: 0, ignored: 0 });
 }

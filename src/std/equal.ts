@@ -19,6 +19,7 @@ function compare(a: unknown, b: unknown, seen: Seen): boolean {
   if (Object.is(a, b)) return true;
   if (!isObject(a) || !isObject(b)) return false;
   if (classOf(a) !== classOf(b)) return false;
+  if (Array.isArray(a) && Array.isArray(b) && areNumbers(a, b)) return true;
   if (seen.get(a) === b) return true;
   seen.set(a, b);
   if (a instanceof Map && b instanceof Map) return compareEntries([...a], [...b], seen);
@@ -38,6 +39,22 @@ function classOf(value: object): unknown {
 
 function isNumbers(value: unknown): value is ArrayLike<number | bigint> {
   return ArrayBuffer.isView(value) && !(value instanceof DataView);
+}
+
+/**
+ * Whether two lists are equal and hold nothing but numbers: most of what twins are compared by, and
+ * by properties it takes ten times as long. False says nothing.
+ */
+function areNumbers(a: readonly unknown[], b: readonly unknown[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) {
+    const x = a[i], y = b[i];
+    if (typeof x !== "number" || typeof y !== "number") return false;
+    if (x !== y && !(Number.isNaN(x) && Number.isNaN(y))) return false;
+  }
+  // Every index is there, so this is whether there are other properties.
+  return Object.keys(a).length === a.length && Object.keys(b).length === b.length &&
+    !hasSymbols(a) && !hasSymbols(b);
 }
 
 /** What holds its value in internal slots, not in properties. */
@@ -81,7 +98,14 @@ function compareProperties(
 }
 
 function ownKeys(value: object): PropertyKey[] {
-  return Reflect.ownKeys(value).filter((key) =>
-    Object.prototype.propertyIsEnumerable.call(value, key)
+  const keys: PropertyKey[] = Object.keys(value);
+  if (!hasSymbols(value)) return keys;
+  const symbols = Object.getOwnPropertySymbols(value);
+  return keys.concat(
+    symbols.filter((key) => Object.prototype.propertyIsEnumerable.call(value, key)),
   );
+}
+
+function hasSymbols(value: object): boolean {
+  return Object.getOwnPropertySymbols(value).length > 0;
 }

@@ -10,6 +10,7 @@ import type { OwnMetric } from "../../src/monitor/own_metrics.ts";
 import { pause, systemClock } from "../../src/actor/clock.ts";
 import { keyOf, parseExposition } from "../http/exposition.ts";
 import { hangUp, Receiver, SECRET, status } from "../http/webhook/receiver.ts";
+import { fastClock } from "../support/fast_clock.ts";
 
 const ABOUT = { name: "wick", version: "test" };
 const ACT = "acting-token-0123456789";
@@ -134,6 +135,8 @@ Deno.test("an own metric is shown, judged, alerted and told; measured inside or 
   await using served = await Served.start({
     alertSinks: [sinkOf("desk", receiver)],
     monitor: { metrics: [METRIC] },
+    // What fires is told some seconds later, with what fires meanwhile.
+    system: { log: null, clock: fastClock(5) },
   });
   served.wick.measure([{ name: METRIC.name, labels: { venue: "ny" }, value: 2 }]);
   const measured = await served.ask("/api/actors/monitor/messages", {

@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { PATHS, startWick, type Wick, type WickOptions } from "../../actors/tree.ts";
 import { pause, systemClock } from "../../src/actor/mod.ts";
+import { fastClock } from "../support/fast_clock.ts";
 import { syntheticFeed } from "../../src/feed/synthetic.ts";
 import type { RunMetadata } from "../../src/refresh/run_types.ts";
 
@@ -84,7 +85,8 @@ Deno.test("baskets of all instruments are kept as candles arrive, exactly as by 
 });
 
 Deno.test("a crash of either part restarts both, and the run goes on with what it published", async () => {
-  await using rig = await rigOf();
+  // After each restart it waits some seconds for correlations.
+  await using rig = await rigOf({ system: { log: null, clock: fastClock(4) } });
   const { system } = rig.wick;
   await refreshed(rig, 3);
   await quiet(rig);

@@ -114,7 +114,7 @@ Deno.test("the warmer loads what is popular and gone, once, and credits the read
 });
 
 Deno.test("the warmer renews what ends and will be wanted, and nobody waits for it", async () => {
-  const ttl = { rules: { price: { openMs: 2_000, closedMs: 2_000, cryptoMs: 2_000 } } };
+  const ttl = { rules: { price: { openMs: 1_000, closedMs: 1_000, cryptoMs: 1_000 } } };
   await using rig = await rigOf({ cache: { ttl } });
   const { router, warmer } = rig;
   // Read twenty times a second for ten minutes, as far as the warmer knows.

@@ -121,11 +121,11 @@ export class Workshop implements AsyncDisposable {
       stderr: "null",
     }).spawn();
     this.#services.push(child);
-    for (let look = 0; look < 300; look++) {
+    for (let look = 0; look < 1_200; look++) {
       const answer = await fetch(`http://127.0.0.1:${this.port}/readyz`).catch(() => null);
       await answer?.body?.cancel();
       if (answer?.ok) return;
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await new Promise((resolve) => setTimeout(resolve, 25));
     }
     throw new Error(`Cannot start the service: expected it on port ${this.port} within 30 s`);
   }

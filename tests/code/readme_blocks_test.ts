@@ -59,26 +59,48 @@ Deno.test("the README's tutorial does what it says, step by step", async () => {
   assert(steps >= 8, `only ${steps} blocks are tagged`);
 });
 
-for (const block of blocks.filter(({ language }) => language === "ts")) {
-  const redis = needsRedis(block.text) ? serviceOrSkip("redis") : { ignore: false };
-  Deno.test(
-    `the program at line ${block.line} of the README runs`,
-    { ignore: redis.ignore },
-    async () => {
-      await using workshop = await Workshop.open(await freePort());
-      await runProgram(workshop, "program", block.text);
-    },
-  );
+/** A program of the documentation. */
+interface Program {
+  readonly name: string;
+  readonly text: string;
 }
 
-for (const { title, text } of examples) {
-  const redis = needsRedis(text) ? serviceOrSkip("redis") : { ignore: false };
-  Deno.test(`example of mod.ts: ${title}`, { ignore: redis.ignore }, async () => {
-    await using workshop = await Workshop.open(await freePort());
-    await runProgram(workshop, "example", text);
-    assert(text.split("\n").length <= 32, "an example is read at a glance");
-  });
+const programs: readonly Program[] = [
+  ...blocks.filter(({ language }) => language === "ts").map(({ line, text }) => ({
+    name: `the program at line ${line} of the README`,
+    text,
+  })),
+  ...examples.map(({ title, text }) => ({ name: `the example of mod.ts: ${title}`, text })),
+];
+
+async function runAlone({ text }: Program): Promise<void> {
+  await using workshop = await Workshop.open(await freePort());
+  await runProgram(workshop, "program", text);
 }
+
+Deno.test("every program of the README and of mod.ts runs and prints what it says", async () => {
+  const left = programs.filter(({ text }) => !needsRedis(text));
+  assert(left.length > 10, `${left.length} programs`);
+  const failed: string[] = [];
+  // Two at a time: each is a process that begins with loading everything.
+  const worker = async () => {
+    for (let next = left.shift(); next !== undefined; next = left.shift()) {
+      const { name } = next;
+      await runAlone(next).catch((error) => failed.push(`${name}: ${error.message}`));
+    }
+  };
+  await Promise.all([worker(), worker()]);
+  assertEquals(failed, []);
+});
+
+for (const program of programs.filter(({ text }) => needsRedis(text))) {
+  Deno.test(`${program.name} runs`, serviceOrSkip("redis"), () => runAlone(program));
+}
+
+Deno.test("examples of mod.ts are read at a glance", () => {
+  const lines = examples.map(({ title, text }) => ({ title, lines: text.split("\n").length }));
+  assertEquals(lines.filter(({ lines }) => lines > 32), []);
+});
 
 Deno.test("every configuration in the README is one", () => {
   const schemas = { "wick.json": configSchema, "night.json": jobConfigSchema, "run.json": runSpec };

@@ -1,4 +1,4 @@
-import { finalCounts, TestReport } from "../../scripts/support/test_report.ts";
+import { finalCounts, sumOf, TestReport } from "../../scripts/support/test_report.ts";
 import { assertEquals } from "@std/assert";
 
 function read(output: string) {
@@ -75,4 +75,10 @@ Deno.test("finalCounts() counts a run that broke off as one failure", () => {
   assertEquals(finalCounts(counts, false), { passed: 3, failed: 1, ignored: 1 });
   assertEquals(finalCounts(counts, true), counts);
   assertEquals(finalCounts({ ...counts, failed: 2 }, false).failed, 2);
+});
+
+Deno.test("sumOf() adds up runs", () => {
+  const one = { passed: 3, failed: 1, ignored: 2 };
+  assertEquals(sumOf([]), { passed: 0, failed: 0, ignored: 0 });
+  assertEquals(sumOf([one, { passed: 1, failed: 0, ignored: 0 }]), { ...one, passed: 4 });
 });

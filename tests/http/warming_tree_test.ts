@@ -91,9 +91,13 @@ Deno.test("accesses from everywhere come to the patterns and metrics of the tree
 
   // What was asked for elsewhere is no access to this cache.
   const accesses = keyOf("wick_warming_accesses_total", {});
-  await until(async () => (await one.metrics()).get(accesses) === 5);
+  const tracked = keyOf("wick_warming_tracked_keys", {});
+  // The cache and the warmer are looked at one after the other.
+  await until(async () => {
+    const values = await one.metrics();
+    return values.get(accesses) === 5 && values.get(tracked) === 7;
+  });
   const values = await one.metrics();
-  assertEquals(values.get(keyOf("wick_warming_tracked_keys", {})), 7);
   assertEquals(values.get(keyOf("wick_warming_lost_accesses_total", {})), 0);
   const health = await one.read("/api/health", healthReply);
   assertEquals(health.parts.find(({ name }) => name === "core/work/warmer")?.state, "ok");

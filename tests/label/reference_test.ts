@@ -5,7 +5,7 @@ import { assertEquals } from "@std/assert";
 import type { LabelBlock } from "../../src/market/block.ts";
 import { FinerCandles } from "../../src/label/finer.ts";
 import { LevelSet, parseLevels } from "../../src/label/levels.ts";
-import { labelParams } from "../../src/label/params.ts";
+import { type LabelParams, labelParams } from "../../src/label/params.ts";
 import { LabelBuilder } from "../../src/label/rows.ts";
 import {
   blockOf,
@@ -151,32 +151,37 @@ function rowsAt(block: LabelBlock, times: ReadonlySet<number>): LabelBlock {
 Deno.test("Labeler agrees with the reference on fresh random series", async () => {
   if (!hasShared("fresh series") || !hasPython("fresh series")) return;
   const chance = new Chance(SEED);
-  for (let round = 0; round < 6; round++) {
-    const seed = chance.int(0, 1 << 30);
-    const path = await Deno.makeTempFile({ suffix: ".csv" });
-    try {
-      const csv = await reference(["synth", String(seed), "4000"]);
-      await Deno.writeTextFile(path, csv);
-      const params = labelParams({
-        horizon: chance.pick([1, 2, 6, 7, 24, 60]),
-        up: chance.pick([0.2, 1, 2, 3.5]),
-        down: chance.pick([0.3, 1, 2]),
-        tie: chance.pick(["lower", "upper"]),
-        vertical: chance.pick(["zero", "sign"]),
-        maxGapMs: chance.pick([864_000_000, 3_600_000 * 12]),
-      });
-      const expected = await reference([
-        ...["rows", path, "--horizon", String(params.horizon)],
-        ...["--up", String(params.up), "--down", String(params.down), "--tie", params.tie],
-        ...["--vertical", params.vertical, "--max-gap-ms", String(params.maxGapMs)],
-      ]);
-      const block = labelAll(parseCandles(csv), params);
-      assertEquals(differenceFromCsv(block, expected), null, `synth ${seed} ${params.horizon}`);
-    } finally {
-      await Deno.remove(path);
-    }
-  }
+  const rounds = Array.from({ length: 6 }, () => ({
+    seed: chance.int(0, 1 << 30),
+    params: labelParams({
+      horizon: chance.pick([1, 2, 6, 7, 24, 60]),
+      up: chance.pick([0.2, 1, 2, 3.5]),
+      down: chance.pick([0.3, 1, 2]),
+      tie: chance.pick(["lower", "upper"]),
+      vertical: chance.pick(["zero", "sign"]),
+      maxGapMs: chance.pick([864_000_000, 3_600_000 * 12]),
+    }),
+  }));
+  // Side by side: the reference is slow, and a process of its own.
+  await Promise.all(rounds.map(({ seed, params }) => assertAsReference(seed, params)));
 });
+
+async function assertAsReference(seed: number, params: LabelParams): Promise<void> {
+  const path = await Deno.makeTempFile({ suffix: ".csv" });
+  try {
+    const csv = await reference(["synth", String(seed), "2500"]);
+    await Deno.writeTextFile(path, csv);
+    const expected = await reference([
+      ...["rows", path, "--horizon", String(params.horizon)],
+      ...["--up", String(params.up), "--down", String(params.down), "--tie", params.tie],
+      ...["--vertical", params.vertical, "--max-gap-ms", String(params.maxGapMs)],
+    ]);
+    const block = labelAll(parseCandles(csv), params);
+    assertEquals(differenceFromCsv(block, expected), null, `synth ${seed} ${params.horizon}`);
+  } finally {
+    await Deno.remove(path);
+  }
+}
 
 Deno.test("Labeler agrees with the reference on random levels and finer candles", async () => {
   if (!hasShared("random levels") || !hasPython("random levels")) return;

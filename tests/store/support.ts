@@ -161,8 +161,9 @@ export function logRows(entries: readonly LoggedCommit[]): LogRow[] {
 
 /** Log rows in an order that no backend has to agree on within a commit. */
 export function sortedLog(rows: readonly LogRow[]): LogRow[] {
-  const keyOf = ({ series, paramHash, ts }: LogRow) => `${series} ${paramHash} ${ts}`;
-  return [...rows].sort((a, b) => a.seq - b.seq || (keyOf(a) < keyOf(b) ? -1 : 1));
+  const keyed = rows.map((row) => ({ row, key: `${row.series} ${row.paramHash} ${row.ts}` }));
+  return keyed.sort((a, b) => a.row.seq - b.row.seq || (a.key < b.key ? -1 : 1))
+    .map(({ row }) => row);
 }
 
 /** Everything a store says about these series, feeds and parameter hashes. */
@@ -217,10 +218,10 @@ export interface Contents {
 }
 
 interface SlowLabel {
-  revision: number;
-  seq: number;
-  exists: boolean;
-  values: number[];
+  readonly revision: number;
+  readonly seq: number;
+  readonly exists: boolean;
+  readonly values: number[];
 }
 
 interface SlowState {
@@ -263,8 +264,8 @@ export class SlowStore {
     const state: SlowState = {
       ...this.#state,
       seq: this.#state.seq + 1,
-      candles: copied(this.#state.candles, (row) => row),
-      labels: copied(this.#state.labels, (row) => ({ ...row })),
+      candles: copied(this.#state.candles),
+      labels: copied(this.#state.labels),
       cursors: new Map(this.#state.cursors),
       log: [...this.#state.log],
     };
@@ -283,38 +284,55 @@ export class SlowStore {
     return { state: "committed", seq: state.seq, batches: outcomes };
   }
 
-  /** What `contentsOf` finds; with `asOf`, what it would have found then. */
+  /** What `contentsOf` finds. */
   contents(
     series: readonly string[],
     paramHashes: readonly string[],
     feeds: readonly string[],
     asOf?: number,
   ): Contents {
-    const state = asOf === undefined ? this.#state : this.#history[asOf] ?? this.#state;
-    const { seq, candles, labels, cursors, log } = state;
-    const found: Contents = {
+    const { seq, candles, log } = this.#at(asOf);
+    const counts = series.map((key) => {
+      const rows = inOrder(candles.get(key));
+      return { series: key, count: rows.length, lastTs: rows.at(-1)?.[0] as number };
+    });
+    return {
       seq,
-      series: [],
-      candles: {},
-      labels: {},
-      cursors: {},
+      series: counts.filter(({ count }) => count > 0)
+        .sort((a, b) => a.series < b.series ? -1 : 1),
+      ...this.rowsOf(series, paramHashes, asOf),
+      cursors: this.cursors(feeds, asOf),
       log: sortedLog(lastOfEach(log)),
     };
+  }
+
+  /** What `rowsOf` finds; with `asOf`, what it would have found then. */
+  rowsOf(
+    series: readonly string[],
+    paramHashes: readonly string[],
+    asOf?: number,
+  ): Pick<Contents, "candles" | "labels"> {
+    const { candles, labels } = this.#at(asOf);
+    const found: Pick<Contents, "candles" | "labels"> = { candles: {}, labels: {} };
     for (const key of series) {
-      const rows = inOrder(candles.get(key));
-      found.candles[key] = rows;
-      if (rows.length > 0) {
-        found.series.push({ series: key, count: rows.length, lastTs: rows.at(-1)?.[0] as number });
-      }
+      found.candles[key] = inOrder(candles.get(key));
       for (const hash of paramHashes) {
         const held = [...labels.get(`${key} ${hash}`) ?? []].sort(([a], [b]) => a - b);
         found.labels[`${key} ${hash}`] = held.filter(([, { exists }]) => exists)
           .map(([, { revision, seq, values }]) => ({ revision, seq, values }));
       }
     }
-    found.series.sort((a, b) => a.series < b.series ? -1 : 1);
-    for (const feed of feeds) found.cursors[feed] = cursors.get(feed) ?? null;
     return found;
+  }
+
+  /** The cursors of these feeds, null for none. */
+  cursors(feeds: readonly string[], asOf?: number): Record<string, string | null> {
+    const { cursors } = this.#at(asOf);
+    return Object.fromEntries(feeds.map((feed) => [feed, cursors.get(feed) ?? null]));
+  }
+
+  #at(asOf: number | undefined): SlowState {
+    return asOf === undefined ? this.#state : this.#history[asOf] ?? this.#state;
   }
 
   /** Candles of a series in order. */
@@ -342,12 +360,8 @@ export type SlowResult =
 
 const STALE: SlowResult = { state: "refused", code: "stale" };
 
-function copied<V>(maps: Map<string, Map<number, V>>, copy: (value: V) => V) {
-  return new Map(
-    [...maps].map(([key, map]) =>
-      [key, new Map([...map].map(([ts, value]) => [ts, copy(value)]))] as const
-    ),
-  );
+function copied<V>(maps: Map<string, Map<number, V>>): Map<string, Map<number, V>> {
+  return new Map([...maps].map(([key, map]) => [key, new Map(map)]));
 }
 
 function inOrder(rows: Map<number, Candle> | undefined): Candle[] {
@@ -401,13 +415,13 @@ function cease(state: SlowState, given: SeriesCommit, outcome: Outcome): void {
   const named = new Set(
     given.labels.flatMap(({ block, from, to }) => [...block.ts.subarray(from, to)]),
   );
-  for (const [ts, row] of tableOf(state, given.series, paramHash)) {
+  const table = tableOf(state, given.series, paramHash);
+  for (const [ts, row] of table) {
     if (ts < fromTs || ts >= toTs || named.has(ts) || !row.exists) continue;
-    row.exists = false;
-    row.revision++;
+    const { values } = row, { seq } = state;
+    const revision = row.revision + 1;
+    table.set(ts, { ...row, exists: false, revision });
     outcome.revised++;
-    const { seq } = state;
-    const { revision, values } = row;
     state.log.push({ seq, series: given.series, paramHash, ts, revision, removed: true, values });
   }
 }

@@ -3,8 +3,8 @@
 import { assertEquals, assertGreater, assertStringIncludes } from "@std/assert";
 import axe from "axe-core";
 import { serviceOrSkip } from "../../support/services.ts";
-import { PROBE } from "./board.ts";
-import { VIEWS, type Visit, visiting } from "./visit.ts";
+import { type Board, PROBE } from "./board.ts";
+import { allOf, onBoard, VIEWS, type Visit, visiting, visitingAt } from "./visit.ts";
 
 const chromium = serviceOrSkip("chromium");
 
@@ -24,36 +24,41 @@ async function eachView(visit: Visit, look: (id: string) => Promise<void>) {
   }
 }
 
-for (const colorScheme of ["light", "dark"] as const) {
-  Deno.test(
-    `axe-core finds no violation in any view, ${colorScheme}, wide and narrow; who wants less motion gets none`,
-    chromium,
-    async () => {
-      await visiting({ colorScheme, reducedMotion: "reduce" }, async (visit, page) => {
-        const found: string[] = [];
-        await visit.open("overview");
-        // By the debugger: the page's policy allows no script but its own, and it stays as it is.
-        await page.evaluate(axe.source);
-        await eachView(visit, async (id) => {
-          assertEquals(await visit.inside("moving()"), [], id);
-          for (const size of [WIDE, NARROW]) {
-            await page.setViewportSize(size);
-            const violations = await visit.inside<string[]>("axe()");
-            found.push(...violations.map((one) => `${id} at ${size.width}: ${one}`));
-          }
-          await page.setViewportSize(WIDE);
-        });
-        assertEquals(found, []);
-        // It would have found something.
-        await page.evaluate(
-          `document.querySelector("main").append(document.createElement("input"))`,
-        );
-        assertStringIncludes((await visit.inside<string[]>("axe()")).join(), "label: ");
-        await page.evaluate(`void document.body.animate([{ opacity: 0.9 }], 60_000)`);
-        assertEquals(await visit.inside("moving()"), ["an animation"]);
-      });
-    },
-  );
+Deno.test(
+  "axe-core finds no violation in any view, light and dark, wide and narrow; who wants less motion gets none",
+  chromium,
+  async () => {
+    // Side by side: axe-core works in the page, which has a process of its own.
+    await onBoard((board) =>
+      allOf((["light", "dark"] as const).map((one) => accessible(board, one)))
+    );
+  },
+);
+
+async function accessible(board: Board, colorScheme: "light" | "dark"): Promise<void> {
+  await visitingAt(board, { colorScheme, reducedMotion: "reduce" }, async (visit, page) => {
+    const found: string[] = [];
+    await visit.open("overview");
+    // By the debugger: the page's policy allows no script but its own, and it stays as it is.
+    await page.evaluate(axe.source);
+    await eachView(visit, async (id) => {
+      assertEquals(await visit.inside("moving()"), [], id);
+      for (const size of [WIDE, NARROW]) {
+        await page.setViewportSize(size);
+        const violations = await visit.inside<string[]>("axe()");
+        found.push(...violations.map((one) => `${id} at ${size.width}: ${one}`));
+      }
+      await page.setViewportSize(WIDE);
+    });
+    assertEquals(found, []);
+    // It would have found something.
+    await page.evaluate(
+      `document.querySelector("main").append(document.createElement("input"))`,
+    );
+    assertStringIncludes((await visit.inside<string[]>("axe()")).join(), "label: ");
+    await page.evaluate(`void document.body.animate([{ opacity: 0.9 }], 60_000)`);
+    assertEquals(await visit.inside("moving()"), ["an animation"]);
+  });
 }
 
 Deno.test(

@@ -2,8 +2,8 @@
 
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import { serviceOrSkip } from "../../support/services.ts";
-import { JOB, PROBE, TOKENS } from "./board.ts";
-import { VIEWS, type Visit, visiting } from "./visit.ts";
+import { type Board, JOB, PROBE, TOKENS } from "./board.ts";
+import { allOf, onBoard, VIEWS, type Visit, visiting, visitingAt } from "./visit.ts";
 
 const chromium = serviceOrSkip("chromium");
 
@@ -229,13 +229,20 @@ async function buttonsOf(visit: Visit) {
 }
 
 Deno.test("without the acting token no view has a button that acts", chromium, async () => {
-  await visiting({ token: TOKENS.act }, async (visit) => {
+  await onBoard((board) => allOf([seesActs(board), seesNoActs(board)]));
+});
+
+async function seesActs(board: Board): Promise<void> {
+  await visitingAt(board, { token: TOKENS.act }, async (visit) => {
     const found = await buttonsOf(visit);
     for (const id of ["actors", "cache", "refresh", "backfill", "letters", "alerts"]) {
       assertGreater(found.get(id)?.length ?? 0, 0, `${id} has none with the token either`);
     }
   });
-  await visiting({ token: TOKENS.read }, async (visit, page) => {
+}
+
+async function seesNoActs(board: Board): Promise<void> {
+  await visitingAt(board, { token: TOKENS.read }, async (visit, page) => {
     const sent: string[] = [];
     page.on("request", (request) => {
       const isRead = request.method() === "GET" || request.url().endsWith("/api/cache/get");
@@ -253,4 +260,4 @@ Deno.test("without the acting token no view has a button that acts", chromium, a
     assertGreater(clicked, 50);
     assertEquals(sent, []);
   });
-});
+}

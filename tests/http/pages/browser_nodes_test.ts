@@ -7,7 +7,7 @@ import { RedisServer } from "../../support/redis.ts";
 import { serviceOrSkip } from "../../support/services.ts";
 import { start } from "../../cli/support.ts";
 import { TOKENS } from "./board.ts";
-import { Visit, visiting } from "./visit.ts";
+import { allOf, Visit, visiting } from "./visit.ts";
 
 const chromium = serviceOrSkip("chromium");
 const several = { ignore: chromium.ignore || serviceOrSkip("redis").ignore };
@@ -91,115 +91,116 @@ const LETTERS = `Object.fromEntries(Object.entries(Object.groupBy(
   document.querySelectorAll(".partition-map .cell"), (cell) => cell.textContent,
 )).map(([letter, cells]) => [letter, cells.length]))`;
 
-Deno.test(
-  "two nodes share the map; one is killed, then Redis hangs: the page says who has what",
-  several,
-  async () => {
-    await withNodes(async (a, b, redis) => {
-      await using visit = await Visit.of(a);
-      const { page } = visit;
-      // Who asks a node that is gone is told so; the browser says it in the console.
-      visit.isExpected = (fault) => /40[34]|503|answer of/.test(fault);
-      await page.goto(`${a.url}/#/nodes`);
-      const rows = page.locator("#view section", { hasText: "All nodes" }).locator("tbody tr");
-      await rows.nth(1).waitFor();
-      assertEquals(await page.locator("h1").innerText(), "Nodes");
-      assertMatch(await rows.nth(0).innerText(), /node-a\s+this node[\s\S]+live[\s\S]+128/);
-      assertMatch(await rows.nth(1).innerText(), /node-b[\s\S]+live[\s\S]+eu[\s\S]+128/);
-      assertEquals(await page.evaluate(LETTERS), { A: 128, B: 128 });
-      const map = page.locator(".partition-map");
-      assertEquals(
-        await map.getAttribute("aria-label"),
-        "Map of the partitions by owner. node-a has 128, node-b 128 of 256 partitions; " +
-          "each has an owner.",
-      );
-      // The same without the map.
-      await page.locator("summary", { hasText: "All partitions as a table" }).click();
-      const all = page.locator("details tbody tr");
-      assertEquals(await all.count(), 256);
-      await page.locator("details input[type=search]").fill("node-b");
-      assertEquals(await all.count(), 128);
+Deno.test("two nodes in the browser", several, async (t) => {
+  // They take a while to start and to share: one pair for all.
+  await withNodes(async (a, b, redis) => {
+    await t.step(
+      "actors of another node are seen; who may not act sees no button to act; nothing is out of reach",
+      // Side by side, and each to its end.
+      () => allOf([showsTheOther(a, TOKENS.act, true), showsTheOther(a, TOKENS.read, false)]),
+    );
+    await t.step(
+      "both share the map; one is killed, then Redis hangs: the page says who has what",
+      () => showsOwners(a, b, redis),
+    );
+  });
+});
 
-      await b.kill();
-      await page.locator("tr[data-key=node-b] [data-state=lost]").waitFor();
-      await visit.until(
-        "all are taken over",
-        async () => JSON.stringify(await page.evaluate(LETTERS)) === `{"A":256}`,
-      );
-      const moves = page.locator("#view section", { hasText: "Moves" }).locator("tbody tr");
-      assertMatch(
-        await moves.first().innerText(),
-        /lease ran out\s+node-b\s+node-a\s+128/,
-      );
-      assertMatch(await page.locator("[data-figure=Nodes]").innerText(), /1\s+live, 1 lost/);
+async function showsOwners(a: NodeProcess, b: NodeProcess, redis: RedisServer): Promise<void> {
+  await using visit = await Visit.of(a);
+  const { page } = visit;
+  // Who asks a node that is gone is told so; the browser says it in the console.
+  visit.isExpected = (fault) => /40[34]|503|answer of/.test(fault);
+  await page.goto(`${a.url}/#/nodes`);
+  const rows = page.locator("#view section", { hasText: "All nodes" }).locator("tbody tr");
+  await rows.nth(1).waitFor();
+  assertEquals(await page.locator("h1").innerText(), "Nodes");
+  assertMatch(await rows.nth(0).innerText(), /node-a\s+this node[\s\S]+live[\s\S]+128/);
+  assertMatch(await rows.nth(1).innerText(), /node-b[\s\S]+live[\s\S]+eu[\s\S]+128/);
+  assertEquals(await page.evaluate(LETTERS), { A: 128, B: 128 });
+  const map = page.locator(".partition-map");
+  assertEquals(
+    await map.getAttribute("aria-label"),
+    "Map of the partitions by owner. node-a has 128, node-b 128 of 256 partitions; " +
+      "each has an owner.",
+  );
+  // The same without the map.
+  await page.locator("summary", { hasText: "All partitions as a table" }).click();
+  const all = page.locator("details tbody tr");
+  assertEquals(await all.count(), 256);
+  await page.locator("details input[type=search]").fill("node-b");
+  assertEquals(await all.count(), 128);
 
-      redis.signal("SIGSTOP");
-      const trouble = page.locator(".node-trouble", { hasText: "has not reached the group" });
-      await trouble.waitFor();
-      await page.locator("tr[data-key=node-a] [data-state='out of reach']").waitFor();
-      // It goes on saying so, instead of nothing.
-      const said = await trouble.innerText();
-      await visit.until("time passes", async () => await trouble.innerText() !== said);
-      assertEquals(await page.locator("#trouble").innerText(), "");
-      redis.signal("SIGCONT");
-      await trouble.waitFor({ state: "detached" });
-      await page.locator("tr[data-key=node-a] [data-state=live]").waitFor();
-      await visit.assertClean();
-    });
-  },
-);
+  await b.kill();
+  await page.locator("tr[data-key=node-b] [data-state=lost]").waitFor();
+  await visit.until(
+    "all are taken over",
+    async () => JSON.stringify(await page.evaluate(LETTERS)) === `{"A":256}`,
+  );
+  const moves = page.locator("#view section", { hasText: "Moves" }).locator("tbody tr");
+  assertMatch(
+    await moves.first().innerText(),
+    /lease ran out\s+node-b\s+node-a\s+128/,
+  );
+  assertMatch(await page.locator("[data-figure=Nodes]").innerText(), /1\s+live, 1 lost/);
 
-Deno.test(
-  "actors of another node are seen; who may not act sees no button to act; nothing is out of reach",
-  several,
-  async () => {
-    await withNodes(async (a) => {
-      for (const [token, mayAct] of [[TOKENS.act, true], [TOKENS.read, false]] as const) {
-        await using visit = await Visit.of(a, { token, reducedMotion: "reduce" });
-        const { page } = visit;
-        await page.goto(`${a.url}/#/nodes`);
-        await page.locator("tr[data-key=node-b] .row-link").click();
-        const panel = page.locator(".node-panel");
-        await panel.locator(".tree li[data-path='/wick/core/store']").waitFor();
-        assertEquals(await page.locator(":focus").innerText(), "Actors of node-b");
-        await panel.locator("li[data-path='/wick/core/store'] > .tree-row .row-link").click();
-        await panel.locator(".message-about").waitFor();
-        assertMatch(page.url(), /node=node-b&path=%2Fwick%2Fcore%2Fstore/);
-        const acts = panel.locator(".detail-acts button");
-        assertEquals(await acts.allInnerTexts(), mayAct ? ["Restart", "Stop"] : []);
-        await page.locator("summary", { hasText: "All partitions as a table" }).click();
+  redis.signal("SIGSTOP");
+  const trouble = page.locator(".node-trouble", { hasText: "has not reached the group" });
+  await trouble.waitFor();
+  await page.locator("tr[data-key=node-a] [data-state='out of reach']").waitFor();
+  // It goes on saying so, instead of nothing.
+  const said = await trouble.innerText();
+  await visit.until("time passes", async () => await trouble.innerText() !== said);
+  assertEquals(await page.locator("#trouble").innerText(), "");
+  redis.signal("SIGCONT");
+  await trouble.waitFor({ state: "detached" });
+  await page.locator("tr[data-key=node-a] [data-state=live]").waitFor();
+  await visit.assertClean();
+}
 
-        await page.evaluate(axe.source);
-        const found: string[] = [];
-        for (const [width, colorScheme] of [[1_280, "light"], [320, "dark"]] as const) {
-          await page.setViewportSize({ width, height: 900 });
-          await page.emulateMedia({ colorScheme });
-          found.push(...await visit.inside<string[]>("axe()"));
-          found.push(...await visit.inside<string[]>("cutOff()"));
-          found.push(...await visit.inside<string[]>("tooSmall()"));
-          const { px, out } = await visit.inside<{ px: number; out: string[] }>("tooWide()");
-          if (px > 0 || out.length > 0) found.push(`${px} px: ${out.join("; ")}`);
-        }
-        assertEquals(found, []);
-        await page.setViewportSize({ width: 1_280, height: 900 });
+async function showsTheOther(a: NodeProcess, token: string, mayAct: boolean): Promise<void> {
+  await using visit = await Visit.of(a, { token, reducedMotion: "reduce" });
+  const { page } = visit;
+  await page.goto(`${a.url}/#/nodes`);
+  await page.locator("tr[data-key=node-b] .row-link").click();
+  const panel = page.locator(".node-panel");
+  await panel.locator(".tree li[data-path='/wick/core/store']").waitFor();
+  assertEquals(await page.locator(":focus").innerText(), "Actors of node-b");
+  await panel.locator("li[data-path='/wick/core/store'] > .tree-row .row-link").click();
+  await panel.locator(".message-about").waitFor();
+  assertMatch(page.url(), /node=node-b&path=%2Fwick%2Fcore%2Fstore/);
+  const acts = panel.locator(".detail-acts button");
+  assertEquals(await acts.allInnerTexts(), mayAct ? ["Restart", "Stop"] : []);
+  await page.locator("summary", { hasText: "All partitions as a table" }).click();
 
-        // What is chosen, and where one reads, outlives the frames.
-        await panel.locator("li[data-path='/wick/core/store'] > .tree-row .row-link").focus();
-        const before = await page.locator("[data-figure='Log position']").innerText();
-        await visit.until(
-          "a frame came",
-          async () => await page.locator("[data-figure='Log position']").innerText() !== before,
-        );
-        assertEquals(await page.locator(":focus").innerText(), "store");
-        await panel.locator("[aria-label='Close the detail']").click();
-        await panel.locator("[aria-label='Close the actors of node-b']").click();
-        assertMatch(await page.locator(":focus").innerText(), /node-b/);
-        assertEquals(await panel.count(), 0);
-        await visit.assertClean();
-      }
-    });
-  },
-);
+  await page.evaluate(axe.source);
+  const found: string[] = [];
+  for (const [width, colorScheme] of [[1_280, "light"], [320, "dark"]] as const) {
+    await page.setViewportSize({ width, height: 900 });
+    await page.emulateMedia({ colorScheme });
+    found.push(...await visit.inside<string[]>("axe()"));
+    found.push(...await visit.inside<string[]>("cutOff()"));
+    found.push(...await visit.inside<string[]>("tooSmall()"));
+    const { px, out } = await visit.inside<{ px: number; out: string[] }>("tooWide()");
+    if (px > 0 || out.length > 0) found.push(`${px} px: ${out.join("; ")}`);
+  }
+  assertEquals(found, []);
+  await page.setViewportSize({ width: 1_280, height: 900 });
+
+  // What is chosen, and where one reads, outlives the frames.
+  await panel.locator("li[data-path='/wick/core/store'] > .tree-row .row-link").focus();
+  const before = await page.locator("[data-figure='Log position']").innerText();
+  await visit.until(
+    "a frame came",
+    async () => await page.locator("[data-figure='Log position']").innerText() !== before,
+  );
+  assertEquals(await page.locator(":focus").innerText(), "store");
+  await panel.locator("[aria-label='Close the detail']").click();
+  await panel.locator("[aria-label='Close the actors of node-b']").click();
+  assertMatch(await page.locator(":focus").innerText(), /node-b/);
+  assertEquals(await panel.count(), 0);
+  await visit.assertClean();
+}
 
 Deno.test(
   "one process says so in a sentence, and what would make it several",

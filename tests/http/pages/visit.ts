@@ -155,14 +155,24 @@ export class Visit implements AsyncDisposable {
   }
 }
 
+/** What is done on a visit. */
+export type OnVisit = (visit: Visit, page: Page, board: Board) => Promise<void>;
+
 /** Starts a board, visits it, and ends both, whatever happens. */
-export async function visiting(
-  visitor: Visitor,
-  test: (visit: Visit, page: Page, board: Board) => Promise<void>,
-): Promise<void> {
+export async function visiting(visitor: Visitor, test: OnVisit): Promise<void> {
+  await onBoard((board) => visitingAt(board, visitor, test));
+}
+
+/** Starts a board and ends it, whatever happens. */
+export async function onBoard(test: (board: Board) => Promise<void>): Promise<void> {
   await using board = await Board.start();
   // So that an alert fires.
   board.measureGap("one");
+  await test(board);
+}
+
+/** Visits a board; several may at a time. */
+export async function visitingAt(board: Board, visitor: Visitor, test: OnVisit): Promise<void> {
   await using visit = await Visit.of(board, visitor);
   try {
     await test(visit, visit.page, board);
@@ -171,6 +181,12 @@ export async function visiting(
     throw error;
   }
   await visit.assertClean();
+}
+
+/** Resolves when all are over, of which none may fail: what they share ends no sooner. */
+export async function allOf(all: readonly Promise<void>[]): Promise<void> {
+  const outcomes = await Promise.allSettled(all);
+  for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
 }
 
 /** What is on screen once a view has its data. */

@@ -152,7 +152,8 @@ Deno.test("RedisTier: a server that hangs costs a deadline, then nothing, and is
   for (let i = 0; i < 3; i++) assertEquals(await read(tier, "a"), [null]);
   const startMs = performance.now();
   for (let i = 0; i < 100; i++) assertEquals(await read(tier, "a"), [null]);
-  assertLess(performance.now() - startMs, 100);
+  // Deadlines for all of them would be 10 s.
+  assertLess(performance.now() - startMs, 1_000);
   assertEquals(tier.status().state, "down");
   await tier.invalidate({ keys: ["a"] });
   server.signal("SIGCONT");

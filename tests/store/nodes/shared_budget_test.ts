@@ -1,8 +1,8 @@
 /** The budget in Redis: the same as its twin, and strict in real time. */
 
-import { assert, assertEquals, assertGreaterOrEqual } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals, assertGreaterOrEqual } from "@std/assert";
 import { pause, seededRandom, systemClock, systemRandom } from "../../../src/actor/clock.ts";
-import type { BudgetSync, BudgetTerms } from "../../../src/batch/shared_budget.ts";
+import type { BudgetReply, BudgetSync, BudgetTerms } from "../../../src/batch/shared_budget.ts";
 import { BudgetState } from "../../../src/batch/shared_budget_state.ts";
 import { RedisGroup } from "../../../src/store/nodes/redis_group.ts";
 import { RedisBudget, type RedisBudgetOptions } from "../../../src/store/nodes/shared_budget.ts";
@@ -13,6 +13,9 @@ import { RedisCluster } from "../../support/redis_cluster.ts";
 import { serviceOrSkip } from "../../support/services.ts";
 
 const redis = serviceOrSkip("redis");
+
+/** Half of the last decimal that the script writes, and what binary adds to it. */
+const ROUNDED_MS = 0.000_501;
 
 const groupOf = (place: string) =>
   new RedisGroup({ place, clock: systemClock, random: systemRandom });
@@ -93,12 +96,7 @@ async function answersAsTwin(url: string): Promise<void> {
         };
         const expected = twin.sync(request, nowMs, `life${life}`);
         const found = await budget.sync(request);
-        const rounded = expected.state === "lost" ? expected : {
-          ...expected,
-          waitMs: Number(expected.waitMs.toFixed(3)),
-          pausedMs: Number(expected.pausedMs.toFixed(3)),
-        };
-        assertEquals(found, rounded, `round ${round}, call ${call}`);
+        assertSame(found, expected, `round ${round}, call ${call}`);
         if (found.state === "lost") {
           numbers.set(name, 0);
           heldOf.set(name, 0);
@@ -112,41 +110,54 @@ async function answersAsTwin(url: string): Promise<void> {
   }
 }
 
-for (const count of [1, 3]) {
-  Deno.test(
-    `RedisBudget reaches 95 % of the limit with ${count} of three nodes at work`,
-    redis,
-    async () => {
-      await using server = await RedisServer.start();
-      const terms = termsOf(200, 1_000, "free");
-      const provider = new StrictProvider(terms.limits);
-      const groups = Array.from({ length: 3 }, () => groupOf(server.url));
-      const nodes = groups.map((group, i) =>
-        new BudgetNode(
-          `n${i}`,
-          new RedisBudget({ name: "p", terms, prefix: "t", trip: tripOf(group) }),
-          provider,
-          systemClock,
-          systemRandom,
-        )
-      );
-      const startMs = systemClock.now();
-      const isOn = () => systemClock.now() < startMs + 6_000;
-      const work = nodes.slice(0, count).map((node) => node.work(40, isOn));
-      await pause(systemClock, 6_000);
-      await Promise.all(nodes.map((node) => node.gate.close()));
-      await Promise.all(work);
-      await Promise.all(groups.map((group) => group.close()));
-      assertEquals(provider.violations, 0);
-      assertGreaterOrEqual(provider.rate(startMs + 1_000, startMs + 6_000), 0.95 * 200 / 1_000);
-      console.log(
-        `${
-          (provider.rate(startMs + 1_000, startMs + 6_000) * 1_000 / 2).toFixed(1)
-        } % of the limit, ` +
-          `shares ${[...provider.byNode.values()].join(" ")}`,
-      );
-    },
+/** Times travel with three decimals, and a tie may be rounded either way. */
+function assertSame(found: BudgetReply, expected: BudgetReply, message: string): void {
+  if (found.state === "lost" || expected.state === "lost") {
+    return assertEquals(found, expected, message);
+  }
+  const { waitMs, pausedMs } = expected;
+  assertEquals(found, { ...expected, waitMs: found.waitMs, pausedMs: found.pausedMs }, message);
+  assertAlmostEquals(found.waitMs, waitMs, ROUNDED_MS, message);
+  assertAlmostEquals(found.pausedMs, pausedMs, ROUNDED_MS, message);
+}
+
+Deno.test(
+  "RedisBudget reaches 95 % of the limit with 1 and with 3 of three nodes at work",
+  redis,
+  async () => {
+    await using server = await RedisServer.start();
+    // Side by side, each with a budget of its own.
+    await Promise.all([1, 3].map((count) => reachesLimit(server.url, count)));
+  },
+);
+
+async function reachesLimit(url: string, count: number): Promise<void> {
+  const terms = termsOf(200, 1_000, "free");
+  const provider = new StrictProvider(terms.limits);
+  const groups = Array.from({ length: 3 }, () => groupOf(url));
+  const nodes = groups.map((group, i) =>
+    new BudgetNode(
+      `n${i}`,
+      new RedisBudget({ name: `p${count}`, terms, prefix: "t", trip: tripOf(group) }),
+      provider,
+      systemClock,
+      systemRandom,
+    )
   );
+  const startMs = systemClock.now();
+  const isOn = () => systemClock.now() < startMs + 6_000;
+  const work = nodes.slice(0, count).map((node) => node.work(40, isOn));
+  await pause(systemClock, 6_000);
+  await Promise.all(nodes.map((node) => node.gate.close()));
+  await Promise.all(work);
+  await Promise.all(groups.map((group) => group.close()));
+  assertEquals(provider.violations, 0);
+  const rate = provider.rate(startMs + 1_000, startMs + 6_000);
+  console.log(
+    `${count} at work: ${(rate * 1_000 / 2).toFixed(1)} % of the limit, ` +
+      `shares ${[...provider.byNode.values()].join(" ")}`,
+  );
+  assertGreaterOrEqual(rate, 0.95 * 200 / 1_000, `${count} at work`);
 }
 
 Deno.test("RedisBudget stays strict while nodes and Redis are killed", redis, async () => {
@@ -171,7 +182,7 @@ Deno.test("RedisBudget stays strict while nodes and Redis are killed", redis, as
   };
   let nodes = ["a", "b", "c"].map(begin);
   for (let event = 0; event < 14; event++) {
-    await pause(systemClock, 200 + random.next() * 800);
+    await pause(systemClock, 100 + random.next() * 400);
     if (event % 5 === 4) {
       await server.kill();
       await pause(systemClock, random.next() * 600);
@@ -188,5 +199,6 @@ Deno.test("RedisBudget stays strict while nodes and Redis are killed", redis, as
   await Promise.all(groups.map((group) => group.close()));
   await pause(systemClock, 100);
   assertEquals(provider.violations, 0);
-  assert(length > 300, `${length} arrived`);
+  // A fifth of what the limit lets through: somebody was at work between all that.
+  assert(length > 150, `${length} arrived`);
 });
