@@ -41,6 +41,7 @@ const OF_NODES: Readonly<Record<string, readonly string[]>> = {
   exists: ["EXISTS", "KEY"],
   del: ["DEL", "KEY"],
   expire: ["EXPIRE", "KEY", "1"],
+  persist: ["PERSIST", "KEY"],
   type: ["TYPE", "KEY"],
   get: ["GET", "KEY"],
   set: ["SET", "KEY", "1"],
