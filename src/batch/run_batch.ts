@@ -314,9 +314,9 @@ class BatchRun<T, R> {
     const { from, to } = range;
     const kind = this.#retries.kindOf(error);
     let attempts = 1, refusals = 0;
-    // Whoever waits for the provider, or for a permit, was refused nothing.
-    const isHeld = kind.isDown === true || kind.isUnsent === true;
     if (kind.failure === "limited") {
+      // Whoever waits for the provider, or for a permit, was refused nothing.
+      const isHeld = kind.isDown === true || kind.isUnsent === true;
       refusals = (this.#refusals.get(from) ?? 0) + (isHeld ? 0 : 1);
       this.#refusals.set(from, refusals);
     } else if (to - from === 1) {

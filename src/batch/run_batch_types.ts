@@ -66,9 +66,9 @@ export type BatchChunker = Pick<ChunkController, "next" | "record">;
 
 /** What kind of failure an error is. */
 export interface FailureKind extends Pick<Failure, "failure" | "retryAfterMs"> {
-  /** Nothing was sent: the report counts no call; default false. */
+  /** Nothing was sent: the report counts no call, and no refusal; default false. */
   readonly isUnsent?: boolean;
-  /** The provider is down: nothing is given up for it, however long that lasts; default false. */
+  /** The provider is down: no refusal counts, however long that lasts; default false. */
   readonly isDown?: boolean;
 }
 

@@ -42,6 +42,11 @@ export interface OpenedCopy {
   readonly entryClock: EntryClock;
 }
 
+/** The copy that is open; null while a snapshot takes its place. */
+interface Current {
+  copy: Copy | null;
+}
+
 /**
  * See the module's text.
  *
@@ -49,15 +54,11 @@ export interface OpenedCopy {
  */
 export async function openCopy(options: ReplicatedStoreOptions): Promise<OpenedCopy> {
   const entryClock = new EntryClock(options.clock.wallNow());
-  const current: { copy: Copy; isOpen: boolean } = {
-    copy: await opened(options, entryClock),
-    isOpen: true,
-  };
+  const current: Current = { copy: await opened(options, entryClock) };
   try {
     return { ...await met(options, current, entryClock), entryClock };
   } catch (error) {
-    // While a snapshot takes its place it is closed already; what went wrong is what is told.
-    if (current.isOpen) current.copy.store.close();
+    current.copy?.store.close();
     throw error;
   }
 }
@@ -84,12 +85,12 @@ function canBegin({ firstPosition, snapshot }: LogStand, home: CopyHome): boolea
 
 async function met(
   options: ReplicatedStoreOptions,
-  current: { copy: Copy; isOpen: boolean },
+  current: Current,
   entryClock: EntryClock,
 ): Promise<Omit<OpenedCopy, "entryClock">> {
   const { log, copy: home, clock, openLimitMs = OPEN_LIMIT_MS } = options;
   for (let loads = 0;; loads++) {
-    const { copy } = current;
+    const copy = current.copy ??= home.open(entryClock);
     const { mark } = copy;
     const stand = await untilMet(log, mark, clock, openLimitMs);
     if (stand === null) {
@@ -109,10 +110,8 @@ async function met(
       throw new LogError("gone", goneText(place.position, stand.firstPosition) + reason);
     }
     copy.store.close();
-    current.isOpen = false;
+    current.copy = null;
     await load(log, home);
-    current.copy = home.open(entryClock);
-    current.isOpen = true;
   }
 }
 

@@ -343,6 +343,34 @@ Deno.test("ReplicatedStore that was away for longer than the log holds begins at
   });
 });
 
+Deno.test("ReplicatedStore says why no snapshot could be loaded, and tries again what was away", async () => {
+  await inFolder(async (path) => {
+    const log = server();
+    const store = await filed(new MemoryLog(log), `${path}/b`);
+    for (let i = 0; i < 30; i++) await store.commit([append(S, 2 * i)]);
+    await log.group.beat(node("s1", "s1", { applied: 30 }), 600_000);
+    await store.snapshot(100);
+    const failing = (code: "foreign" | "away") => {
+      const failed = new MemoryLog(log);
+      const snapshot = failed.snapshot.bind(failed);
+      let tries = 0;
+      failed.snapshot = async () => {
+        if (tries++ === 0) throw new LogError(code, `the snapshot is ${code}`);
+        return await snapshot();
+      };
+      return failed;
+    };
+    await assertRejects(
+      () => filed(failing("foreign"), `${path}/a`),
+      LogError,
+      "the snapshot is foreign",
+    );
+    const again = await filed(failing("away"), `${path}/a`);
+    assertEquals(await contents(again), await contents(store));
+    await Promise.all([again.close(), store.close()]);
+  });
+});
+
 Deno.test("ReplicatedStore begins at a snapshot that is made while it opens", async () => {
   await inFolder(async (path) => {
     const log = server();
