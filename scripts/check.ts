@@ -8,6 +8,7 @@
 import { stripVTControlCharacters } from "node:util";
 import { type Finished, runDeno } from "./support/deno.ts";
 import { writeExampleConfig } from "./support/example_config.ts";
+import { filesBelow } from "./support/files.ts";
 import { ROOT } from "./support/root.ts";
 
 interface Step {
@@ -27,12 +28,9 @@ const present = (path: string) => {
 };
 
 /** Every line of the modules in a folder. */
-function* ownLines(folder: string): Generator<string> {
-  for (const { name, isDirectory } of Deno.readDirSync(ROOT + folder)) {
-    const path = `${folder}/${name}`;
-    if (isDirectory) yield* ownLines(path);
-    else if (name.endsWith(".ts")) yield* Deno.readTextFileSync(ROOT + path).split("\n");
-  }
+function ownLines(folder: string): string[] {
+  const paths = filesBelow(ROOT + folder).filter((path) => path.endsWith(".ts"));
+  return paths.flatMap((path) => Deno.readTextFileSync(`${ROOT}${folder}/${path}`).split("\n"));
 }
 
 /**

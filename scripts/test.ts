@@ -13,7 +13,9 @@
  */
 import { join, relative } from "node:path";
 import { childEnv, isProgress, runDeno } from "./support/deno.ts";
+import { filesBelow } from "./support/files.ts";
 import { installServices } from "./support/install.ts";
+import { inLanes } from "./support/lanes.ts";
 import { linesOf } from "./support/lines.ts";
 import { ROOT } from "./support/root.ts";
 import { moduleOf, planTests, type TestFile } from "./support/test_plan.ts";
@@ -124,25 +126,19 @@ async function runAll(runner: Runner, args: readonly string[]): Promise<Counts> 
   }
   const rest = args.filter((arg) => arg !== "--no-check");
   const command = [...testCommand(), "--no-check", "--config", `${ROOT}deno.json`, ...rest];
-  const { sideBySide, inTurn, alone } = planTests(testFiles("tests"));
+  const { sideBySide, inTurn, alone } = planTests(testFiles());
   const modules = await Modules.create();
   try {
-    const left = [...sideBySide];
-    const worker = async () => {
-      const counts: Counts[] = [];
-      for (let next = left.shift(); next !== undefined; next = left.shift()) {
-        const path = await modules.write(...next);
-        // All at once, when it is over: two at a time would be told in one another's lines.
-        const lines: string[] = [];
-        const worth = (line: string) => void lines.push(modules.named(line));
-        const junit = `--junit-path=${modules.junit(next[0])}`;
-        counts.push(await runner.run([...command, junit, path], { worth }));
-        console.log(lines.join("\n"));
-      }
-      return counts;
-    };
-    const workers = Array.from({ length: navigator.hardwareConcurrency }, worker);
-    const counts = (await Promise.all(workers)).flat();
+    const counts: Counts[] = [];
+    await inLanes(navigator.hardwareConcurrency, sideBySide, async ([folder, files]) => {
+      const path = await modules.write(folder, files);
+      // All at once, when it is over: two at a time would be told in one another's lines.
+      const lines: string[] = [];
+      const worth = (line: string) => void lines.push(modules.named(line));
+      const junit = `--junit-path=${modules.junit(folder)}`;
+      counts.push(await runner.run([...command, junit, path], { worth }));
+      console.log(lines.join("\n"));
+    });
     const paths = [...alone];
     for (const [folder, files] of inTurn) paths.push(await modules.write(folder, files));
     const worth = (line: string) => console.log(modules.named(line));
@@ -202,13 +198,12 @@ class Modules implements AsyncDisposable {
   }
 }
 
-/** Every file of tests under a folder, in order. */
-function testFiles(folder: string): TestFile[] {
-  const entries = [...Deno.readDirSync(join(ROOT, folder))];
-  return entries.sort((a, b) => a.name < b.name ? -1 : 1).flatMap(({ name, isDirectory }) => {
-    const path = `${folder}/${name}`;
-    if (isDirectory) return testFiles(path);
-    return name.endsWith("_test.ts") ? [{ path, text: Deno.readTextFileSync(ROOT + path) }] : [];
+/** Every file of tests, in order. */
+function testFiles(): TestFile[] {
+  const paths = filesBelow(`${ROOT}tests`).filter((path) => path.endsWith("_test.ts")).sort();
+  return paths.map((below) => {
+    const path = `tests/${below}`;
+    return { path, text: Deno.readTextFileSync(ROOT + path) };
   });
 }
 

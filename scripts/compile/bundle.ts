@@ -11,6 +11,7 @@
 import { createHash } from "node:crypto";
 import { relative } from "node:path";
 import { pathToFileURL } from "node:url";
+import { filesBelow } from "../support/files.ts";
 import { ROOT } from "../support/root.ts";
 import { CompileError } from "./error.ts";
 import { ran } from "./run.ts";
@@ -59,7 +60,7 @@ export async function bundleProgram(): Promise<Bundle> {
     if (made.code !== 0) throw new CompileError(`Cannot bundle the program: ${made.text}`);
     const npmCache = await npmCacheFolder();
     const texts = new Map<string, string>();
-    for (const path of filesOf(folder)) {
+    for (const path of filesBelow(folder)) {
       texts.set(path, withoutPaths(await Deno.readTextFile(`${folder}/${path}`), npmCache));
     }
     const files = renamed(texts);
@@ -97,13 +98,6 @@ async function lateEntries(): Promise<Map<string, string>> {
 function importMap(late: ReadonlyMap<string, string>): string {
   const imports = [...late].map(([name, entry]) => [name, `./${entry.replace(/ts$/, "js")}`]);
   return `${JSON.stringify({ imports: Object.fromEntries(imports) })}\n`;
-}
-
-/** Paths of all files below the folder. */
-function filesOf(folder: string, below = ""): string[] {
-  return [...Deno.readDirSync(`${folder}/${below}`)].flatMap(({ name, isDirectory }) =>
-    isDirectory ? filesOf(folder, `${below}${name}/`) : `${below}${name}`
-  );
 }
 
 async function npmCacheFolder(): Promise<string> {

@@ -5,6 +5,7 @@ import { FILE_BATCH_ROWS, FileLines, PushBodies } from "../../scripts/chaos_kill
 import { runCampaign } from "../../scripts/chaos_kill/campaign.ts";
 import { type Flaw, FLAWS } from "../../scripts/chaos_kill/journal.ts";
 import { PHASES } from "../../scripts/chaos_kill/phases.ts";
+import { allOf } from "../support/all_of.ts";
 
 const SEED = Number(Deno.env.get("WICK_SEED") ?? Math.floor(Math.random() * 2 ** 31));
 console.log(`kill_test seed ${SEED} (WICK_SEED=${SEED} repeats it)`);
@@ -17,9 +18,7 @@ Deno.test(
     `and the harness finds a store whose flaw is ${FLAW}`,
   async () => {
     // Side by side: most of it is waiting. Each ends what it has started, whatever comes of the other.
-    const [sound, flawed] = await Promise.allSettled([holdsAll(), isFound(FLAW)]);
-    if (sound.status === "rejected") throw sound.reason;
-    if (flawed.status === "rejected") throw flawed.reason;
+    await allOf([holdsAll(), isFound(FLAW)]);
   },
 );
 

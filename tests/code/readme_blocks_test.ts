@@ -1,5 +1,6 @@
 import { createServer } from "node:net";
 import { assert, assertEquals } from "@std/assert";
+import { inLanes } from "../../scripts/support/lanes.ts";
 import { ROOT } from "../../scripts/support/root.ts";
 import { configSchema, jobConfigSchema } from "../../src/cli/config_schema.ts";
 import { EXIT_MEANINGS } from "../../src/cli/exit_code.ts";
@@ -79,17 +80,16 @@ async function runAlone({ text }: Program): Promise<void> {
 }
 
 Deno.test("every program of the README and of mod.ts runs and prints what it says", async () => {
-  const left = programs.filter(({ text }) => !needsRedis(text));
-  assert(left.length > 10, `${left.length} programs`);
+  const all = programs.filter(({ text }) => !needsRedis(text));
+  assert(all.length > 10, `${all.length} programs`);
   const failed: string[] = [];
   // Two at a time: each is a process that begins with loading everything.
-  const worker = async () => {
-    for (let next = left.shift(); next !== undefined; next = left.shift()) {
-      const { name } = next;
-      await runAlone(next).catch((error) => failed.push(`${name}: ${error.message}`));
-    }
-  };
-  await Promise.all([worker(), worker()]);
+  await inLanes(
+    2,
+    all,
+    (program) =>
+      runAlone(program).catch((error) => void failed.push(`${program.name}: ${error.message}`)),
+  );
   assertEquals(failed, []);
 });
 

@@ -2,9 +2,10 @@
 
 import { assertEquals, assertGreater, assertStringIncludes } from "@std/assert";
 import axe from "axe-core";
+import { allOf } from "../../support/all_of.ts";
 import { serviceOrSkip } from "../../support/services.ts";
 import { type Board, PROBE } from "./board.ts";
-import { allOf, onBoard, VIEWS, type Visit, visiting, visitingAt } from "./visit.ts";
+import { onBoard, VIEWS, type Visit, visiting, visitingAt } from "./visit.ts";
 
 const chromium = serviceOrSkip("chromium");
 

@@ -1,9 +1,10 @@
 /** What may be done through the dashboard, in Chromium: restarts, dead letters, messages, alerts. */
 
 import { assert, assertEquals, assertGreater } from "@std/assert";
+import { allOf } from "../../support/all_of.ts";
 import { serviceOrSkip } from "../../support/services.ts";
 import { type Board, JOB, PROBE, TOKENS } from "./board.ts";
-import { allOf, onBoard, VIEWS, type Visit, visiting, visitingAt } from "./visit.ts";
+import { onBoard, VIEWS, type Visit, visiting, visitingAt } from "./visit.ts";
 
 const chromium = serviceOrSkip("chromium");
 

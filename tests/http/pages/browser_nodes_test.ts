@@ -3,11 +3,12 @@
 import { assert, assertEquals, assertGreater, assertMatch } from "@std/assert";
 import axe from "axe-core";
 import { join } from "node:path";
+import { allOf } from "../../support/all_of.ts";
 import { RedisServer } from "../../support/redis.ts";
 import { serviceOrSkip } from "../../support/services.ts";
 import { start } from "../../cli/support.ts";
 import { TOKENS } from "./board.ts";
-import { allOf, Visit, visiting } from "./visit.ts";
+import { Visit, visiting } from "./visit.ts";
 
 const chromium = serviceOrSkip("chromium");
 const several = { ignore: chromium.ignore || serviceOrSkip("redis").ignore };

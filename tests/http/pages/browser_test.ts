@@ -1,9 +1,10 @@
 /** The dashboard in Chromium: every view with live data, its stream, the keyboard, hostile names. */
 
 import { assert, assertEquals, assertGreater, assertStringIncludes } from "@std/assert";
+import { allOf } from "../../support/all_of.ts";
 import { serviceOrSkip } from "../../support/services.ts";
 import { type Board, HOSTILE, PROBE, TOKENS } from "./board.ts";
-import { allOf, onBoard, VIEWS, visiting, visitingAt } from "./visit.ts";
+import { onBoard, VIEWS, visiting, visitingAt } from "./visit.ts";
 
 const chromium = serviceOrSkip("chromium");
 

@@ -183,12 +183,6 @@ export async function visitingAt(board: Board, visitor: Visitor, test: OnVisit):
   await visit.assertClean();
 }
 
-/** Resolves when all are over, of which none may fail: what they share ends no sooner. */
-export async function allOf(all: readonly Promise<void>[]): Promise<void> {
-  const outcomes = await Promise.allSettled(all);
-  for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
-}
-
 /** What is on screen once a view has its data. */
 const SIGNS: Readonly<Record<ViewId, { selector: string; text?: RegExp }>> = {
   overview: { selector: ".score-number", text: /\d/ },
