@@ -213,10 +213,9 @@ function snapshotLane(lane: LimitLane, runsMax: number, nowMs: number): LaneSnap
     key: lane.key,
     pausedMs: Math.max(0, Math.ceil(lane.pausedUntilMs - nowMs)),
     rings: lane.rings.map(({ name, ring }) => {
-      const runs = ring.cooling(nowMs);
       const { windowMs } = ring.rate;
-      const inFlight = ring.held + ring.strayed(nowMs);
-      return { limit: name, windowMs, inFlight, ...coarseRuns(runs, windowMs, runsMax, nowMs) };
+      const runs = coarseRuns(ring.runs(nowMs), windowMs, runsMax, nowMs);
+      return { limit: name, windowMs, inFlight: ring.held, ...runs };
     }),
   };
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assertRate, type LimitRate } from "./limit_rate.ts";
+import { assertRate, type LimitRate, STRAY_MS_MAX } from "./limit_rate.ts";
 
 /** One of the limits that a provider sets. */
 export interface LimitSpec {
@@ -104,7 +104,7 @@ export function limiterSettings(options: LimiterOptions): LimiterSettings {
       begin: spec.begin ?? "full",
       reported: spec.reported ?? limits.length === 1,
     })),
-    strayMs: bound("strayMs", options.strayMs ?? 10_000, 0, 86_400_000),
+    strayMs: bound("strayMs", options.strayMs ?? 10_000, 0, STRAY_MS_MAX),
     driftRatio: bound("driftRatio", options.driftRatio ?? 1e-4, 0, 1),
     waitersMax,
     waitersPerUserMax: bound(

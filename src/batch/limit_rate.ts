@@ -16,6 +16,8 @@ export interface LimitRate {
 export const RATE_REQUESTS_MAX = 1_000_000_000;
 /** The longest window, 31 days: what providers bill by. */
 export const RATE_WINDOW_MAX_MS = 31 * 86_400_000;
+/** A request is on its way for a day at most: no connection lives longer without a word. */
+export const STRAY_MS_MAX = 86_400_000;
 
 /** Longest first, so that printing finds the largest unit that divides. */
 const UNITS: readonly (readonly [name: string, ms: number, spellings: readonly string[]])[] = [

@@ -9,7 +9,7 @@
  * @module
  */
 
-import { RATE_REQUESTS_MAX, RATE_WINDOW_MAX_MS } from "./limit_rate.ts";
+import { RATE_REQUESTS_MAX, RATE_WINDOW_MAX_MS, STRAY_MS_MAX } from "./limit_rate.ts";
 import type { SlotRun } from "./slot_ring.ts";
 
 /** Version of the shape below. */
@@ -29,11 +29,15 @@ export interface RingSnapshot {
   readonly limit: string;
   /** Its window when the snapshot was taken, ms. */
   readonly windowMs: number;
-  /** Slots whose requests were under way, or may arrive without a response. */
+  /** Slots whose requests were under way. */
   readonly inFlight: number;
-  /** Ms since slots were released, oldest first, and how many then. */
+  /**
+   * Ms since slots were released, oldest first; below zero the ms until they count as released, for
+   * requests that may still arrive without a response. A process that is killed again and again
+   * would otherwise give each of them its full time anew, and soon grant nothing at all.
+   */
   readonly ages: readonly number[];
-  /** How many were released at each age. */
+  /** How many are of each age. */
   readonly counts: readonly number[];
 }
 
@@ -85,7 +89,7 @@ export function coarseRuns(
   const grainMs = runs.length <= runsMax ? 0 : windowMs / runsMax;
   let fromMs = -Infinity;
   for (const { atMs, count } of runs) {
-    const age = Math.max(0, Math.floor(nowMs - atMs));
+    const age = Math.floor(nowMs - atMs);
     const last = ages.length - 1;
     if (last >= 0 && (ages[last] === age || atMs - fromMs < grainMs)) {
       ages[last] = age;
@@ -136,7 +140,7 @@ function isRing(ring: unknown): boolean {
   if (!isMs(windowMs, 2 * RATE_WINDOW_MAX_MS, 1)) return false;
   if (!Array.isArray(ages) || !Array.isArray(counts) || ages.length !== counts.length) return false;
   return counts.every(isCount) &&
-    ages.every((age, i) => isMs(age, Infinity) && (i === 0 || age <= ages[i - 1]));
+    ages.every((age, i) => isMs(age, Infinity, -STRAY_MS_MAX) && (i === 0 || age <= ages[i - 1]));
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -34,6 +34,10 @@ export interface SlotRun {
   readonly count: number;
 }
 
+/** As plain data, oldest first. */
+const slotRuns = (runs: Runs): SlotRun[] =>
+  Array.from({ length: runs.length }, (_, i) => ({ atMs: runs.timeAt(i), count: runs.countAt(i) }));
+
 /**
  * FIFO of runs in two growing ring buffers. As many as are used, and no more than
  * {@linkcode RUNS_MAX} and a few: see `grainMs` of {@linkcode SlotRing}.
@@ -233,43 +237,37 @@ export class SlotRing {
     this.#settle(nowMs);
   }
 
-  /** What cools at `nowMs`, oldest first. O(runs). */
-  cooling(nowMs: number): SlotRun[] {
+  /**
+   * What is used and not held at `nowMs`, by the time from which on it cools, oldest first: a time
+   * later than now is that of a stray. O(runs).
+   */
+  runs(nowMs: number): SlotRun[] {
     this.#settle(nowMs);
-    const runs = this.#cooling;
-    return Array.from(
-      { length: runs.length },
-      (_, i) => ({ atMs: runs.timeAt(i), count: runs.countAt(i) }),
-    );
-  }
-
-  /** Slots that may still arrive without a response at `nowMs`. */
-  strayed(nowMs: number): number {
-    this.#settle(nowMs);
-    return this.#strays.total;
+    return [...slotRuns(this.#cooling), ...slotRuns(this.#strays)];
   }
 
   /**
-   * Cools what was released earlier, oldest first, before anything else was done with the ring.
+   * Takes in what {@linkcode SlotRing.runs} said of another ring, before anything else was done with
+   * this one.
    *
    * @throws {RangeError} when the ring is in use or the runs are out of order.
    */
-  restore(cooling: readonly SlotRun[], nowMs: number): void {
+  restore(runs: readonly SlotRun[], nowMs: number): void {
     if (this.used(nowMs) > 0) {
       throw new RangeError(
         `Cannot restore slots: expected none in use: current value is ${this.used(nowMs)}`,
       );
     }
     let lastMs = -Infinity;
-    for (const { atMs, count } of cooling) {
-      if (!(atMs >= lastMs && atMs <= this.#nowMs && count >= 0)) {
+    for (const { atMs, count } of runs) {
+      if (!(atMs >= lastMs && count >= 0)) {
         throw new RangeError(
-          `Cannot restore slots: expected times in order up to ${this.#nowMs}: ` +
-            `current value is ${atMs} after ${lastMs}`,
+          `Cannot restore slots: expected times in order: current value is ${atMs} after ${lastMs}`,
         );
       }
       lastMs = atMs;
-      if (count > 0) this.#cool(atMs, count);
+      if (atMs > this.#nowMs) this.stray(count, nowMs, atMs);
+      else if (count > 0) this.#cool(atMs, count);
     }
     this.#settle(nowMs);
   }

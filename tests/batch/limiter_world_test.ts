@@ -11,6 +11,7 @@ import { seedOf } from "../actor/seed.ts";
 /** Stalls and kills so often that one limit's window sees several. */
 function roughWorld(seed: number, random: Random): WorldOptions {
   const stallMs = 500 + random.next() * 4_500;
+  const killEveryMs = 5_000 + random.next() * 60_000;
   return {
     ...CALM_WORLD,
     seed,
@@ -20,10 +21,12 @@ function roughWorld(seed: number, random: Random): WorldOptions {
     stallShare: random.next() * 0.05,
     stallMs,
     processStallEveryMs: 20_000,
-    killEveryMs: 5_000 + random.next() * 60_000,
+    killEveryMs,
     downMaxMs: random.next() * 5_000,
     saveMaxMs: random.next() * 100,
-    wallBackMaxMs: random.next() < 0.5 ? 0 : 10_000,
+    // Half of the time between kills, on average: a limiter that only ever sees a clock which does
+    // not get on may never believe that a window has passed.
+    wallBackMaxMs: random.next() < 0.5 ? 0 : Math.min(10_000, killEveryMs),
   };
 }
 

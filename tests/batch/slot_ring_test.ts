@@ -164,7 +164,7 @@ Deno.test("SlotRing of a large limit stays small, never frees early and at most 
     ring.release(1, nowMs);
     released.push(nowMs);
   }
-  assert(ring.cooling(nowMs).length <= 4_097);
+  assert(ring.runs(nowMs).length <= 4_097);
   for (const count of [1, 10, 1_000, 50_000, 100_000]) {
     const exactMs = released[count - 1] as number + rate.windowMs;
     const lateMs = ring.freeAtMs(count, nowMs) - exactMs;
@@ -176,10 +176,13 @@ Deno.test("SlotRing.restore() goes on where another ring was", () => {
   const ring = new SlotRing({ requests: 3, windowMs: 1_000 });
   ring.take(2, 0);
   ring.release(1, 100);
+  ring.take(1, 300);
   ring.release(1, 300);
+  ring.lose(1, 400, 900);
   const other = new SlotRing({ requests: 3, windowMs: 1_000 });
-  other.restore(ring.cooling(500), 500);
-  assertEquals([2, 3].map((count) => other.freeAtMs(count, 500)), [1_100, 1_300]);
+  other.restore(ring.runs(500), 500);
+  assertEquals([1, 2, 3].map((count) => other.freeAtMs(count, 500)), [1_100, 1_300, 1_900]);
+  other.invariant();
 });
 
 Deno.test("WindowOracle counts every window, as looking at all pairs does", () => {

