@@ -25,7 +25,7 @@ import {
 } from "../src/actor/mod.ts";
 import type { CacheRouter } from "../src/cache/router.ts";
 import type { LoadGroups } from "../src/cache/load_groups.ts";
-import { coarseClock } from "../src/cache/coarse_clock.ts";
+import { CoarseClock } from "../src/cache/coarse_clock.ts";
 import type { PriceVolatility } from "../src/cache/price_volatility.ts";
 import { ENTRIES_MAX } from "../src/cache/arena.ts";
 import {
@@ -108,7 +108,7 @@ const EVICTIONS_PER_TURN = 1_024;
 export const cacheShard = actor(CacheShard, (ctx, args: CacheShardArgs) => {
   const { index, router, options, bounds } = args;
   const source = new Source(ctx, args);
-  const coarse = coarseClock(ctx.clock, CLOCK_MS);
+  const coarse = new CoarseClock(ctx.clock, CLOCK_MS);
   const table = new ShardTable<CacheValue>({
     ...options,
     ...bounds,
@@ -117,7 +117,7 @@ export const cacheShard = actor(CacheShard, (ctx, args: CacheShardArgs) => {
     wall: args.wall(ctx.clock),
     clock: ctx.clock,
     random: ctx.random,
-    now: coarse.now,
+    time: coarse,
     load: (key, ask) => source.load(key, ask),
     raise: (key, priority, origin) => source.raise(key, priority, origin),
     groups: args.groups(ctx.clock),

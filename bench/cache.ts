@@ -16,8 +16,9 @@ import { usersFigures } from "./cache/users.ts";
 import { benchOptions, Figures, runMeasurements } from "./support/figures.ts";
 
 const measurements = {
-  traces: () => traceFigures(figures, { quick }),
+  // First: in a service too, only one policy has been run by the code that is compiled.
   speed: () => speedFigures(figures, { quick }),
+  traces: () => traceFigures(figures, { quick }),
   memory: () => memoryFigures(figures, { quick }),
   router: () => routerFigures(figures, { quick }),
   flights: () => flightFigures(figures),

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { Cache, type SetOptions } from "../../src/cache/cache.ts";
+import { Cache, type SetOptions, type TimeSource } from "../../src/cache/cache.ts";
 import { KeyIndex, slotOf, tableOf } from "../../src/cache/key_index.ts";
 import { Rendezvous, SHARDS_DEFAULT } from "../../src/cache/rendezvous.ts";
 import type { PolicyName } from "../../src/cache/types.ts";
@@ -18,8 +18,7 @@ export const TIMES: SetOptions = { softTtlMs: 20 * 3_600_000, hardTtlMs: 40 * 3_
 export interface DeployedOptions {
   /** Of all shards together. */
   readonly entriesMax: number;
-  /** Monotonic ms. */
-  readonly now: () => number;
+  readonly time: TimeSource;
   readonly policy?: PolicyName;
   /** Seeded, so that a run can be repeated. */
   readonly random?: Random;

@@ -5,7 +5,7 @@
  */
 
 import { systemClock } from "../../src/actor/clock.ts";
-import { coarseClock } from "../../src/cache/coarse_clock.ts";
+import { CoarseClock } from "../../src/cache/coarse_clock.ts";
 import { SHARDS_DEFAULT } from "../../src/cache/rendezvous.ts";
 import { Deployed } from "./deployed.ts";
 import { KIND, type Quote, type SpeedSide } from "./speed_side.ts";
@@ -13,11 +13,11 @@ import { KIND, type Quote, type SpeedSide } from "./speed_side.ts";
 /** See {@linkcode SpeedSide}. */
 export class OurSide implements SpeedSide {
   readonly name = `${SHARDS_DEFAULT} shards`;
-  readonly #clock = coarseClock(systemClock, 1);
+  readonly #clock = new CoarseClock(systemClock, 1);
   readonly #tables: Deployed<Quote>;
 
   constructor(entriesMax: number) {
-    this.#tables = new Deployed<Quote>({ entriesMax, now: this.#clock.now });
+    this.#tables = new Deployed<Quote>({ entriesMax, time: this.#clock });
   }
 
   get size(): number {

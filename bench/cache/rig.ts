@@ -5,6 +5,7 @@
  */
 
 import { type Clock, seededRandom } from "../../src/actor/clock.ts";
+import type { TimeSource } from "../../src/cache/cache.ts";
 import { CacheRouter } from "../../src/cache/router.ts";
 import { SHARDS_DEFAULT } from "../../src/cache/rendezvous.ts";
 import { CacheShard, type EntryTtl } from "../../src/cache/shard.ts";
@@ -23,7 +24,7 @@ export interface RigOptions<V> {
   readonly entriesMax: number;
   readonly clock: Clock;
   /** A coarse clock for hits; the clock itself unless given. */
-  readonly now?: () => number;
+  readonly time?: TimeSource;
   readonly ttl: EntryTtl;
   readonly load: Loader<V>;
 }

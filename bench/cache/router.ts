@@ -6,7 +6,7 @@
  */
 
 import { systemClock } from "../../src/actor/clock.ts";
-import { coarseClock } from "../../src/cache/coarse_clock.ts";
+import { CoarseClock } from "../../src/cache/coarse_clock.ts";
 import { LruCacheSide } from "../rivals/lru_cache.ts";
 import { digits, type Figures, spreadOf } from "../support/figures.ts";
 import { verify } from "../support/workload.ts";
@@ -23,11 +23,11 @@ const SEED = 5;
 /** Throws, through `verify`, when a read was no hit or was not counted. */
 export function routerFigures(figures: Figures, { quick }: { readonly quick: boolean }): void {
   const rounds = quick ? 3 : 15, reads = quick ? 200_000 : 1_000_000;
-  using clock = coarseClock(systemClock, 1);
+  using clock = new CoarseClock(systemClock, 1);
   using rig = new Rig<Quote>({
     entriesMax: ENTRIES,
     clock: systemClock,
-    now: clock.now,
+    time: clock,
     ttl: TTL,
     load: () => Promise.reject(new Error("Cannot load: expected hits only")),
   });

@@ -82,9 +82,9 @@ export function traceFigures(figures: Figures, { quick }: { readonly quick: bool
 function ours(policy: PolicyName, shards: number): Contestant {
   return ({ keys }, entriesMax) => {
     let nowMs = 0;
-    const now = () => nowMs;
+    const time = { now: () => nowMs };
     // More shards than entries would make the bound larger than asked for.
-    const table = new Deployed<number>({ entriesMax, now, policy }, Math.min(shards, entriesMax));
+    const table = new Deployed<number>({ entriesMax, time, policy }, Math.min(shards, entriesMax));
     return (id) => {
       if (++nowMs % EXPIRE_EVERY === 0) {
         table.expire();

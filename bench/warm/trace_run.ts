@@ -98,7 +98,7 @@ class Run {
     this.#cache = new Cache<number>({
       entriesMax: run.entriesMax,
       policy: run.policy,
-      now: () => this.#nowMs,
+      time: { now: () => this.#nowMs },
       random: seededRandom(1),
       onRemoved: (place) => this.#removed(this.#cache.valueAt(place)),
     });

@@ -89,7 +89,12 @@ export class Episode {
     this.#isWeighed = random.next() < 0.5;
     const weightMaxBytes = this.#isWeighed ? this.#someWeight(entriesMax) : Infinity;
     const protectedRatioMax = this.#one(PROTECTED_RATIOS);
-    this.#neighbour = new Cache({ entriesMax: 4, now: () => 0, index: this.#index, table: 2 });
+    this.#neighbour = new Cache({
+      entriesMax: 4,
+      time: { now: () => 0 },
+      index: this.#index,
+      table: 2,
+    });
     for (const id of NEIGHBOURS) this.#neighbour.set(`price:N${id}`, id, FOREVER);
     this.#keys = keyUniverse(3 * entriesMax + 5, random, COLLIDING);
     this.#twin = new Twin({ entriesMax, weightMaxBytes }, protectedRatioMax);
@@ -97,7 +102,7 @@ export class Episode {
       entriesMax,
       ...(this.#isWeighed ? { weightMaxBytes, weigh: (value) => value.weightBytes } : {}),
       policy,
-      now: () => this.#nowMs,
+      time: { now: () => this.#nowMs },
       // Half of them with a hash that is seeded, as against keys made to collide.
       ...(random.next() < 0.5 ? { random } : {}),
       protectedRatioMax,

@@ -154,8 +154,8 @@ export class Arena<V> {
   }
 
   /**
-   * The entry of a slot is no more, and its value is gone; the key stays until `give`. It must be in
-   * no list and no bucket.
+   * The entry of a slot is no more, and its value is gone; its key, and its place in the wheel, stay
+   * until `give`. It must be in no list.
    */
   bury(slot: number): void {
     const at = slot << HOT_SHIFT;

@@ -45,6 +45,7 @@ import {
   PROTECTED_RATIO_DEFAULT,
   type ProtectionStatus,
   type SetOptions,
+  type TimeSource,
   wholeTtl,
   wrong,
 } from "./cache_options.ts";
@@ -64,6 +65,7 @@ export type {
   Protected,
   ProtectionStatus,
   SetOptions,
+  TimeSource,
 } from "./cache_options.ts";
 export { PROTECTED_RATIO_DEFAULT } from "./cache_options.ts";
 
@@ -88,7 +90,7 @@ const BYTE_MAX = 255;
  * import { Cache } from "./cache.ts";
  *
  * let nowMs = 0;
- * const cache = new Cache<number>({ entriesMax: 1_000, now: () => nowMs });
+ * const cache = new Cache<number>({ entriesMax: 1_000, time: { now: () => nowMs } });
  * cache.set("price:AAPL", 187.2, { softTtlMs: 60_000, hardTtlMs: 300_000 });
  * assertEquals(cache.get("price:AAPL"), 187.2);
  *
@@ -106,7 +108,7 @@ export class Cache<V> {
   readonly #wheel: TimerWheel;
   readonly #policy: Policy;
   readonly #protection = new Protection();
-  readonly #now: () => number;
+  readonly #time: TimeSource;
   readonly #weigh: ((value: V, key: string) => number) | null;
   readonly #onRemoved: ((slot: number, cause: RemovalCause) => void) | null;
   readonly #protectedRatioMax: number;
@@ -150,7 +152,7 @@ export class Cache<V> {
     }
     this.#index = index;
     this.#table = table;
-    this.#now = options.now;
+    this.#time = options.time;
     this.#weigh = options.weigh ?? null;
     this.#onRemoved = options.onRemoved ?? null;
     this.#hashSeed = options.random === undefined ? 0 : (options.random.next() * 2 ** 32) | 0;
@@ -158,7 +160,7 @@ export class Cache<V> {
     this.#arena = new Arena<V>(
       options.entriesMax + this.#buried.length,
       options.weigh !== undefined,
-      Math.floor(options.now()),
+      Math.floor(options.time.now()),
     );
     this.#wheel = new TimerWheel(this.#arena);
     this.#policy = createPolicy(options.policy ?? "adaptive", this.#arena, options.entriesMax);
@@ -220,11 +222,13 @@ export class Cache<V> {
     const arena = this.#arena;
     const hot = arena.hot;
     const at = slot << HOT_SHIFT;
-    if (this.#now() - arena.zeroMs >= (hot[at + ENDS] as number) && this.#isGone(slot)) {
+    if (this.#time.now() - arena.zeroMs >= (hot[at + ENDS] as number) && this.#isGone(slot)) {
       return this.#lose(slot);
     }
     const meta = hot[at + META] as number;
-    hot[at + META] = ((meta & READS_MASK) === READS_MASK ? meta : meta + 1) | (READ | MARK);
+    const noted = ((meta & READS_MASK) === READS_MASK ? meta : meta + 1) | (READ | MARK);
+    // What is read often says all this already, and a line that is not written need not be kept.
+    if (noted !== meta) hot[at + META] = noted;
     if ((meta & NOTED) !== 0) this.#note(slot);
     return slot;
   }
@@ -276,7 +280,7 @@ export class Cache<V> {
 
   /** Ms since the zero of the clock of the cache. */
   #clockMs(): number {
-    return this.#now() - this.#arena.zeroMs;
+    return this.#time.now() - this.#arena.zeroMs;
   }
 
   /**
@@ -411,20 +415,20 @@ export class Cache<V> {
     this.#settle();
     this.#countRemoved(cause);
     this.#onRemoved?.(slot, cause);
-    this.#wheel.remove(slot);
     if (this.#weigh !== null) this.#addWeight(slot, -this.weightAt(slot));
     if (this.isProtectedAt(slot)) this.#arena.unlink(slot);
     else this.#policy.removed(slot, cause === "evicted");
     if (cause === "evicted") this.#bury(slot);
     else {
+      this.#wheel.remove(slot);
       this.#index.delete(this.keyAt(slot));
       this.#arena.give(slot);
     }
   }
 
   /**
-   * Ends an entry whose slot and key are let go of later, together with others: what the index must
-   * fetch from memory for each of them is then under way for several at once.
+   * Ends an entry whose slot, key and place in the wheel are let go of later, together with others:
+   * what must be fetched from memory for each of them is then under way for several at once.
    */
   #bury(slot: number): void {
     this.#arena.bury(slot);
@@ -435,6 +439,7 @@ export class Cache<V> {
   /** Lets go of what is buried. O(buried). */
   #letGo(): void {
     const { keys } = this.#arena;
+    for (let i = 0; i < this.#buriedCount; i++) this.#wheel.remove(this.#buried[i] as number);
     // Reads them all before the first is looked up.
     if (this.#buriedChars() < 0) throw broken("a key has no length");
     for (let i = 0; i < this.#buriedCount; i++) {
@@ -496,9 +501,16 @@ export class Cache<V> {
   }
 
   #expireAt(nowMs: number): number {
-    const expired = this.#wheel.advance(nowMs, (slot) => this.#remove(slot, "expired"));
+    let expired = 0;
+    this.#wheel.advance(nowMs, (slot) => {
+      // One that is buried has left for another reason.
+      if (!this.#isLive(slot)) return;
+      this.#remove(slot, "expired");
+      expired++;
+    });
     this.#expiredAtMs = nowMs;
     if (nowMs >= REBASE_MS) {
+      this.#letGo();
       this.#arena.rebase(nowMs);
       this.#wheel.rebase(nowMs);
       this.#expiredAtMs = 0;
@@ -522,7 +534,7 @@ export class Cache<V> {
     const hot = this.#arena.hot;
     const meta = hot[at + META] as number;
     if ((meta & (STALE | NEVER)) !== 0) return (meta & STALE) !== 0;
-    return this.#now() - this.#arena.zeroMs >= (hot[at + ENDS] as number);
+    return this.#time.now() - this.#arena.zeroMs >= (hot[at + ENDS] as number);
   }
 
   /** Since it was set, ms; ages beyond 12.4 days are that. */

@@ -12,6 +12,15 @@ import type { PolicyName, RemovalCause } from "./types.ts";
 
 /** Share of the entries (and of the weight) that protection may hold unless said otherwise. */
 export const PROTECTED_RATIO_DEFAULT = 0.2;
+/**
+ * Where a cache gets the time from; every `Clock` is one. An object and no function: the engine
+ * compiles a method of a class into its callers, however many such clocks there are.
+ */
+export interface TimeSource {
+  /** Monotonic ms. */
+  now(): number;
+}
+
 /** How a cache is set up. */
 export interface CacheOptions<V> {
   /** Most entries. */
@@ -22,8 +31,8 @@ export interface CacheOptions<V> {
   readonly weigh?: (value: V, key: string) => number;
   /** What decides who leaves; `adaptive` unless said otherwise. */
   readonly policy?: PolicyName;
-  /** Monotonic ms; a coarse clock will do. Called on every access. */
-  readonly now: () => number;
+  /** Asked on every access; a coarse clock will do. */
+  readonly time: TimeSource;
   /** Seeds the hash. Keys from outside can be made to collide, at the cost of hits, without it. */
   readonly random?: Random;
   /** Share that protection may hold; {@linkcode PROTECTED_RATIO_DEFAULT} unless said otherwise. */

@@ -5,53 +5,69 @@
  */
 
 import type { Cancel, Clock } from "../actor/clock.ts";
-
-/** See {@linkcode coarseClock}. */
-export interface CoarseClock extends Disposable {
-  /** Monotonic ms, at most one resolution behind while the event loop turns. */
-  readonly now: () => number;
-  /** Stops its timer and reads the real clock from now on; idempotent. */
-  close(): void;
-}
+import type { TimeSource } from "./cache_options.ts";
 
 /**
- * A clock that remembers what it read for `resolutionMs`.
+ * A clock that remembers what it read for its resolution.
  *
  * - Its one timer is set only while it is used: none is left when nobody asks for the time.
  * - Within one turn of the event loop time stands still once it was read; a turn of 100 ms shows in
  *   the next one.
  * - Never goes back.
  *
- * @throws {RangeError} when the resolution is not above 0.
+ * A class, so that the engine compiles the read into its caller however many there are.
  */
-export function coarseClock(clock: Clock, resolutionMs: number): CoarseClock {
-  if (!(resolutionMs > 0)) {
-    throw new RangeError(
-      `Cannot make a coarse clock: expected a resolution above 0 ms: current value is ` +
-        `${resolutionMs}`,
-    );
-  }
-  let readMs = 0;
-  let isFresh = false;
-  let isClosed = false;
-  let cancel: Cancel | null = null;
-  const outdate = () => {
-    isFresh = false;
-    cancel = null;
-  };
-  const read = () => {
-    readMs = clock.now();
-    if (!isClosed) {
-      isFresh = true;
-      cancel = clock.setTimer(resolutionMs, outdate);
+export class CoarseClock implements TimeSource, Disposable {
+  readonly #clock: Clock;
+  readonly #resolutionMs: number;
+  #readMs = 0;
+  #isFresh = false;
+  #isClosed = false;
+  #cancel: Cancel | null = null;
+
+  /**
+   * Not read yet.
+   *
+   * @throws {RangeError} when the resolution is not above 0.
+   */
+  constructor(clock: Clock, resolutionMs: number) {
+    if (!(resolutionMs > 0)) {
+      throw new RangeError(
+        `Cannot make a coarse clock: expected a resolution above 0 ms: current value is ` +
+          `${resolutionMs}`,
+      );
     }
-    return readMs;
-  };
-  const close = () => {
-    isClosed = true;
-    isFresh = false;
-    cancel?.();
-    cancel = null;
-  };
-  return { now: () => isFresh ? readMs : read(), close, [Symbol.dispose]: close };
+    this.#clock = clock;
+    this.#resolutionMs = resolutionMs;
+  }
+
+  /** Monotonic ms, at most one resolution behind while the event loop turns. */
+  now(): number {
+    return this.#isFresh ? this.#readMs : this.#read();
+  }
+
+  #read(): number {
+    this.#readMs = this.#clock.now();
+    if (!this.#isClosed) {
+      this.#isFresh = true;
+      this.#cancel = this.#clock.setTimer(this.#resolutionMs, () => {
+        this.#isFresh = false;
+        this.#cancel = null;
+      });
+    }
+    return this.#readMs;
+  }
+
+  /** Stops its timer and reads the real clock from now on; idempotent. */
+  close(): void {
+    this.#isClosed = true;
+    this.#isFresh = false;
+    this.#cancel?.();
+    this.#cancel = null;
+  }
+
+  /** As {@linkcode CoarseClock.close}. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
 }

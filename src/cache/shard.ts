@@ -24,7 +24,7 @@
  */
 
 import { type AccessLog, Answer } from "./access_log.ts";
-import type { Protected } from "./cache.ts";
+import type { Protected, TimeSource } from "./cache.ts";
 import { Counter, ShardCounts } from "./counts.ts";
 import { type Flight, Flights } from "./flights.ts";
 import type { KeyIndex } from "./key_index.ts";
@@ -94,7 +94,7 @@ const NONE: readonly never[] = [];
  */
 export class CacheShard<V> {
   readonly #settings: ShardSettings<V>;
-  readonly #now: () => number;
+  readonly #time: TimeSource;
   readonly #parts: ShardParts<V>;
   readonly #loads: ShardLoads<V>;
   readonly #table: ShardTable<V>;
@@ -117,7 +117,7 @@ export class CacheShard<V> {
       settings.onForgotten?.(keys);
     });
     this.#settings = settings;
-    this.#now = settings.now;
+    this.#time = settings.time;
     this.#accesses = settings.accesses ?? null;
     this.#table = table;
     this.#weightMaxBytes = settings.weightMaxBytes;
@@ -159,7 +159,7 @@ export class CacheShard<V> {
     const { cache, columns } = this.#table;
     columns.addRead(slot);
     let counter: number = Counter.fresh;
-    if (this.#now() >= (columns.attendAtMs[slot] as number)) {
+    if (this.#time.now() >= (columns.attendAtMs[slot] as number)) {
       const state = this.#attend(key, slot);
       if (state === "past") return undefined;
       if (state === "stale") counter = Counter.stale;
@@ -228,7 +228,7 @@ export class CacheShard<V> {
     const { cache, columns } = this.#table;
     const slot = cache.locate(key);
     const isAhead = ask.origin !== "demand";
-    const isDue = slot < 0 || this.#now() >= (columns.attendAtMs[slot] as number);
+    const isDue = slot < 0 || this.#time.now() >= (columns.attendAtMs[slot] as number);
     if (slot >= 0 && !(isAhead && isDue)) {
       // Somebody has put it in since the caller looked.
       const found = this.#foundAt(key, slot, !isAhead, ask.user ?? null);
@@ -240,7 +240,7 @@ export class CacheShard<V> {
 
   #foundAt(key: string, slot: number, isCounted: boolean, user: string | null): Found<V> | null {
     const { cache, columns } = this.#table;
-    const nowMs = this.#now();
+    const nowMs = this.#time.now();
     if (isCounted) columns.addRead(slot);
     const isDue = nowMs >= (columns.attendAtMs[slot] as number);
     const state = isDue ? this.#attend(key, slot) : "fresh";
@@ -261,7 +261,7 @@ export class CacheShard<V> {
   /** What is left of the time of the entry in a slot; null past it. */
   timeLeftAt(slot: number): TimeLeft | null {
     const { columns } = this.#table;
-    const nowMs = this.#now();
+    const nowMs = this.#time.now();
     const hardLeftMs = (columns.hardAtMs[slot] as number) - nowMs;
     if (!(hardLeftMs > 0)) return null;
     return { softLeftMs: (columns.staleAtMs[slot] as number) - nowMs, hardLeftMs };
@@ -271,7 +271,7 @@ export class CacheShard<V> {
   #attend(key: string, slot: number): State {
     const { cache, columns } = this.#table;
     const settings = this.#settings;
-    const nowMs = this.#now();
+    const nowMs = this.#time.now();
     const type = cache.typeAt(slot);
     if (nowMs < (columns.staleAtMs[slot] as number)) {
       const { refreshAheadReadsMin, refreshAheadPriority } = settings;

@@ -41,7 +41,7 @@ export class ShardAnswers<V> {
       state: "stale",
       value: this.#parts.keeper.handedOut(cache.valueAt(slot), isCopied),
       tier: "l1",
-      ageMs: settings.now() - (columns.loadedAtMs[slot] as number),
+      ageMs: settings.time.now() - (columns.loadedAtMs[slot] as number),
     };
   }
 

@@ -14,7 +14,7 @@ export const EXPLAINED_DEPENDENTS_MAX = 100;
 export function explainKey<V>(parts: ShardParts<V>, key: string): Explanation {
   const { settings, counts, table, negatives, flights } = parts;
   const { cache, columns, removals } = table;
-  const nowMs = settings.now();
+  const nowMs = settings.time.now();
   const slot = cache.locate(key);
   const isInflight = flights.get(key) !== undefined;
   const dependents = table.dependentsOf([{ kind: "key", key }]);

@@ -96,7 +96,7 @@ export class ShardLoads<V> {
   /** What is remembered of a key instead of a value; a value past its end where its loads fail. */
   known(key: string): Found<V> | null {
     const { negatives, settings } = this.#parts;
-    const negative = negatives.get(key, settings.now());
+    const negative = negatives.get(key, settings.time.now());
     if (negative === null || negative.state === "missing") return negative;
     return this.#answers.instead(key, negative);
   }
@@ -109,7 +109,7 @@ export class ShardLoads<V> {
       this.#raise(joined, { priority, origin: "refresh" });
       return;
     }
-    if (negatives.get(key, settings.now()) !== null) return;
+    if (negatives.get(key, settings.time.now()) !== null) return;
     const flight = this.#begin({ key, type, origin: "refresh", priority });
     if (flight !== null) this.#upstream(flight);
   }
@@ -212,7 +212,7 @@ export class ShardLoads<V> {
   #isHeld(key: string): boolean {
     const { table, settings } = this.#parts;
     const slot = table.cache.locate(key);
-    return slot >= 0 && settings.now() < (table.columns.hardAtMs[slot] as number);
+    return slot >= 0 && settings.time.now() < (table.columns.hardAtMs[slot] as number);
   }
 
   async #readTier(tier: SecondTier, flights: readonly Flight<V>[]): Promise<void> {
@@ -284,7 +284,7 @@ export class ShardLoads<V> {
   #lostInMs(key: string): number | null {
     const { table: { cache, columns }, settings } = this.#parts;
     const slot = cache.locate(key);
-    return slot < 0 ? null : Math.max(0, (columns.hardAtMs[slot] as number) - settings.now());
+    return slot < 0 ? null : Math.max(0, (columns.hardAtMs[slot] as number) - settings.time.now());
   }
 
   /** What came with others is put in with them. */
@@ -404,7 +404,7 @@ export class ShardLoads<V> {
     counts.add(type, Counter.missing);
     const remember = () => {
       ended(key, mayBeInTier);
-      negatives.addMissing(key, settings.now());
+      negatives.addMissing(key, settings.time.now());
       table.rememberAbsent(key, dependsOn);
     };
     this.#give(
@@ -421,7 +421,7 @@ export class ShardLoads<V> {
     counts.add(type, Counter.failure);
     // Who is refused for want of room depends on who asks: a higher priority may be let in at once.
     const isOfKey = failure.code !== "overload";
-    if (!isDetached && isOfKey) negatives.addFailed(key, failure, settings.now());
+    if (!isDetached && isOfKey) negatives.addFailed(key, failure, settings.time.now());
     // Each gets a value of its own.
     for (const waiter of flight.waiters) {
       this.#answers.give(flight, waiter, this.#answers.instead(key, { state: "failed", failure }));

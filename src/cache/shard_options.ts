@@ -6,6 +6,7 @@
 
 import type { Clock, Random } from "../actor/clock.ts";
 import type { AccessLog } from "./access_log.ts";
+import type { TimeSource } from "./cache_options.ts";
 import { FLIGHTS_MAX } from "./flights.ts";
 import type { KeyIndex } from "./key_index.ts";
 import { LoadGroups } from "./load_groups.ts";
@@ -63,7 +64,7 @@ export interface ShardOptions<V> extends ShardBounds {
   /** Times of the second tier, one for all shards of a process; one of its own unless given. */
   readonly wall?: SteadyWall;
   /** Monotonic ms for hits, on the same scale as `clock.now`; a coarse clock is fine. */
-  readonly now?: () => number;
+  readonly time?: TimeSource;
   /** How long a value is good that comes now. */
   readonly ttl: (key: string, nowWallMs: number) => EntryTtl;
   /** Brings what is not there. */
@@ -177,7 +178,7 @@ const DEFAULTS = {
  */
 export function shardSettings<V>(options: ShardOptions<V>): ShardSettings<V> {
   const settings = {
-    now: () => options.clock.now(),
+    time: options.clock,
     groups: new LoadGroups(options.clock),
     codec: { encode: encodeValue, decode: (bytes: Uint8Array) => decodeValue(bytes) as V },
     ...DEFAULTS,

@@ -15,7 +15,7 @@
  */
 
 import { BURIED_MAX, LISTS } from "./arena.ts";
-import { Cache } from "./cache.ts";
+import { Cache, type TimeSource } from "./cache.ts";
 import type { ShardCounts } from "./counts.ts";
 import { DependencyIndex } from "./dependencies.ts";
 import { SlotColumns, SlotFlag } from "./shard_columns.ts";
@@ -62,7 +62,7 @@ export class ShardTable<V> {
   readonly columns: SlotColumns;
   readonly removals: RecentRemovals = new RecentRemovals();
   readonly #counts: ShardCounts;
-  readonly #now: () => number;
+  readonly #time: TimeSource;
   readonly #tags = new TagIndex();
   readonly #dependencies = new DependencyIndex();
   readonly #onForgotten: (keys: readonly string[]) => void;
@@ -79,10 +79,10 @@ export class ShardTable<V> {
     counts: ShardCounts,
     onForgotten: (keys: readonly string[]) => void,
   ) {
-    const { index, keys, entriesMax, weightMaxBytes, policy, now, random } = settings;
+    const { index, keys, entriesMax, weightMaxBytes, policy, time, random } = settings;
     const { protectedRatioMax } = settings;
     this.#counts = counts;
-    this.#now = now;
+    this.#time = time;
     this.#onForgotten = onForgotten;
     // Some slots of a table are no entries.
     this.columns = new SlotColumns(entriesMax + LISTS + BURIED_MAX);
@@ -91,7 +91,7 @@ export class ShardTable<V> {
       weightMaxBytes,
       weigh: () => this.#puttingBytes,
       policy,
-      now,
+      time,
       random,
       protectedRatioMax,
       ...(keys === undefined ? {} : { index: keys, table: index }),
@@ -132,7 +132,7 @@ export class ShardTable<V> {
 
   #describe(slot: number, entry: TableEntry<V>): void {
     const { columns } = this;
-    const nowMs = this.#now();
+    const nowMs = this.#time.now();
     columns.reserve(slot);
     columns.attendAtMs[slot] = nowMs + entry.attendInMs;
     columns.staleAtMs[slot] = nowMs + entry.softLeftMs;
@@ -175,7 +175,7 @@ export class ShardTable<V> {
     // The index may still lead here.
     columns.hardAtMs[slot] = -Infinity;
     if ((flags & SlotFlag.linked) !== 0) this.#unlink(key, cause);
-    if (cause !== "replaced") this.removals.add(key, cause, this.#now());
+    if (cause !== "replaced") this.removals.add(key, cause, this.#time.now());
     const wasRead = cache.wasReadAt(slot) || (flags & SlotFlag.used) !== 0;
     const bytes = cache.weightAt(slot);
     this.#counts.removed(cache.typeAt(slot), cache.originAt(slot), bytes, cause, wasRead);
@@ -300,7 +300,7 @@ export class ShardTable<V> {
   ttlLeft(): TtlLeftCounts[] {
     const { cache, columns } = this;
     const sums = new TtlLeftSums();
-    const nowMs = this.#now();
+    const nowMs = this.#time.now();
     const { slots, step } = cache.sample(TTL_LEFT_LOOKS_MAX);
     for (const slot of slots) {
       sums.add(cache.typeAt(slot), (columns.staleAtMs[slot] as number) - nowMs, step);

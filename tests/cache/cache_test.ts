@@ -13,7 +13,9 @@ const DAY_MS = 86_400_000;
 
 class Time {
   nowMs = 0;
-  readonly now = () => this.nowMs;
+  now() {
+    return this.nowMs;
+  }
 }
 
 function cacheOf<V = number>(options: Partial<CacheOptions<V>> = {}) {
@@ -21,7 +23,7 @@ function cacheOf<V = number>(options: Partial<CacheOptions<V>> = {}) {
   const removed: [string, RemovalCause, V][] = [];
   const cache: Cache<V> = new Cache<V>({
     entriesMax: 100,
-    now: time.now,
+    time,
     onRemoved: (slot, cause) => removed.push([cache.keyAt(slot), cause, cache.valueAt(slot)]),
     ...options,
   });
@@ -428,7 +430,12 @@ Deno.test("Cache refuses options and times that are none", () => {
 
 Deno.test("Cache.set() brings back a key that was evicted a moment ago, and keeps to its bound", () => {
   const index = new KeyIndex();
-  const cache = new Cache<number>({ entriesMax: 640, now: () => 0, policy: "lru", index });
+  const cache = new Cache<number>({
+    entriesMax: 640,
+    time: { now: () => 0 },
+    policy: "lru",
+    index,
+  });
   const times = { softTtlMs: 1_000, hardTtlMs: 1_000 };
   for (let i = 0; i < 643; i++) cache.set(`${i}`, i, times);
   // Evicted, and their keys may still be in the index.

@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { systemClock, VirtualClock } from "../../src/actor/clock.ts";
-import { coarseClock } from "../../src/cache/coarse_clock.ts";
+import { CoarseClock } from "../../src/cache/coarse_clock.ts";
 
-Deno.test("coarseClock() reads the clock once a resolution", () => {
+Deno.test("CoarseClock reads the clock once a resolution", () => {
   const clock = new VirtualClock(100);
   let reads = 0;
   const counted = {
@@ -10,7 +10,7 @@ Deno.test("coarseClock() reads the clock once a resolution", () => {
     wallNow: () => clock.wallNow(),
     setTimer: clock.setTimer.bind(clock),
   };
-  using coarse = coarseClock(counted, 10);
+  using coarse = new CoarseClock(counted, 10);
   assertEquals([coarse.now(), coarse.now(), coarse.now(), reads], [100, 100, 100, 1]);
   clock.advance(9);
   assertEquals([coarse.now(), reads], [100, 1]);
@@ -18,9 +18,9 @@ Deno.test("coarseClock() reads the clock once a resolution", () => {
   assertEquals([coarse.now(), reads], [110, 2]);
 });
 
-Deno.test("coarseClock() leaves no timer when nobody asks", () => {
+Deno.test("CoarseClock leaves no timer when nobody asks", () => {
   const clock = new VirtualClock();
-  using coarse = coarseClock(clock, 10);
+  using coarse = new CoarseClock(clock, 10);
   assertEquals(clock.nextTimerAt(), Infinity);
   coarse.now();
   assertEquals(clock.nextTimerAt(), 10);
@@ -28,9 +28,9 @@ Deno.test("coarseClock() leaves no timer when nobody asks", () => {
   assertEquals(clock.nextTimerAt(), Infinity);
 });
 
-Deno.test("coarseClock().close() takes its timer away and reads on", () => {
+Deno.test("CoarseClock.close() takes its timer away and reads on", () => {
   const clock = new VirtualClock();
-  const coarse = coarseClock(clock, 10);
+  const coarse = new CoarseClock(clock, 10);
   coarse.now();
   coarse.close();
   coarse.close();
@@ -40,14 +40,14 @@ Deno.test("coarseClock().close() takes its timer away and reads on", () => {
   assertEquals(clock.nextTimerAt(), Infinity);
 });
 
-Deno.test("coarseClock() over the machine's clock holds no timer once closed", () => {
-  const coarse = coarseClock(systemClock, 1);
+Deno.test("CoarseClock over the machine's clock holds no timer once closed", () => {
+  const coarse = new CoarseClock(systemClock, 1);
   assert(coarse.now() > 0);
   coarse.close();
 });
 
-Deno.test("coarseClock() refuses a resolution that is none", () => {
+Deno.test("CoarseClock refuses a resolution that is none", () => {
   for (const resolutionMs of [0, -1, NaN]) {
-    assertThrows(() => coarseClock(systemClock, resolutionMs), RangeError, "above 0 ms");
+    assertThrows(() => new CoarseClock(systemClock, resolutionMs), RangeError, "above 0 ms");
   }
 });

@@ -22,7 +22,7 @@ function plainHits(ids: Uint32Array, entriesMax: number): boolean[] {
 }
 
 function cacheHits(ids: Uint32Array, entriesMax: number): boolean[] {
-  const cache = new Cache<number>({ entriesMax, policy: "lru", now: () => 0 });
+  const cache = new Cache<number>({ entriesMax, policy: "lru", time: { now: () => 0 } });
   return Array.from(ids, (id) => {
     const isHit = cache.get(`price:SYM${id}`) === id;
     if (!isHit) cache.set(`price:SYM${id}`, id, TIMES);

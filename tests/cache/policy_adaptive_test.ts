@@ -8,7 +8,7 @@ const HOUR_MS = 3_600_000;
 const TIMES = { softTtlMs: HOUR_MS, hardTtlMs: HOUR_MS };
 
 function cacheOf(entriesMax: number, policy: PolicyName = "adaptive") {
-  return new Cache<number>({ entriesMax, policy, now: () => 0, random: seededRandom(1) });
+  return new Cache<number>({ entriesMax, policy, time: { now: () => 0 }, random: seededRandom(1) });
 }
 
 /** Hits of the requests from `from` on. */
@@ -126,7 +126,11 @@ Deno.test("adaptive.curve() ascends and meets what caches of these sizes hit", (
 
 Deno.test("adaptive.curve() counts what has expired as missed", () => {
   let nowMs = 0;
-  const cache = new Cache<number>({ entriesMax: 100, now: () => nowMs, random: seededRandom(1) });
+  const cache = new Cache<number>({
+    entriesMax: 100,
+    time: { now: () => nowMs },
+    random: seededRandom(1),
+  });
   for (let i = 0; i < 20_000; i++) {
     nowMs++;
     const key = `key:${i % 50}`;
@@ -154,7 +158,7 @@ Deno.test("adaptive follows a bound on weight that holds fewer entries than allo
     entriesMax: 100_000,
     weightMaxBytes: 1_000_000,
     weigh: () => 1_000,
-    now: () => 0,
+    time: { now: () => 0 },
     random: seededRandom(1),
   });
   const ratio = hitsOf(weighed, keys, 100_000) / hitsOf(cacheOf(1_000), keys, 100_000);

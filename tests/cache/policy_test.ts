@@ -41,7 +41,7 @@ for (const [policy, twinOf] of Object.entries(TWINS)) {
       const cache = new Cache<number>({
         entriesMax,
         policy: policy as PolicyName,
-        now: () => 0,
+        time: { now: () => 0 },
         random,
       });
       const twin = twinOf(entriesMax);
@@ -64,7 +64,7 @@ for (const policy of POLICY_NAMES) {
         entriesMax: 1 + Math.floor(random.next() * 300),
         ...(isWeighed ? { weightMaxBytes: 2_000, weigh: (value: number) => value } : {}),
         policy,
-        now: () => nowMs,
+        time: { now: () => nowMs },
         random,
       });
       for (const key of keysBy(random, cache.entriesMax, ACCESSES)) {

@@ -14,7 +14,7 @@ function cacheOf(entriesMax: number, policy: (typeof POLICY_NAMES)[number] = "lr
     entriesMax,
     weightMaxBytes: 1_000_000,
     weigh: () => 10,
-    now: () => 0,
+    time: { now: () => 0 },
     policy,
     onRemoved: (slot, cause) => void removed.push(`${cause} ${cache.keyAt(slot)}`),
   });

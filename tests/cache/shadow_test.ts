@@ -65,7 +65,7 @@ Deno.test("ShadowSet is sound under random keys and windows", () => {
 Deno.test("ShadowSet of one window and all keys hits as the cache itself", () => {
   const random = seededRandom(seedOf("shadow_test"));
   const entriesMax = 64;
-  const cache = new Cache<number>({ entriesMax, now: () => 0 });
+  const cache = new Cache<number>({ entriesMax, time: { now: () => 0 } });
   let hits = 0, asked = 0;
   // So few that the cache does not change its window, which begins with 10 %.
   for (let i = 0; i < 4_000 && cache.choice === "window 10 %"; i++) {
