@@ -40,7 +40,7 @@ interface Effort {
   readonly writes: number;
 }
 
-const FULL: Effort = { warmPairs: 3, pairs: 21, reads: 400_000, writes: 100_000 };
+const FULL: Effort = { warmPairs: 6, pairs: 21, reads: 400_000, writes: 100_000 };
 const QUICK: Effort = { warmPairs: 2, pairs: 5, reads: 200_000, writes: 50_000 };
 
 /** Throws, through `verify`, when a side did not do what it was asked. */
