@@ -439,6 +439,7 @@ export class Cache<V> {
   /** Lets go of what is buried. O(buried). */
   #letGo(): void {
     const { keys } = this.#arena;
+    this.#policy.reused();
     for (let i = 0; i < this.#buriedCount; i++) this.#wheel.remove(this.#buried[i] as number);
     // Reads them all before the first is looked up.
     if (this.#buriedChars() < 0) throw broken("a key has no length");

@@ -43,8 +43,10 @@ export interface Policy {
   hits(slots: Int32Array, count: number, noted: number): void;
   /** An entry has got another value. */
   replaced(slot: number): void;
-  /** Lets go of an entry, by its own choice or not. */
+  /** Lets go of an entry, by its own choice or not; the hash of an evicted one stays until `reused`. */
   removed(slot: number, isEvicted: boolean): void;
+  /** The slots of those that were evicted are given to others from here on. */
+  reused(): void;
   /** Which entry shall leave for a new one; it stays until `removed`. −1 when it has none. */
   victim(): number;
   /** Another number of entries is allowed. */

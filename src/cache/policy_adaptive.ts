@@ -79,7 +79,7 @@ const COUNTERS_PER_ENTRY = 8;
 const COUNTERS_PER_ENTRY_LARGE = 4;
 const ENTRIES_LARGE = 131_072;
 
-/** Removals that the sketch is told of together, so that it is fetched for several at once. */
+/** Evictions that the sketch is told of together, so that memory is fetched for several at once. */
 const LEFT_MAX = 16;
 
 /** See the top of the file. */
@@ -89,7 +89,7 @@ export class AdaptivePolicy implements Policy {
   /** Entries that it has when full: as many as are allowed, or as the bound on weight lets it. */
   #capacity: number;
   #sketch: Sketch | null = null;
-  /** Hashes of those that left and the sketch has not heard of, then their reads. */
+  /** Slots of those that were evicted and the sketch has not heard of, then their reads. */
   readonly #left = new Int32Array(2 * LEFT_MAX);
   #leftCount = 0;
   #accesses = 0;
@@ -174,20 +174,28 @@ export class AdaptivePolicy implements Policy {
   removed(slot: number, isEvicted: boolean): void {
     const arena = this.#arena;
     const meta = arena.hot[(slot << HOT_SHIFT) + META] as number;
-    const hash = arena.hashOf(slot);
-    const left = this.#left;
-    left[this.#leftCount] = hash;
-    left[this.#leftCount + LEFT_MAX] = meta & READS_MASK;
-    // In a small cache a key may come back before many have left.
-    if (++this.#leftCount >= Math.min(LEFT_MAX, this.#capacity >> 8)) this.#remember();
+    const reads = meta & READS_MASK;
     arena.unlink(slot);
-    if (!isEvicted && (meta & NOTED) !== 0) this.#shadows.forget(hash);
+    if (isEvicted) {
+      this.#left[this.#leftCount] = slot;
+      this.#left[this.#leftCount + LEFT_MAX] = reads;
+      // In a small cache a key may come back before many have left.
+      if (++this.#leftCount >= Math.min(LEFT_MAX, this.#capacity >> 8)) this.reused();
+      return;
+    }
+    const hash = arena.hashOf(slot);
+    this.#sketch ??= this.#createSketch();
+    this.#sketch.raise(hash, reads);
+    if ((meta & NOTED) !== 0) this.#shadows.forget(hash);
   }
 
-  /** Tells the sketch of those that left. */
-  #remember(): void {
+  /** Tells the sketch of those that were evicted. */
+  reused(): void {
+    if (this.#leftCount === 0) return;
     const sketch = this.#sketch ??= this.#createSketch();
     const left = this.#left;
+    // All hashes are asked for before the first is used.
+    for (let i = 0; i < this.#leftCount; i++) left[i] = this.#arena.hashOf(left[i] as number);
     for (let i = 0; i < this.#leftCount; i++) {
       sketch.raise(left[i] as number, left[i + LEFT_MAX] as number);
     }

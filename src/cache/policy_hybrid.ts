@@ -66,6 +66,8 @@ export class HybridPolicy implements Policy {
     this.#arena.unlink(slot);
   }
 
+  reused(): void {}
+
   victim(): number {
     for (let step = 0; step < STEPS; step++) {
       const last = this.#arena.lastOf(step);

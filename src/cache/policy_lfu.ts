@@ -55,6 +55,8 @@ export class LfuPolicy implements Policy {
     this.#arena.unlink(slot);
   }
 
+  reused(): void {}
+
   victim(): number {
     for (let lead = 0; lead < RING; lead++) {
       const list = (this.#age + lead) % RING;

@@ -37,6 +37,8 @@ export class LruPolicy implements Policy {
     this.#arena.unlink(slot);
   }
 
+  reused(): void {}
+
   victim(): number {
     return this.#arena.lastOf(LIST);
   }

@@ -48,6 +48,8 @@ export class S3FifoPolicy implements Policy {
     if (isEvicted && isSmall) this.#ghost.add(this.#arena.hashOf(slot));
   }
 
+  reused(): void {}
+
   victim(): number {
     const { counts } = this.#arena;
     for (;;) {
