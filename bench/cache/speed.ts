@@ -34,14 +34,31 @@ const SEED = 5;
 interface Effort {
   /** Pairs that are not counted, while code is compiled. */
   readonly warmPairs: number;
-  readonly pairs: number;
+  /** More where a round is short and two of them differ the more. */
+  readonly hitPairs: number;
+  readonly mixPairs: number;
+  readonly setPairs: number;
   /** Operations of a round. */
   readonly reads: number;
   readonly writes: number;
 }
 
-const FULL: Effort = { warmPairs: 6, pairs: 21, reads: 400_000, writes: 100_000 };
-const QUICK: Effort = { warmPairs: 2, pairs: 5, reads: 200_000, writes: 50_000 };
+const FULL: Effort = {
+  warmPairs: 6,
+  hitPairs: 61,
+  mixPairs: 41,
+  setPairs: 21,
+  reads: 400_000,
+  writes: 100_000,
+};
+const QUICK: Effort = {
+  warmPairs: 2,
+  hitPairs: 5,
+  mixPairs: 5,
+  setPairs: 5,
+  reads: 200_000,
+  writes: 50_000,
+};
 
 /** Throws, through `verify`, when a side did not do what it was asked. */
 export function speedFigures(figures: Figures, { quick }: { readonly quick: boolean }): void {
@@ -106,7 +123,8 @@ function hitTurns(
   read: (side: SpeedSide) => number,
 ): Turns {
   const sum = order.reduce((total, id) => total + id, 0);
-  return inTurns(sides, effort, order.length, () => (side) => {
+  const turns = { ...effort, pairs: effort.hitPairs, operations: order.length };
+  return inTurns(sides, turns, () => (side) => {
     const startMs = performance.now();
     const found = read(side);
     const tookMs = performance.now() - startMs;
@@ -122,7 +140,8 @@ function mixFigures(figures: Figures, all: Workload, effort: Effort): void {
   const zipf = new ZipfOrders(FOOTPRINT * size, SKEW, SEED);
   for (const side of [sides.ours, sides.rival]) side.mix(getKeys, setKeys, values, zipf.next(size));
   const hits = new Map([[sides.ours, 0], [sides.rival, 0]]);
-  const mix = inTurns(sides, effort, effort.reads, () => {
+  const turns = { ...effort, pairs: effort.mixPairs, operations: effort.reads };
+  const mix = inTurns(sides, turns, () => {
     const order = zipf.next(effort.reads);
     return (side) => {
       const startMs = performance.now();
@@ -136,7 +155,7 @@ function mixFigures(figures: Figures, all: Workload, effort: Effort): void {
   });
   for (const side of hits.keys()) verifyFull(side, size);
   add(figures, `zipf ${SKEW} mix, ${all.name}`, mix, { must: 1 });
-  const requests = (effort.pairs + effort.warmPairs) * effort.reads;
+  const requests = (turns.pairs + turns.warmPairs) * effort.reads;
   const ratios = [...hits].map(([{ name }, count]) =>
     `${name} ${digits(100 * count / requests)} %`
   );
@@ -151,7 +170,8 @@ function setFigures(figures: Figures, all: Workload, effort: Effort): void {
     side.fill(all.setKeys, values);
     verifyFull(side, all.size);
   }
-  const sets = inTurns(sides, effort, effort.writes, () => (side) => {
+  const turns = { ...effort, pairs: effort.setPairs, operations: effort.writes };
+  const sets = inTurns(sides, turns, () => (side) => {
     // Never seen before, by either side: new strings, made outside of what is timed.
     const keys = flatKeys(effort.writes, from);
     from += effort.writes;
@@ -169,6 +189,14 @@ function verifyFull(side: SpeedSide, size: number): void {
   if (side.size > size || side.size < 0.99 * size) verify(`${side.name}: entries`, side.size, size);
 }
 
+/** How often two sides take turns, and what a round does. */
+interface Rounds {
+  /** Pairs that are not counted, while code is compiled. */
+  readonly warmPairs: number;
+  readonly pairs: number;
+  readonly operations: number;
+}
+
 /** What two sides took. */
 interface Turns {
   /** Time of the rival over ours, of neighbouring rounds. */
@@ -184,8 +212,7 @@ interface Turns {
  */
 function inTurns(
   { ours, rival }: Sides,
-  { warmPairs, pairs }: Effort,
-  operations: number,
+  { warmPairs, pairs, operations }: Rounds,
   prepare: () => (side: SpeedSide) => number,
 ): Turns {
   const oursMs: number[] = [], rivalMs: number[] = [];
