@@ -41,7 +41,7 @@ export class KeyIndex {
 
   /** As `placeOf`, faster for a key that was just missed. */
   placeAgain(key: string): number {
-    return key === this.#missed ? -1 : this.placeOf(key);
+    return key === this.#missed ? -1 : this.#places.get(key) ?? -1;
   }
 
   /** Notes where a key is. */
