@@ -20,7 +20,14 @@ import {
   textOf,
 } from "../src/actor/mod.ts";
 import type { NodesView } from "../src/http/node_schemas.ts";
-import type { Beat, Fence, NodeInfo, SharedLog, Taken } from "../src/store/log/port.ts";
+import type {
+  Beat,
+  Fence,
+  LogPosition,
+  NodeInfo,
+  SharedLog,
+  Taken,
+} from "../src/store/log/port.ts";
 import { type PartitionPin, pinText } from "../src/store/nodes/assignment.ts";
 import type { NodeDuties } from "../src/store/nodes/duties.ts";
 import { NodeError } from "../src/store/nodes/node_error.ts";
@@ -29,6 +36,7 @@ import { nodesView } from "../src/store/nodes/nodes_view.ts";
 import {
   type GroupCall,
   type NodeAction,
+  NOT_STARTED,
   Ownership,
   OWNERSHIP_DEFAULTS,
   type StopReason,
@@ -74,6 +82,8 @@ export interface NodeArgs {
   readonly duties: NodeDuties;
   /** Who lives, for whoever sends to other nodes. */
   readonly peers?: PeerList;
+  /** Resolves once the tree has started: until then others keep what they have. */
+  readonly started: Promise<void>;
   /** Whether it ends now for good, and is not only restarted. */
   readonly isStopping: () => boolean;
   /** The node must not go on: another one has its name, say. */
@@ -126,7 +136,8 @@ class Member {
   readonly #machine: Ownership;
   readonly #unwatch: () => void;
   #timer: Cancel = () => {};
-  #applied = 0;
+  #applied: LogPosition = NOT_STARTED;
+  #isStarted = false;
   #isOver = false;
   /** Told when the node is a member, or must not be. */
   readonly #joined = Promise.withResolvers<void>();
@@ -146,6 +157,7 @@ class Member {
       this.#step((machine, nowMs) => machine.hinted(nowMs))
     );
     this.#joined.promise.catch(() => {});
+    args.started.then(() => this.#isStarted = true, () => {});
   }
 
   /** Resolves once the node is a member. */
@@ -329,6 +341,7 @@ class Member {
 
   /** For the next beat: none waits for a store that is busy. */
   #lookApplied(): void {
+    if (!this.#isStarted) return;
     this.#args.store.applied().then((applied) => this.#applied = applied, () => {});
   }
 

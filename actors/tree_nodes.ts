@@ -320,6 +320,7 @@ export function nodeChild(nodes: TreeNodes, paths: NodeNeighbours): ChildSpec {
         reader: refs.ask(PartitionReader, NODE_PATHS.reader),
         pool: refs.tell(LabelPool, paths.pool),
         ...{ streams: way.streams, owned, duties, peers },
+        started: refs.system.started,
         isStopping: () => refs.system.isStopping,
         onStopped: onStopped ?? (() => {}),
       };

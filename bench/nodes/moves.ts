@@ -84,7 +84,7 @@ function firstsOf(
 
 /** See the module's text. */
 export async function handOverFigures(figures: Figures, market: Market, rounds: number) {
-  const { leaves, joins } = await handOvers(market, rounds);
+  const { leaves, joins, ordinary } = await handOvers(market, rounds);
   const add = (name: string, gaps: readonly number[]) => {
     const at = (share: number) => percentileOf(gaps, share);
     figures.add(
@@ -96,6 +96,13 @@ export async function handOverFigures(figures: Figures, market: Market, rounds: 
   };
   add("by a node that leaves", leaves);
   add("to a node that joins", joins);
+  const at = (share: number) => digits(percentileOf(ordinary, share));
+  figures.note(
+    `partitions that stay, meanwhile, from a candle to its commit: p50 ${at(0.5)}, p90 ${
+      at(0.9)
+    }, ` +
+      `p99 ${at(0.99)} ms`,
+  );
   figures.note(
     `${rounds} times a third node joins and leaves; from the last commit of the former owner, or ` +
       "the next candle if that came later, to the first commit of the next owner",
@@ -109,12 +116,14 @@ async function handOvers(market: Market, rounds: number) {
   await group.settled();
   await using flow = new CandleFlow(group, market, FLOW_EVERY_MS);
   await pause(systemClock, 1_000);
-  const gaps = { leaves: [] as number[], joins: [] as number[] };
+  const gaps = { leaves: [] as number[], joins: [] as number[], ordinary: [] as number[] };
   const measured = async (into: number[], move: () => Promise<unknown>) => {
     const from = group.trail.commits.length;
     await move();
     await group.settled();
-    into.push(...gapsOf(group.trail.commits, from, flow));
+    const found = gapsOf(group.trail.commits, from, flow);
+    into.push(...found.gaps);
+    gaps.ordinary.push(...found.ordinary);
   };
   for (let round = 0; round < rounds; round++) {
     await measured(gaps.joins, () => group.join("c"));
@@ -123,16 +132,20 @@ async function handOvers(market: Market, rounds: number) {
   return gaps;
 }
 
-/** How long partitions stood still whose owner changed. */
-function gapsOf(commits: readonly PartitionCommit[], from: number, flow: CandleFlow): number[] {
+/** How long partitions stood still whose owner changed, and how long the commits of others took. */
+function gapsOf(commits: readonly PartitionCommit[], from: number, flow: CandleFlow) {
   const last = new Map<number, PartitionCommit>();
-  const gaps: number[] = [];
+  const gaps: number[] = [], ordinary: number[] = [];
   for (let i = Math.max(0, from - 4_096); i < commits.length; i++) {
     const commit = commits[i] as PartitionCommit;
     const before = last.get(commit.partition);
     last.set(commit.partition, commit);
-    if (i < from || before === undefined || before.session === commit.session) continue;
+    if (i < from || before === undefined) continue;
+    if (before.session === commit.session) {
+      ordinary.push(commit.atMs - commit.appendedMs);
+      continue;
+    }
     gaps.push(commit.atMs - Math.max(before.atMs, flow.after(commit.partition, before.appendedMs)));
   }
-  return gaps;
+  return { gaps, ordinary };
 }

@@ -131,6 +131,7 @@ Deno.test(
       await hasLabels(b, 250);
       await using again = await started(folder, redis, "a");
       await hasLabels(again, 250);
+      await until(async () => partitionsOf(await nodesOf(b), "a") === 128);
       await push(again, 250, 300);
       await hasLabels(b, 300);
       assertEquals(await again.end("SIGTERM"), 0);

@@ -15,13 +15,17 @@
  * - A partition is `loading` until the node's copy has applied every entry up to the one at which it
  *   was taken: everything that its former owner committed.
  * - The store knows the fencing token before anybody reads, and forgets it last.
+ * - One that should be another's while it is loading is `drained` at once. Should it stay after all, it
+ *   is loading again until the copy has caught up.
+ * - Some drain at a time, and more follow while those are handed over: the last of a hundred would
+ *   stand still until all were drained.
  * - What a view says is not this node's any more is let go of at once, whatever its state: others
  *   have taken it, and its commits are refused.
  * - A call whose outcome nobody knows needs no care: the next view says what is.
  *
  * ## Who should have what
- * All nodes that are not leaving count, except those that own nothing and whose copies lag so far
- * behind that what they were given would lie idle. Where only such are left, all count. Everybody sees
+ * All nodes that are not leaving count, except those that own nothing and are still starting, or whose
+ * copies lag so far behind that what they were given would lie idle. Where only such are left, all count. Everybody sees
  * the same view and decides the same (`assignment.ts`); each acts on its own partitions and on those
  * that nobody living has.
  *
@@ -70,6 +74,12 @@ export const OWNERSHIP_DEFAULTS = {
 
 /** Entries that a copy may lag behind and still be given its first partitions: about a second. */
 export const JOIN_LAG_ENTRIES_MAX = 2_000;
+
+/** What a node says of its copy until the rest of it has started. */
+export const NOT_STARTED: LogPosition = -1;
+
+/** Partitions that drain at a time: few enough that the first of them waits for a few others only. */
+export const DRAINING_MAX = 16;
 
 /** Between two beats, however much changes in the group, ms. */
 const BEAT_GAP_MS = 5;
@@ -134,6 +144,8 @@ interface Held {
   token: number;
   state: HeldState;
   sinceMs: number;
+  /** The copy has applied all that its former owner committed. */
+  isCaughtUp: boolean;
 }
 
 /** See the module's text. Times are of one monotonic clock, ms. */
@@ -177,6 +189,7 @@ export class Ownership {
         nowMs - held.sinceMs >= this.#options.drainMaxMs;
       if (isStuck) this.#settle([partition], nowMs);
     }
+    this.#drainMore(nowMs);
     return this.#done(nowMs);
   }
 
@@ -229,7 +242,9 @@ export class Ownership {
     const ready: number[] = [];
     for (const { partition, token } of fences) {
       const held = this.#held.get(partition);
-      if (held?.token !== token || held.state !== "loading") continue;
+      if (held?.token !== token) continue;
+      held.isCaughtUp = true;
+      if (held.state !== "loading") continue;
       this.#enter(partition, "owned", nowMs);
       ready.push(partition);
     }
@@ -240,6 +255,7 @@ export class Ownership {
   /** Nothing of these partitions is under way any more. */
   drained(partitions: readonly number[], nowMs: number): NodeAction[] {
     this.#settle(partitions, nowMs);
+    this.#drainMore(nowMs);
     return this.#done(nowMs);
   }
 
@@ -383,19 +399,32 @@ export class Ownership {
     );
     this.#targets = owners;
     this.#unheld = unheld;
-    const going: number[] = [], staying: number[] = [];
-    for (const [partition, { state }] of this.#held) {
+    const staying: number[] = [];
+    for (const [partition, { state, isCaughtUp }] of this.#held) {
       const isElsewhere = this.#isElsewhere(partition);
-      if (isElsewhere && state === "owned") going.push(partition);
       // It was about to go, to somebody who is gone: it stays.
-      if (!isElsewhere && state === "drained") staying.push(partition);
+      if (!isElsewhere && state === "drained") {
+        this.#enter(partition, isCaughtUp ? "owned" : "loading", nowMs);
+        if (isCaughtUp) staying.push(partition);
+      }
       // Nothing is under way of what was never read.
       if (isElsewhere && state === "loading") this.#enter(partition, "drained", nowMs);
     }
-    for (const partition of going) this.#enter(partition, "draining", nowMs);
-    for (const partition of staying) this.#enter(partition, "owned", nowMs);
-    if (going.length > 0) this.#out.push({ do: "drain", partitions: going });
     if (staying.length > 0) this.#out.push({ do: "own", partitions: staying });
+    this.#drainMore(nowMs);
+  }
+
+  /** Begins to drain what should be others', as far as no more than some are at it. */
+  #drainMore(nowMs: number): void {
+    const states = [...this.#held.values()];
+    const draining = states.filter(({ state }) => state === "draining").length;
+    const going = [...this.#held]
+      .filter(([partition, { state }]) => state === "owned" && this.#isElsewhere(partition))
+      .slice(0, DRAINING_MAX - draining)
+      .map(([partition]) => partition);
+    if (going.length === 0) return;
+    for (const partition of going) this.#enter(partition, "draining", nowMs);
+    this.#out.push({ do: "drain", partitions: going });
   }
 
   /** Whether a partition should be another's; one that leaves gives it to nobody if need be. */
@@ -429,7 +458,8 @@ export class Ownership {
   #load(fences: readonly Fence[], position: LogPosition, nowMs: number): void {
     if (fences.length === 0) return;
     for (const { partition, token } of fences) {
-      this.#held.set(partition, { token, state: "loading", sinceMs: nowMs });
+      const loading = { token, state: "loading", sinceMs: nowMs, isCaughtUp: false } as const;
+      this.#held.set(partition, { ...loading });
     }
     this.#sayFences();
     const given = fences.map(({ partition, token }) => ({ partition, token }));
@@ -542,7 +572,8 @@ function candidatesOf(view: GroupView): readonly LiveNode[] {
   const staying = view.nodes.filter(({ isLeaving }) => !isLeaving);
   const owning = new Set(view.owners.map(({ session }) => session));
   const ready = staying.filter(({ session, applied }) =>
-    owning.has(session) || view.position - applied <= JOIN_LAG_ENTRIES_MAX
+    owning.has(session) ||
+    (applied !== NOT_STARTED && view.position - applied <= JOIN_LAG_ENTRIES_MAX)
   );
   return ready.length > 0 ? ready : staying;
 }

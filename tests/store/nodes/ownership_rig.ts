@@ -39,6 +39,8 @@ export class SimNode {
   #timer: () => void = () => {};
   #skewMs: number;
   readonly #rig: Rig;
+  /** Where the copy must stand for what was taken under a token. */
+  readonly #needed = new Map<number, number>();
   readonly #unwatch: () => void;
 
   constructor(rig: Rig, node: string, region: string, session: string, pins: PartitionPin[]) {
@@ -136,6 +138,7 @@ export class SimNode {
         }
         return;
       case "catchUp":
+        for (const { token } of action.fences) this.#needed.set(token, action.position);
         return this.#rig.later(() =>
           this.#awake(() => {
             this.applied = Math.max(this.applied, action.position);
@@ -146,6 +149,8 @@ export class SimNode {
         for (const partition of action.partitions) {
           assert(this.tokens.has(partition), "the reader was told before the store");
           const token = this.tokens.get(partition) as number;
+          const needed = this.#needed.get(token) ?? Infinity;
+          assert(this.applied >= needed, `${partition} is read before the copy has caught up`);
           this.#rig.reads(this, partition, token);
           this.reading.add(partition);
         }
@@ -246,7 +251,9 @@ export class Rig {
     assert(other === undefined || other === node, `two nodes read ${key}`);
     this.#readers.set(key, node);
     const last = this.group.lastOf.get(partition) ?? 0;
-    const isCurrent = this.group.view().owners.some((owner) => owner.token === token);
+    const isCurrent = this.group.view().owners.some((owner) =>
+      owner.partition === partition && owner.token === token
+    );
     assert(!isCurrent || node.applied >= last, `${key} is read before its last commit is known`);
   }
 
