@@ -98,7 +98,8 @@ function report(result: NodesCampaignResult, leaseMs: number): void {
   histogram(result.phases);
   console.log(
     `  ${result.candles} candles, ${result.labels} labels in ${result.logRows} rows of the log, ` +
-      `${result.commits} commits, ${result.lives} lives of nodes`,
+      `${result.commits} commits, ${result.lives} lives of nodes, ${result.startedAgain} that gave ` +
+      "up to start while Redis was away",
   );
   console.log(
     `  ${result.requests} requests acknowledged; sent again: ${result.unanswered} since nobody ` +

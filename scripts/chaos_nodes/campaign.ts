@@ -79,6 +79,8 @@ export interface NodesCampaignResult {
   readonly logRows: number;
   readonly copies: number;
   readonly lives: number;
+  /** See {@linkcode Nodes.startedAgain}. */
+  readonly startedAgain: number;
   readonly commits: number;
   readonly requests: number;
   readonly unanswered: number;
@@ -144,8 +146,8 @@ class Campaign {
   readonly #recovering = new Set<Promise<void>>();
   #isRedisDown = false;
   #isBurst = false;
-  /** Times at which Redis was killed: a node that leaves meanwhile may not end well. */
-  #redisKills = 0;
+  /** How often Redis went or came back: a node that leaves or starts meanwhile may not end well. */
+  #redisTurns = 0;
   #done = 0;
   #eventSinceMs = 0;
   #isOver = false;
@@ -164,6 +166,7 @@ class Campaign {
     const unfenced: NodeHooks = { fence, snapshotBytes: Number.MAX_SAFE_INTEGER };
     this.#nodes = new Nodes({
       ...{ folder, redis: servers.url, prefix: PREFIX, leaseMs, random: clients },
+      redisTurns: () => this.#redisTurns,
       hooksOf: (life) => fence === "off" ? unfenced : life % 2 === 0 ? null : hooks,
     });
     this.#watcher = new Watcher(servers.url, PREFIX, leaseMs);
@@ -315,19 +318,20 @@ class Campaign {
   }
 
   async #leave(slot: Slot): Promise<void> {
-    const kills = this.#redisKills;
+    const turns = this.#redisTurns;
     const said = slot.process;
     const code = await this.#nodes.leave(slot);
-    if (code === 0 || this.#redisKills > kills || this.#isRedisDown) return;
+    if (code === 0 || this.#redisTurns > turns || this.#isRedisDown) return;
     this.#violations.push(`${slot.name} left with exit code ${code}:\n${said?.said}`);
   }
 
   async #restartRedis(): Promise<void> {
     this.#isRedisDown = true;
-    this.#redisKills++;
+    this.#redisTurns++;
     this.#watcher.times.disturbed();
     await this.#servers.restart(this.#random.next() * 800, this.#random);
     this.#isRedisDown = false;
+    this.#redisTurns++;
     this.#watcher.times.disturbed();
   }
 
@@ -393,6 +397,7 @@ class Campaign {
       labels: expected.count("labels"),
       logRows: expected.count("log"),
       copies: up.length,
+      startedAgain: this.#nodes.startedAgain,
       lives: this.#nodes.slots.reduce((sum, { lives }) => sum + lives, 0),
       commits: this.#watcher.commits,
       ...{ requests, unanswered, refused, subscriberChanges: this.#subscriber.changes },

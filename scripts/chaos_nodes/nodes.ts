@@ -33,6 +33,8 @@ export interface NodesOptions {
   readonly prefix: string;
   readonly leaseMs: number;
   readonly random: Random;
+  /** How often Redis has gone away or come back. */
+  readonly redisTurns: () => number;
   /** How the processes of a life are hooked; null = the command. */
   readonly hooksOf: (life: number) => NodeHooks | null;
 }
@@ -42,6 +44,8 @@ export class Nodes {
   readonly slots: readonly Slot[];
   /** What should not have happened. */
   readonly violations: string[] = [];
+  /** Nodes that gave up to start while Redis was away, and were started again. */
+  startedAgain = 0;
   readonly #options: NodesOptions;
   #lives = 0;
 
@@ -72,8 +76,30 @@ export class Nodes {
     return oneOf(this.in("up", "paused"), this.#options.random)?.url ?? null;
   }
 
-  /** Starts a node; resolves once it serves. */
+  /**
+   * Starts a node; resolves once it serves. It waits for Redis for some time only: one that gave up
+   * is started again, as whoever looks after services does.
+   */
   async start(slot: Slot): Promise<void> {
+    for (;;) {
+      const turns = this.#options.redisTurns();
+      const process = this.#begin(slot);
+      try {
+        slot.url = await process.url;
+        if (slot.process === process && slot.state === "starting") slot.state = "up";
+        return;
+      } catch (error) {
+        const { code, signal } = await process.over;
+        slot.process = null;
+        slot.state = "absent";
+        const hasGivenUp = signal === null && code !== 0 && this.#options.redisTurns() !== turns;
+        if (!hasGivenUp) throw error;
+        this.startedAgain++;
+      }
+    }
+  }
+
+  #begin(slot: Slot): NodeProcess {
     const { redis, prefix, leaseMs, hooksOf } = this.#options;
     const { name, data } = slot;
     slot.state = "starting";
@@ -81,14 +107,14 @@ export class Nodes {
     const hooks = hooksOf(this.#lives++);
     const process = slot.process = new NodeProcess({ name, data, redis, prefix, leaseMs, hooks });
     void process.over.then(({ code, signal }) => {
-      if (slot.process !== process) return;
+      // Whoever starts it sees for himself.
+      if (slot.process !== process || slot.state === "starting") return;
       slot.process = null;
       if (slot.state === "killed" || slot.state === "leaving") return;
       this.violations.push(`${name} ended by itself with ${signal ?? code}:\n${process.said}`);
       slot.state = "absent";
     });
-    slot.url = await process.url;
-    if (slot.process === process && slot.state === "starting") slot.state = "up";
+    return process;
   }
 
   /** `kill -9`. */

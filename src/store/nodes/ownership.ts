@@ -25,9 +25,9 @@
  *
  * ## Who should have what
  * All nodes that are not leaving count, except those that own nothing and are still starting, or whose
- * copies lag so far behind that what they were given would lie idle. Where only such are left, all count. Everybody sees
- * the same view and decides the same (`assignment.ts`); each acts on its own partitions and on those
- * that nobody living has.
+ * copies lag so far behind that what they were given would lie idle. Where only such are left, all
+ * count. Everybody sees the same view and decides the same (`assignment.ts`); each acts on its own
+ * partitions and on those that nobody living has.
  *
  * @module
  */
@@ -458,8 +458,10 @@ export class Ownership {
   #load(fences: readonly Fence[], position: LogPosition, nowMs: number): void {
     if (fences.length === 0) return;
     for (const { partition, token } of fences) {
-      const loading = { token, state: "loading", sinceMs: nowMs, isCaughtUp: false } as const;
-      this.#held.set(partition, { ...loading });
+      this.#held.set(partition, {
+        ...{ token, state: "loading", sinceMs: nowMs },
+        isCaughtUp: false,
+      });
     }
     this.#sayFences();
     const given = fences.map(({ partition, token }) => ({ partition, token }));
