@@ -107,6 +107,23 @@ Deno.test("Limiter keeps several limits at once, by key and for all, through kil
   }
 });
 
+Deno.test("Limiter gets on though it is killed far more often than its window is long", () => {
+  // Each life ends within the time that a request may be on its way, more often than not.
+  const world = {
+    ...{ ...CALM_WORLD, killEveryMs: 6_000, downMaxMs: 5_000, saveMaxMs: 40 },
+    ...{ stallShare: 0.01, stallMs: 4_500 },
+  };
+  const limits: LimitSpec[] = [
+    { name: "minute", rate: { requests: 200, windowMs: 60_000 }, begin: "free" },
+  ];
+  const { all, of } = judges(limits);
+  const result = new World(world, new LimiterClient(optionsOf(limits, world)), of)
+    .run({ ms: 3_600_000 });
+  assertEquals(violations(all), 0);
+  // A fifth of what the limit lets through; what each life may have sent unseen counts as sent.
+  assert(result.kills > 300 && result.requests > 0.2 * 60 * 200, `${result.requests} requests`);
+});
+
 Deno.test("Limiter without a snapshot begins as if full and breaks nothing when killed", () => {
   const world = { ...CALM_WORLD, killEveryMs: 30_000, stallShare: 0.01 };
   const limits: LimitSpec[] = [{ name: "one", rate: { requests: 20, windowMs: 5_000 } }];
