@@ -128,9 +128,9 @@ async function showsOwners(a: NodeProcess, b: NodeProcess, redis: RedisServer): 
   // The same without the map.
   await page.locator("summary", { hasText: "All partitions as a table" }).click();
   const all = page.locator("details tbody tr");
-  assertEquals(await all.count(), 256);
+  await visit.until("all are in the table", async () => await all.count() === 256);
   await page.locator("details input[type=search]").fill("node-b");
-  assertEquals(await all.count(), 128);
+  await visit.until("those of one node are", async () => await all.count() === 128);
 
   await b.kill();
   await page.locator("tr[data-key=node-b] [data-state=lost]").waitFor();
