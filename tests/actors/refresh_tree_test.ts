@@ -116,9 +116,11 @@ Deno.test("a crash of either part restarts both, and the run goes on with what i
     const kept = (await rig.refresh.ask("get", own))?.publishedBest;
     assertEquals([kept?.setId, kept?.score], [published?.setId, published?.score]);
   }
-  const clusters = await rig.aggregator.ask("clusters", { sizeMin: 1, limit: 10 });
-  // Four pairs, and the edges of the other run.
-  assertEquals(clusters.flatMap(({ members }) => members).length, 4 + 3);
+  // Four pairs, and the edges of the other run, each as soon as its run has asked for it again.
+  await until(async () => {
+    const clusters = await rig.aggregator.ask("clusters", { sizeMin: 1, limit: 10 });
+    return clusters.flatMap(({ members }) => members).length === 4 + 3;
+  });
 });
 
 Deno.test("runs outlive the process with what they published", async () => {

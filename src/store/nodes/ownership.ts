@@ -420,7 +420,7 @@ export class Ownership {
     const draining = states.filter(({ state }) => state === "draining").length;
     const going = [...this.#held]
       .filter(([partition, { state }]) => state === "owned" && this.#isElsewhere(partition))
-      .slice(0, DRAINING_MAX - draining)
+      .slice(0, Math.max(0, DRAINING_MAX - draining))
       .map(([partition]) => partition);
     if (going.length === 0) return;
     for (const partition of going) this.#enter(partition, "draining", nowMs);
