@@ -91,7 +91,7 @@ export function shardedTable(options: {
   const entriesMax = Math.floor(options.entriesMax / shards);
   const tables = Array.from(
     { length: shards },
-    () => new Cache<true>({ entriesMax, policy, random, time: { now: () => clock.now() } }),
+    () => new Cache<true>({ entriesMax, policy, random, time: clock }),
   );
   const tableOf = (key: string) => tables[rendezvous.shardOf(key)] as Cache<true>;
   return {

@@ -96,12 +96,10 @@ export async function handOverFigures(figures: Figures, market: Market, rounds: 
   };
   add("by a node that leaves", leaves);
   add("to a node that joins", joins);
-  const at = (share: number) => digits(percentileOf(ordinary, share));
+  const [p50, p90, p99] = [0.5, 0.9, 0.99].map((share) => digits(percentileOf(ordinary, share)));
   figures.note(
-    `partitions that stay, meanwhile, from a candle to its commit: p50 ${at(0.5)}, p90 ${
-      at(0.9)
-    }, ` +
-      `p99 ${at(0.99)} ms`,
+    "partitions that stay, meanwhile, from a candle to its commit: " +
+      `p50 ${p50}, p90 ${p90}, p99 ${p99} ms`,
   );
   figures.note(
     `${rounds} times a third node joins and leaves; from the last commit of the former owner, or ` +

@@ -166,9 +166,7 @@ export class LimitLanes {
     const { count, atMs } = this.#savedLimits.has(limit.name)
       ? this.#others
       : { count: limit.begin === "full" ? RATE_REQUESTS_MAX : 0, atMs: this.#strayUntilMs };
-    const uses = Math.min(count, rate.requests);
-    if (atMs > nowMs) ring.stray(uses, nowMs, atMs);
-    else ring.restore([{ atMs, count: uses }], nowMs);
+    ring.restore([{ atMs, count: Math.min(count, rate.requests) }], nowMs);
     return ring;
   }
 

@@ -39,7 +39,7 @@ export class KeyIndex {
     return -1;
   }
 
-  /** As `placeOf`, faster for a key that was just missed. */
+  /** As `placeOf`, faster for a key that was just missed; of what it misses it notes nothing. */
   placeAgain(key: string): number {
     return key === this.#missed ? -1 : this.#places.get(key) ?? -1;
   }

@@ -184,12 +184,12 @@ export class Ownership {
 
   /** Time went by. To be called at {@linkcode nextMs} or earlier. */
   tick(nowMs: number): NodeAction[] {
-    for (const [partition, held] of this.#held) {
-      const isStuck = held.state === "draining" &&
-        nowMs - held.sinceMs >= this.#options.drainMaxMs;
-      if (isStuck) this.#settle([partition], nowMs);
+    const stuck: number[] = [];
+    for (const [partition, { state, sinceMs }] of this.#held) {
+      const isStuck = state === "draining" && nowMs - sinceMs >= this.#options.drainMaxMs;
+      if (isStuck) stuck.push(partition);
     }
-    this.#drainMore(nowMs);
+    if (stuck.length > 0) this.#settle(stuck, nowMs);
     return this.#done(nowMs);
   }
 
@@ -255,7 +255,6 @@ export class Ownership {
   /** Nothing of these partitions is under way any more. */
   drained(partitions: readonly number[], nowMs: number): NodeAction[] {
     this.#settle(partitions, nowMs);
-    this.#drainMore(nowMs);
     return this.#done(nowMs);
   }
 
@@ -416,12 +415,13 @@ export class Ownership {
 
   /** Begins to drain what should be others', as far as no more than some are at it. */
   #drainMore(nowMs: number): void {
-    const states = [...this.#held.values()];
-    const draining = states.filter(({ state }) => state === "draining").length;
-    const going = [...this.#held]
-      .filter(([partition, { state }]) => state === "owned" && this.#isElsewhere(partition))
-      .slice(0, Math.max(0, DRAINING_MAX - draining))
-      .map(([partition]) => partition);
+    let draining = 0;
+    const due: number[] = [];
+    for (const [partition, { state }] of this.#held) {
+      if (state === "draining") draining++;
+      else if (state === "owned" && this.#isElsewhere(partition)) due.push(partition);
+    }
+    const going = due.slice(0, Math.max(0, DRAINING_MAX - draining));
     if (going.length === 0) return;
     for (const partition of going) this.#enter(partition, "draining", nowMs);
     this.#out.push({ do: "drain", partitions: going });
@@ -443,7 +443,7 @@ export class Ownership {
     held.sinceMs = nowMs;
   }
 
-  /** Nothing of these is under way any more; one that is wanted here after all goes on. */
+  /** Nothing of these is under way any more; one that is wanted here after all goes on, others follow. */
   #settle(partitions: readonly number[], nowMs: number): void {
     const staying: number[] = [];
     for (const partition of partitions) {
@@ -453,15 +453,14 @@ export class Ownership {
       if (!isElsewhere) staying.push(partition);
     }
     if (staying.length > 0) this.#out.push({ do: "own", partitions: staying });
+    this.#drainMore(nowMs);
   }
 
   #load(fences: readonly Fence[], position: LogPosition, nowMs: number): void {
     if (fences.length === 0) return;
     for (const { partition, token } of fences) {
-      this.#held.set(partition, {
-        ...{ token, state: "loading", sinceMs: nowMs },
-        isCaughtUp: false,
-      });
+      const state = "loading";
+      this.#held.set(partition, { token, state, sinceMs: nowMs, isCaughtUp: false });
     }
     this.#sayFences();
     const given = fences.map(({ partition, token }) => ({ partition, token }));

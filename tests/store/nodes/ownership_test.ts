@@ -2,7 +2,7 @@ import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import { VirtualClock } from "../../../src/actor/clock.ts";
 import { DRAINING_MAX, NOT_STARTED, Ownership } from "../../../src/store/nodes/ownership.ts";
 import { FakeGroup } from "./fake_group.ts";
-import { LEASE_MS, Rig } from "./ownership_rig.ts";
+import { LEASE_MS, Rig, type SimNode } from "./ownership_rig.ts";
 
 const BOUND_MS = LEASE_MS + 250;
 const INFO = { region: "", url: null, version: "0", startedMs: 0 };
@@ -127,35 +127,27 @@ Deno.test("Ownership keeps pins while a node of the region lives", () => {
   assertEquals(rig.awake[0]?.machine.unheldPins.length, 1);
 });
 
-Deno.test("Ownership gives first partitions to no node whose copy lags far behind", () => {
-  const rig = new Rig(10);
-  const first = rig.join();
-  rig.run(500);
-  rig.group.position += 100_000;
-  const late = rig.join();
-  late.lags = true;
-  rig.run(500);
-  assertEquals([first.machine.held.length, late.machine.held.length], [256, 0]);
-  late.lags = false;
-  rig.run(500);
-  rig.assertSettled("caught up");
-});
-
-/** The same histories each time; WICK_SEED begins at others. */
-const SEED = 1;
-
-Deno.test("Ownership gives nothing to a node that is still starting", () => {
-  const rig = new Rig(11);
+/** A second node, of which `hold` makes one that may not have anything until its copy applies again. */
+function givesNothingUntil(seed: number, hold: (rig: Rig, second: SimNode) => void): void {
+  const rig = new Rig(seed);
   const first = rig.join();
   rig.run(500);
   const second = rig.join();
   second.lags = true;
-  second.applied = NOT_STARTED;
+  hold(rig, second);
   rig.run(500);
   assertEquals([first.machine.held.length, second.machine.held.length], [256, 0]);
   second.lags = false;
   rig.run(500);
-  rig.assertSettled("started");
+  rig.assertSettled("ready");
+}
+
+Deno.test("Ownership gives first partitions to no node whose copy lags far behind", () => {
+  givesNothingUntil(10, ({ group }) => void (group.position += 100_000));
+});
+
+Deno.test("Ownership gives nothing to a node that is still starting", () => {
+  givesNothingUntil(11, (_, second) => void (second.applied = NOT_STARTED));
 });
 
 Deno.test("Ownership drains some at a time", () => {
@@ -200,6 +192,9 @@ Deno.test("Ownership reads no partition that stays after all before the copy has
   const own = machine.caughtUp(fences, 402).find((action) => "do" in action && action.do === "own");
   assertEquals(own, { do: "own", partitions: fences.map(({ partition }) => partition) });
 });
+
+/** The same histories each time; WICK_SEED begins at others. */
+const SEED = 1;
 
 Deno.test("Ownership over random joins, leaves, kills, pauses, jumps and losses", () => {
   const rounds = Number(Deno.env.get("WICK_OWNERSHIP_ROUNDS") ?? 4);
