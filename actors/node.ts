@@ -41,7 +41,7 @@ import {
   OWNERSHIP_DEFAULTS,
   type StopReason,
 } from "../src/store/nodes/ownership.ts";
-import type { PartitionStreams } from "../src/store/partitions/port.ts";
+import type { PartitionStreams, StreamPlace } from "../src/store/partitions/port.ts";
 import type { LabelPool } from "./protocols.ts";
 import { NodeMember, type PartitionReader } from "./protocols_nodes.ts";
 
@@ -55,8 +55,11 @@ export type NodeGroup = Pick<
 export interface NodeStore {
   /** Writes under these tokens, and no others, from when it resolves. */
   setFences(tokens: ReadonlyMap<number, number>): Promise<void>;
-  /** Resolves once the copy has applied everything up to there. */
-  caughtUp(position: number): Promise<void>;
+  /** Resolves once the copy has applied everything up to there, to where the partitions stand. */
+  caughtUp(
+    position: LogPosition,
+    partitions: readonly number[],
+  ): Promise<readonly (StreamPlace | null)[]>;
   /** Where the copy stands. */
   applied(): Promise<number>;
 }
@@ -84,6 +87,8 @@ export interface NodeArgs {
   readonly peers?: PeerList;
   /** Resolves once the tree has started: until then others keep what they have. */
   readonly started: Promise<void>;
+  /** Run then, until it is over or the actor ends: others keep what they have until it is, too. */
+  readonly rehearse?: (signal: AbortSignal) => Promise<void>;
   /** Whether it ends now for good, and is not only restarted. */
   readonly isStopping: () => boolean;
   /** The node must not go on: another one has its name, say. */
@@ -101,13 +106,15 @@ const BACKLOG_EVERY_MS = 500;
 /** Longest wait for it, ms: whoever looks waits for a second. */
 const BACKLOG_WAIT_MS = 300;
 
+const NO_CURSORS: ReadonlyMap<number, StreamPlace | null> = new Map();
+
 /** See the module's text. */
 export const node = actor(NodeMember, async (ctx, args: NodeArgs) => {
   const group = await args.group();
   const member = new Member(ctx, args, group);
   ctx.onStop(async () => {
     if (args.isStopping()) await member.leave();
-    member.end();
+    await member.end();
     await group.close();
   });
   await member.join();
@@ -137,15 +144,20 @@ class Member {
   readonly #unwatch: () => void;
   #timer: Cancel = () => {};
   #applied: LogPosition = NOT_STARTED;
+  /** Partitions that have drained in this turn of the loop. */
+  readonly #drained: number[] = [];
   #isStarted = false;
+  #isRehearsing = false;
+  readonly #ending = new AbortController();
+  readonly #rehearsal: Promise<void>;
   #isOver = false;
   /** Told when the node is a member, or must not be. */
   readonly #joined = Promise.withResolvers<void>();
   readonly #left = Promise.withResolvers<void>();
   #backlog: { readonly atMs: number; readonly found: ReturnType<Member["lookAt"]> } | null = null;
   #wasAway = false;
-  /** Tokens and waits go to the store one after the other. */
-  #storeQueue: Promise<void> = Promise.resolve();
+  /** Where partitions stand that the store has just caught up with. */
+  #cursors: ReadonlyMap<number, StreamPlace | null> = NO_CURSORS;
 
   constructor(ctx: Context<typeof NodeMember.definition>, args: NodeArgs, group: NodeGroup) {
     this.#ctx = ctx;
@@ -153,11 +165,22 @@ class Member {
     this.#group = group;
     const { info: { node, session }, leaseMs, pins = [] } = args;
     this.#machine = new Ownership({ node, session, leaseMs, pins });
-    this.#unwatch = group.onGroupChange(() =>
-      this.#step((machine, nowMs) => machine.hinted(nowMs))
+    this.#unwatch = group.onGroupChange((handed) =>
+      this.#step((machine, nowMs) => machine.hinted(handed, nowMs))
     );
     this.#joined.promise.catch(() => {});
-    args.started.then(() => this.#isStarted = true, () => {});
+    this.#rehearsal = args.started.then(() => this.#rehearse(), () => {});
+  }
+
+  async #rehearse(): Promise<void> {
+    const { rehearse } = this.#args;
+    this.#isRehearsing = true;
+    try {
+      if (!this.#ending.signal.aborted) await rehearse?.(this.#ending.signal);
+    } catch (error) {
+      this.#ctx.log("info", "starts without a rehearsal", { reason: textOf(error) });
+    }
+    this.#isStarted = true;
   }
 
   /** Resolves once the node is a member. */
@@ -175,12 +198,15 @@ class Member {
     if (this.#machine.phase === "leaving") await this.#left.promise;
   }
 
-  /** Does nothing from here on. */
-  end(): void {
+  /** Does nothing from here on; resolves when nothing of it runs any more. */
+  async end(): Promise<void> {
     this.#isOver = true;
+    this.#ending.abort();
     this.#timer();
     this.#unwatch();
     this.#args.duties.set(new Set());
+    // A tree that does not come to its start is no reason to wait.
+    if (this.#isRehearsing) await this.#rehearsal;
   }
 
   // ---- the machine ------------------------------------------------------------------------------------
@@ -228,18 +254,14 @@ class Member {
 
   #do(action: NodeAction): void {
     if ("call" in action) return void this.#call(action);
-    const { reader, pool } = this.#args;
+    const { reader } = this.#args;
     switch (action.do) {
       case "fences":
-        return this.#inTurn(() => this.#args.store.setFences(action.tokens));
+        return this.#setFences(action.tokens);
       case "catchUp":
         return this.#catchUp(action.fences, action.position);
       case "own":
-        // What it knew of their series may be of a time before another node had them.
-        pool.tell("forget", { partitions: action.partitions });
-        for (const partition of action.partitions) reader.tell("own", { partition });
-        this.#ctx.log("info", "owns partitions", { count: action.partitions.length });
-        return;
+        return this.#own(action.partitions);
       case "drain":
         return this.#drain(action.partitions);
       case "lose":
@@ -253,42 +275,63 @@ class Member {
     }
   }
 
-  /** One after the other, so that tokens are there before what needs them. */
-  #inTurn(work: () => Promise<void>): void {
-    this.#storeQueue = this.#storeQueue.then(work).catch((error) => {
+  #setFences(tokens: ReadonlyMap<number, number>): void {
+    this.#args.store.setFences(tokens).catch((error) => {
       // The store was lost, and with it this actor is about to be restarted.
       if (!this.#isOver) this.#ctx.self.tell("broke", { message: textOf(error) });
     });
   }
 
-  /** Once the tokens are there; others need not wait for a copy that is far behind. */
-  #catchUp(fences: readonly Fence[], position: number): void {
-    this.#inTurn(() => {
-      this.#askCaughtUp(fences, position);
-      return Promise.resolve();
-    });
-  }
-
-  #askCaughtUp(fences: readonly Fence[], position: number): void {
+  /** The store takes what it is told in its order: the tokens are there by now. */
+  #catchUp(fences: readonly Fence[], position: LogPosition): void {
     if (this.#isOver) return;
-    this.#args.store.caughtUp(position).then(
-      () => this.#step((machine, nowMs) => machine.caughtUp(fences, nowMs)),
+    this.#args.store.caughtUp(position, fences.map(({ partition }) => partition)).then(
+      (cursors) => {
+        this.#cursors = new Map(
+          fences.map(({ partition }, at) => [partition, cursors[at] ?? null]),
+        );
+        this.#step((machine, nowMs) => machine.caughtUp(fences, nowMs));
+        this.#cursors = NO_CURSORS;
+      },
       () => {
-        const again = () => this.#askCaughtUp(fences, position);
+        const again = () => this.#catchUp(fences, position);
         this.#ctx.clock.setTimer(CATCH_UP_AGAIN_MS, again);
       },
     );
+  }
+
+  #own(partitions: readonly number[]): void {
+    const { reader, pool } = this.#args;
+    // What it knew of their series may be of a time before another node had them.
+    pool.tell("forget", { partitions });
+    // Nobody has moved the cursors of those that have just come.
+    const cursors = partitions.flatMap((partition) => {
+      const cursor = this.#cursors.get(partition);
+      return cursor === undefined ? [] : [cursor];
+    });
+    const areKnown = cursors.length === partitions.length;
+    reader.tell("own", { partitions, ...(areKnown ? { cursors } : {}) });
+    this.#ctx.log("info", "owns partitions", { count: partitions.length });
   }
 
   #drain(partitions: readonly number[]): void {
     const { reader } = this.#args;
     for (const partition of partitions) {
       reader.ask("drain", { partition }, { timeoutMs: DRAIN_ANSWER_MS }).catch(() => null).then(
-        () => this.#step((machine, nowMs) => machine.drained([partition], nowMs)),
+        () => this.#isDrained(partition),
       );
     }
     // What it owns no more needs no duties from here on, and the others learn what waits.
     this.#ctx.log("info", "gives partitions away", { count: partitions.length });
+  }
+
+  /** Those that come to it at once are given away at once, and not the first of them before. */
+  #isDrained(partition: number): void {
+    if (this.#drained.push(partition) > 1) return;
+    this.#ctx.clock.setTimer(0, () => {
+      const drained = this.#drained.splice(0);
+      this.#step((machine, nowMs) => machine.drained(drained, nowMs));
+    });
   }
 
   #stopped(why: StopReason): void {

@@ -39,12 +39,15 @@ import {
   PartitionReader,
 } from "./protocols_nodes.ts";
 
+/** What a reader does with streams. */
+export type ReadStreams = Pick<PartitionStreams, "read" | "trim" | "backlog" | "status">;
+
 /** How a reader is set up. */
 export interface PartitionReaderArgs {
   readonly store: Ref<typeof Store.definition>;
   readonly pool: IngestRef;
   /** Somebody else closes them. */
-  readonly streams: PartitionStreams;
+  readonly streams: ReadStreams;
   /** Partitions that are this node's; it lies here to outlive incarnations of the reader. */
   readonly owned: Set<number>;
 }
@@ -111,10 +114,11 @@ export const partitionReader = actor(PartitionReader, (ctx, args: PartitionReade
   ctx.onStop(() => reader.stop());
   const life = ctx.incarnation;
   return {
-    own: ({ partition }) => reader.own(partition),
+    own: ({ partitions, cursors }) => reader.own(partitions, cursors),
     drain: ({ partition }) => reader.drain(partition),
     disown: ({ partition }) => reader.disown(partition),
     cursor: (told) => reader.cursor(told.partition, told.epoch, told.cursor, told.error),
+    cursors: ({ epochs, cursors }) => reader.cursors(epochs, cursors),
     pages: (told) => {
       if (told.life === life) reader.pages(told.pages, told.error);
     },
@@ -163,28 +167,40 @@ class Reader {
     // The mailbox outlives an incarnation, and so do answers on their way: none may pass for a new one.
     this.#epoch = this.#ids = ctx.incarnation * IDS_PER_INCARNATION;
     ctx.timer("look", { delayMs: LOOK_EVERY_MS, everyMs: LOOK_EVERY_MS }, "look", {});
-    for (const partition of args.owned) this.own(partition);
+    this.own([...args.owned]);
   }
 
   // ---- whose they are ---------------------------------------------------------------------------------
 
-  own(partition: number): void {
-    this.#args.owned.add(partition);
-    const known = this.#own.get(partition);
-    if (known === undefined) {
-      const own = new Own(partition, ++this.#epoch);
-      this.#own.set(partition, own);
-      this.#askCursor(own);
-    } else if (known.state === "draining") {
-      // It stays after all.
-      this.#ctx.cancelTimer(`late/${partition}`);
-      this.#answerDrains(known);
-      known.epoch = ++this.#epoch;
-      known.sent = [];
-      known.isClean = true;
-      known.state = "pausing";
-      this.go(partition);
+  own(partitions: readonly number[], cursors?: readonly (StreamPlace | null)[]): void {
+    const added: Own[] = [];
+    for (const partition of partitions) {
+      this.#args.owned.add(partition);
+      const known = this.#own.get(partition);
+      if (known === undefined) {
+        const own = new Own(partition, ++this.#epoch);
+        this.#own.set(partition, own);
+        added.push(own);
+      } else if (known.state === "draining") this.#stays(known);
     }
+    const [first] = added;
+    if (cursors !== undefined) {
+      const known = new Map(partitions.map((partition, at) => [partition, cursors[at] ?? null]));
+      for (const own of added) this.#begin(own, known.get(own.partition) ?? null);
+      this.#pump();
+    } else if (added.length > 1) this.#askCursors(added);
+    else if (first !== undefined) this.#askCursor(first);
+  }
+
+  /** A partition that drains is this node's after all. */
+  #stays(own: Own): void {
+    this.#ctx.cancelTimer(`late/${own.partition}`);
+    this.#answerDrains(own);
+    own.epoch = ++this.#epoch;
+    own.sent = [];
+    own.isClean = true;
+    own.state = "pausing";
+    this.go(own.partition);
   }
 
   drain(partition: number): Drained | Deferred<Drained> {
@@ -256,14 +272,48 @@ class Reader {
     );
   }
 
+  /** One question for many: they move together, and each waits for its own answer. */
+  #askCursors(added: readonly Own[]): void {
+    const epochs = added.map(({ partition, epoch }) => ({ partition, epoch }));
+    const { self } = this.#ctx;
+    this.#args.store.ask("cursors", {}, STORE_ANSWER).then(
+      (found) => {
+        const known = new Map(found.map(({ feed, cursor }) => [feed, cursor]));
+        const cursors = epochs.map(({ partition }) => known.get(partitionFeed(partition)) ?? null);
+        self.tell("cursors", { epochs, cursors });
+      },
+      (error) => {
+        for (const one of epochs) {
+          self.tell("cursor", { ...one, cursor: null, error: textOf(error) });
+        }
+      },
+    );
+  }
+
   cursor(partition: number, epoch: number, cursor: string | null, error: string | null): void {
     const own = this.#own.get(partition);
     if (own === undefined || own.epoch !== epoch || own.state !== "asking") return;
     if (error !== null) return this.#goBack(own, error, 0);
+    this.#begin(own, cursor);
+    this.#pump();
+  }
+
+  /** The same of many, `epochs` in the order of their cursors. */
+  cursors(
+    epochs: readonly { readonly partition: number; readonly epoch: number }[],
+    cursors: readonly (string | null)[],
+  ): void {
+    epochs.forEach(({ partition, epoch }, at) => {
+      const own = this.#own.get(partition);
+      if (own?.epoch === epoch && own.state === "asking") this.#begin(own, cursors[at] ?? null);
+    });
+    this.#pump();
+  }
+
+  #begin(own: Own, cursor: string | null): void {
     own.committed = own.readTo = cursor;
     own.state = "reading";
     this.#place(own);
-    this.#pump();
   }
 
   /** Everything since the committed cursor is read again, after a pause. */

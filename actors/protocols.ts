@@ -277,12 +277,20 @@ export const Store = protocol("store", {
     internal: true,
     priority: "high",
   },
-  // Replies once the copy has applied the log up to there.
+  // Replies once the copy has applied the log up to there: with the cursors of feeds.
   caughtUp: {
-    payload: z.custom<{ readonly position: LogPosition }>(),
-    reply: z.null(),
+    payload: z.custom<{ readonly position: LogPosition; readonly feeds: readonly string[] }>(),
+    reply: z.custom<readonly (string | null)[]>(),
     internal: true,
     priority: "high",
+  },
+  // What a commit does, as `commitPacked`, but the log refuses it: for a node that is starting.
+  rehearse: {
+    payload: z.custom<Uint8Array>(),
+    reply: z.custom<Uint8Array>(),
+    internal: true,
+    priority: "high",
+    columns: true,
   },
   // Where the copy stands in the log.
   appliedPosition: {

@@ -106,9 +106,15 @@ export interface PartitionLag extends PartitionBacklog {
 
 /** Reads the streams of the partitions that this node owns, and has their candles labelled. */
 export const PartitionReader = protocol("partition_reader", {
-  // The partition is this node's, and its copy of the store has caught up; idempotent.
+  // The partitions are this node's, and its copy of the store has caught up; idempotent. The cursors
+  // are where they stand, if that is known.
   own: {
-    payload: z.custom<{ readonly partition: number }>(),
+    payload: z.custom<
+      {
+        readonly partitions: readonly number[];
+        readonly cursors?: readonly (StreamPlace | null)[];
+      }
+    >(),
     internal: true,
     priority: "high",
   },
@@ -154,6 +160,17 @@ export const PartitionReader = protocol("partition_reader", {
         readonly cursor: string | null;
         /** Set when the store did not answer. */
         readonly error: string | null;
+      }
+    >(),
+    internal: true,
+    priority: "high",
+  },
+  // The same of many, `epochs` in the order of their cursors.
+  cursors: {
+    payload: z.custom<
+      {
+        readonly epochs: readonly { readonly partition: number; readonly epoch: number }[];
+        readonly cursors: readonly (string | null)[];
       }
     >(),
     internal: true,

@@ -157,11 +157,14 @@ export const store = actor(Store, async (ctx, args: StoreArgs) => {
       shared(follows).store.setFences(new Map(tokens));
       return null;
     },
-    caughtUp: ({ position }) =>
+    caughtUp: ({ position, feeds }) =>
       failing(ctx, async () => {
-        await shared(follows).store.caughtUp(position);
-        return null;
+        const { store } = shared(follows);
+        await store.caughtUp(position);
+        return feeds.map((feed) => store.cursor(feed));
       }),
+    rehearse: (bytes) =>
+      failing(ctx, async () => packResult(await shared(follows).store.rehearse(bytes))),
     appliedPosition: () => shared(follows).store.applied,
     appliedAfter: ({ seq, changes, ranges }) =>
       failing(ctx, () => shared(follows).appliedAfter(seq, changes, ranges)),

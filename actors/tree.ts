@@ -483,7 +483,7 @@ export function wickTree(options: TreeOptions = {}): SystemOptions {
                   ...(options.admission === undefined ? {} : { admission: options.admission }),
                 })),
                 feedsOf(options),
-                ...(treeNodes === null ? [] : [nodeChild(treeNodes, PATHS)]),
+                ...(treeNodes === null ? [] : [nodeChild(treeNodes, PATHS, params)]),
               ],
             },
             child(backfill, {

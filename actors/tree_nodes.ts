@@ -21,6 +21,7 @@ import type { Wire } from "../src/actor/remote_wire.ts";
 import type { BudgetTerms, SharedBudget } from "../src/batch/shared_budget.ts";
 import type { CacheRouter } from "../src/cache/router.ts";
 import { GATE_ALLOWED } from "../src/http/node_gate.ts";
+import type { LabelParams } from "../src/label/params.ts";
 import { nodeFinding } from "../src/monitor/collect_nodes.ts";
 import { partitionFinding } from "../src/monitor/collect_partitions.ts";
 import { NODES_PREFIX_DEFAULT } from "../src/store/log/keys.ts";
@@ -30,10 +31,11 @@ import { NodeDuties } from "../src/store/nodes/duties.ts";
 import type { ChangedRecord } from "../src/store/nodes/followed_store.ts";
 import { PeerList } from "../src/store/nodes/peers.ts";
 import { RecordNews } from "../src/store/nodes/record_news.ts";
-import type { PartitionStreams } from "../src/store/partitions/port.ts";
+import { partitionFeed, type PartitionStreams } from "../src/store/partitions/port.ts";
 import { type FollowerCell, logFollower } from "./log_follower.ts";
 import type { MonitorCollector } from "./monitor.ts";
 import { node, type NodeStore } from "./node.ts";
+import { rehearse } from "./rehearsal.ts";
 import { partitionReader } from "./partition_reader.ts";
 import { partitionWriter, type PartitionWriterArgs } from "./partition_writer.ts";
 import { Admin, CommitSink, LabelPool, LabelSink, Store } from "./protocols.ts";
@@ -106,6 +108,8 @@ interface OpenWay {
   readonly wire: Wire | null;
   readonly budget: SharedBudgets | null;
   openLog(): SharedLog;
+  /** Streams for practice, closed by whoever asks for them; null where there is nothing to practise. */
+  practiceStreams(): PartitionStreams | null;
   /** Resolves once what others send can arrive, so that the node may be announced. */
   ready(): Promise<void>;
   close(): Promise<void>;
@@ -145,6 +149,7 @@ async function openWay(
     return {
       streams,
       openLog: way.log,
+      practiceStreams: () => null,
       wire: way.wire?.() ?? null,
       budget: way.budget ?? null,
       ready: () => Promise.resolve(),
@@ -166,6 +171,7 @@ async function openWay(
     wire,
     // The store's thread has one of its own, which makes the log where there is none.
     openLog: () => new RedisLog({ ...redis, isMaking: false }),
+    practiceStreams: () => new RedisStreams({ ...redis, session: `${session}/practice` }),
     budget: (name, terms) =>
       new RedisBudget({ name, terms, prefix, trip: (key, run, ms) => group.trip(key, run, ms) }),
     ready: () => Promise.race([wire.listening, pause(clock, READY_MS)]),
@@ -298,7 +304,11 @@ export function streamChildren(
 }
 
 /** The last of the ingest path: it leaves before anything of that ends. */
-export function nodeChild(nodes: TreeNodes, paths: NodeNeighbours): ChildSpec {
+export function nodeChild(
+  nodes: TreeNodes,
+  paths: NodeNeighbours,
+  params: LabelParams,
+): ChildSpec {
   const { spec, version, startedMs, duties, peers, owned, way } = nodes;
   const { node: name, session, region = "", url = null, leaseMs, pins, onStopped } = spec;
   let known = url;
@@ -307,6 +317,7 @@ export function nodeChild(nodes: TreeNodes, paths: NodeNeighbours): ChildSpec {
     shutdownMs: LEAVE_MS,
     args: (refs) => {
       lookUrl(refs, (found) => known ??= found);
+      const store = refs.ask(Store, paths.store);
       return {
         info: { node: name, session, region, version, startedMs },
         url: () => known,
@@ -316,11 +327,12 @@ export function nodeChild(nodes: TreeNodes, paths: NodeNeighbours): ChildSpec {
           await way.ready();
           return way.openLog();
         },
-        store: nodeStore(refs, paths.store),
+        store: nodeStore(store),
         reader: refs.ask(PartitionReader, NODE_PATHS.reader),
         pool: refs.tell(LabelPool, paths.pool),
         ...{ streams: way.streams, owned, duties, peers },
         started: refs.system.started,
+        rehearse: (signal) => rehearsalOf(way, store, params, refs, signal),
         isStopping: () => refs.system.isStopping,
         onStopped: onStopped ?? (() => {}),
       };
@@ -357,6 +369,23 @@ const ANSWER = { timeoutMs: 60_000 } as const;
 /** The next beat says where the copy stands; one that cannot be asked in time says nothing new. */
 const LOOK = { timeoutMs: 1_000 } as const;
 
+/** Makes the way that candles take fast, before any do; see `rehearsal.ts`. */
+async function rehearsalOf(
+  way: OpenWay,
+  store: Ref<typeof Store.definition>,
+  params: LabelParams,
+  { system: { clock, random } }: TreeRefs,
+  signal: AbortSignal,
+): Promise<void> {
+  const streams = way.practiceStreams();
+  if (streams === null) return;
+  try {
+    await rehearse({ store, streams, params, clock, random }, signal);
+  } finally {
+    await streams.close();
+  }
+}
+
 /** The admin may start later, or be none. */
 function lookUrl({ system }: TreeRefs, found: (url: string) => void): void {
   system.started.then(() => system.ref(Admin, "admin").ask("status", {}, ANSWER)).then(
@@ -365,14 +394,16 @@ function lookUrl({ system }: TreeRefs, found: (url: string) => void): void {
   );
 }
 
-function nodeStore(refs: TreeRefs, path: string): NodeStore {
-  const store = refs.ask(Store, path);
+function nodeStore(store: Ref<typeof Store.definition>): NodeStore {
   return {
     setFences: async (tokens) => {
       const fences = [...tokens].map(([partition, token]) => ({ partition, token }));
       await store.ask("setFences", { fences }, ANSWER);
     },
-    caughtUp: async (position) => void await store.ask("caughtUp", { position }, ANSWER),
+    caughtUp: (position, partitions) => {
+      const feeds = partitions.map(partitionFeed);
+      return store.ask("caughtUp", { position, feeds }, ANSWER);
+    },
     applied: () => store.ask("appliedPosition", {}, LOOK),
   };
 }

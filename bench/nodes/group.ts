@@ -18,6 +18,8 @@ const PREFIX = "bench";
 const PERSISTENT = [["appendonly", "yes"], ["appendfsync", "everysec"]] as const;
 /** Nodes that do not agree on who owns what within this have failed, ms. */
 const SETTLE_LIMIT_MS = 30_000;
+/** Partitions that a node may own more than another: a joining node is given none while it starts. */
+const UNEVEN_MAX = 16;
 /** Agreed for so long it counts, ms: several beats. */
 const SETTLED_MS = 500;
 
@@ -90,7 +92,11 @@ export class NodeGroup implements AsyncDisposable {
     for (let last = "", sinceMs = systemClock.now();;) {
       const { nodes, owners } = await this.trail.log.view();
       const text = owners.map(({ token }) => token).join();
-      if (text !== last || owners.length < 256 || nodes.length !== this.#nodes.size) {
+      const owned = new Map(nodes.map(({ session }) => [session, 0]));
+      for (const { session } of owners) owned.set(session, (owned.get(session) ?? 0) + 1);
+      const isEven = Math.max(...owned.values()) - Math.min(...owned.values()) <= UNEVEN_MAX;
+      const isWhole = owners.length === 256 && nodes.length === this.#nodes.size && isEven;
+      if (text !== last || !isWhole) {
         last = text;
         sinceMs = systemClock.now();
       }

@@ -100,7 +100,7 @@ class TestNode {
             this.tokens = tokens;
             return Promise.resolve();
           },
-          caughtUp: () => Promise.resolve(),
+          caughtUp: (_, partitions) => Promise.resolve(partitions.map(() => null)),
           applied: () => Promise.resolve(group.log.position),
         },
         reader,
@@ -119,10 +119,12 @@ class TestNode {
   #reader() {
     return actor(PartitionReader, (ctx) =>
       ({
-        own: ({ partition }: { partition: number }) => {
-          assert(this.tokens.has(partition), "told to read before the store had the token");
-          this.reading.add(partition);
-          this.began.set(partition, ctx.clock.now());
+        own: ({ partitions }: { partitions: readonly number[] }) => {
+          for (const partition of partitions) {
+            assert(this.tokens.has(partition), "told to read before the store had the token");
+            this.reading.add(partition);
+            this.began.set(partition, ctx.clock.now());
+          }
         },
         drain: ({ partition }: { partition: number }) => {
           const reply = ctx.defer();

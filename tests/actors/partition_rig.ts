@@ -104,7 +104,7 @@ export class PartitionRig {
 
   /** The reader owns these; default all. */
   own(partitions: Iterable<number> = Array.from({ length: PARTITIONS }, (_, i) => i)): void {
-    for (const partition of partitions) this.reader.tell("own", { partition });
+    this.reader.tell("own", { partitions: [...partitions] });
   }
 
   ingest(blocks: readonly CandleBlock[], how: Partial<Ingest> = {}): Promise<IngestReply> {

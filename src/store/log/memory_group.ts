@@ -9,7 +9,10 @@ import {
   type Beat,
   type Fence,
   GROUP_BOUNDS,
+  type GroupListener,
   type GroupView,
+  type Handed,
+  type LogPosition,
   type Move,
   type NodeInfo,
   type Ownership,
@@ -27,7 +30,7 @@ export class MemoryGroup {
   readonly #names = new Map<string, NodeInfo>();
   readonly #owners = new Map<number, Ownership>();
   readonly #ended = new Set<string>();
-  readonly #listeners = new Set<() => void>();
+  readonly #listeners = new Set<GroupListener>();
   #moves: Move[] = [];
   #token = 0;
 
@@ -115,8 +118,8 @@ export class MemoryGroup {
     return fences;
   }
 
-  /** Gives partitions to a living node. */
-  handOver(fences: readonly Fence[], to: string): Fence[] {
+  /** Gives partitions to a living node, which is told what was taken at that position. */
+  handOver(fences: readonly Fence[], to: string, position: LogPosition): Fence[] {
     const sinceMs = this.#look();
     const member = this.#nodes.get(to);
     if (member === undefined) return [];
@@ -133,7 +136,7 @@ export class MemoryGroup {
       moves.add(partition, held.node, "handed");
       given.push({ partition, token });
     }
-    this.#note(moves);
+    this.#note(moves, { session, taken: { fences: given, position } });
     return given;
   }
 
@@ -150,7 +153,7 @@ export class MemoryGroup {
   }
 
   /** Calls `listener` after each change; ends with what it returns. */
-  onChange(listener: () => void): () => void {
+  onChange(listener: GroupListener): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }
@@ -170,14 +173,14 @@ export class MemoryGroup {
     return nowMs;
   }
 
-  #note(moves: Moves): void {
+  #note(moves: Moves, handed: Handed | null = null): void {
     if (moves.list.length === 0) return;
     this.#moves = [...moves.list, ...this.#moves].slice(0, GROUP_BOUNDS.moves);
-    this.#changed();
+    this.#changed(handed);
   }
 
-  #changed(): void {
-    for (const listener of [...this.#listeners]) queueMicrotask(listener);
+  #changed(handed: Handed | null = null): void {
+    for (const listener of [...this.#listeners]) queueMicrotask(() => listener(handed));
   }
 }
 

@@ -12,6 +12,7 @@ import {
   type Appended,
   type Beat,
   type Fence,
+  type GroupListener,
   type GroupView,
   LOG_BOUNDS,
   type LogEntry,
@@ -93,12 +94,17 @@ export class MemoryLogServer {
     };
   }
 
+  /** As `SharedLog.checksTokens`. */
+  get checksTokens(): boolean {
+    return this.#options.fence !== "off";
+  }
+
   /** As `SharedLog.append`. */
   append(entry: NewEntry): Appended {
     const { writer, number, fences, kind, bytes, stand } = entry;
     if ((this.#writers.get(writer) ?? 0) >= number) return { state: "known" };
     if (this.#group.hasEnded(sessionOf(writer))) return { state: "fenced", partitions: [] };
-    const lost = this.#options.fence === "off" ? [] : this.#group.lost(fences);
+    const lost = this.checksTokens ? this.#group.lost(fences) : [];
     if (lost.length > 0) return { state: "fenced", partitions: lost };
     const { bytesMax = LOG_BOUNDS.bytes } = this.#options;
     if (this.#bytes + bytes.length > bytesMax) return fullLog(this.#bytes + bytes.length, bytesMax);
@@ -212,6 +218,10 @@ export class MemoryLog implements SharedLog {
     return this.#server;
   }
 
+  get checksTokens(): boolean {
+    return this.#server.checksTokens;
+  }
+
   get status(): LogStatus {
     const { isAway } = this.#server;
     return { backend: "memory", state: isAway ? "away" : "ok", lastError: null };
@@ -261,15 +271,16 @@ export class MemoryLog implements SharedLog {
   }
 
   async handOver(fences: readonly Fence[], to: string): Promise<Taken> {
-    const given = await this.#reach().group.handOver(fences, to);
-    return { fences: given, position: this.#server.position };
+    const { position } = this.#server;
+    const given = await this.#reach().group.handOver(fences, to, position);
+    return { fences: given, position };
   }
 
   async release(fences: readonly Fence[]): Promise<void> {
     await this.#reach().group.release(fences);
   }
 
-  onGroupChange(listener: () => void): () => void {
+  onGroupChange(listener: GroupListener): () => void {
     const end = this.#server.group.onChange(listener);
     this.#ends.add(end);
     return end;

@@ -114,6 +114,16 @@ export type Appended =
   /** The log has no room until a snapshot was made. Nothing was appended. */
   | { readonly state: "full"; readonly message: string };
 
+/** Partitions that were handed to a node, by another one. */
+export interface Handed {
+  /** Whose they are from now on. */
+  readonly session: string;
+  readonly taken: Taken;
+}
+
+/** Told of changes in the group; null: something else than a hand-over, or more. */
+export type GroupListener = (handed: Handed | null) => void;
+
 /** Bounds of the log. */
 export const LOG_BOUNDS = {
   /** Bytes of one entry: a commit of 65,536 rows with their labels is about 16 MB. */
@@ -289,8 +299,11 @@ export interface SharedLog {
   handOver(fences: readonly Fence[], to: string): Promise<Taken>;
   /** Lets go of partitions, so that anybody may take them. */
   release(fences: readonly Fence[]): Promise<void>;
-  /** Calls `listener` soon after anything but entries changed in the group; a hint that may be lost. */
-  onGroupChange(listener: () => void): () => void;
+  /**
+   * Calls `listener` soon after anything but entries changed in the group; a hint that may be lost, or
+   * late. Where all that changed is that partitions were handed to a node, it says which.
+   */
+  onGroupChange(listener: GroupListener): () => void;
 
   /**
    * Puts a copy there, piece by piece, and only then says so. Ends with {@linkcode trim}, up to
@@ -306,6 +319,8 @@ export interface SharedLog {
   /** Gives up entries up to a position, but none that is not in the snapshot. */
   trim(upTo: LogPosition): Promise<void>;
 
+  /** Whether an entry under a token that is not its partition's is refused; false only to show why. */
+  readonly checksTokens: boolean;
   /** Whether it can be reached, and what it ran into last. */
   readonly status: LogStatus;
   /** Lets go of connections; idempotent. */

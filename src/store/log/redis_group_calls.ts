@@ -11,6 +11,7 @@ import {
   type Beat,
   type Fence,
   type GroupView,
+  type Handed,
   type LiveNode,
   LogError,
   type Move,
@@ -128,6 +129,18 @@ function takenOf([, position, ...held]: readonly unknown[]): Taken {
     fences.push({ partition: Number(held[at]), token: Number(held[at + 1]) });
   }
   return { fences, position: Number(position) };
+}
+
+const HANDED = /^handed\|([^|]+)\|(\d{1,16})\|(\d{1,16}(?:,\d{1,16})*)$/;
+/** Longest of them: all partitions with their tokens. */
+const HANDED_CHARS_MAX = 8_192;
+
+/** What a message of the group's channel says was handed over; null when it says something else. */
+export function handedOf(message: string): Handed | null {
+  const found = message.length > HANDED_CHARS_MAX ? null : HANDED.exec(message);
+  if (found === null) return null;
+  const [, session = "", position, pairs = ""] = found;
+  return { session, taken: takenOf(["taken", position, ...pairs.split(",")]) };
 }
 
 function flat(fences: readonly Fence[]): number[] {

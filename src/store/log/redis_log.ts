@@ -25,7 +25,9 @@ import {
   type Appended,
   type Beat,
   type Fence,
+  type GroupListener,
   type GroupView,
+  type Handed,
   LOG_BOUNDS,
   type LogEntry,
   LogError,
@@ -47,7 +49,7 @@ import {
   type RawEntry,
   standText,
 } from "./redis_entries.ts";
-import { RedisGroupCalls } from "./redis_group_calls.ts";
+import { handedOf, RedisGroupCalls } from "./redis_group_calls.ts";
 import { RedisSnapshots } from "./redis_snapshots.ts";
 import { APPEND, bufferOf, GROUP, loadScripts, runScript } from "./scripts.ts";
 
@@ -96,7 +98,7 @@ export class RedisLog implements SharedLog, AsyncDisposable {
   readonly #bytesMax: string;
   #reader: KeyLink | null = null;
   #listener: KeyLink | null = null;
-  readonly #listeners = new Set<() => void>();
+  readonly #listeners = new Set<GroupListener>();
   readonly #waiters = new Set<() => void>();
   readonly #pages = new PageSize();
   #isMet = false;
@@ -146,6 +148,10 @@ export class RedisLog implements SharedLog, AsyncDisposable {
         this.#queue.lost();
       },
     });
+  }
+
+  get checksTokens(): boolean {
+    return this.#options.fence !== "off";
   }
 
   get status(): LogStatus {
@@ -240,21 +246,21 @@ export class RedisLog implements SharedLog, AsyncDisposable {
     return this.#calls.release(fences);
   }
 
-  onGroupChange(listener: () => void): () => void {
+  onGroupChange(listener: GroupListener): () => void {
     this.#listeners.add(listener);
-    const tell = () => {
-      for (const each of [...this.#listeners]) each();
+    const tell = (handed: Handed | null) => {
+      for (const each of [...this.#listeners]) each(handed);
     };
     if (this.#ended === null) {
       this.#listener ??= this.#group.link(this.#keys.meta, {
         onReady: () => {
           const subscribed = this.#listener?.trip((redis) => {
             redis.removeAllListeners("message");
-            redis.on("message", tell);
+            redis.on("message", (_, message: string) => tell(handedOf(message)));
             return redis.subscribe(this.#keys.channel);
           }, CALL_MS);
           // What was told while nobody listened was missed.
-          subscribed?.then(tell, () => this.#listener?.reconnect());
+          subscribed?.then(() => tell(null), () => this.#listener?.reconnect());
         },
       });
     }
@@ -402,14 +408,13 @@ export class RedisLog implements SharedLog, AsyncDisposable {
 
   #send({ writer, number, fences, kind, bytes, stand }: NewEntry, previous: number) {
     const { meta, entries, writers, tokens, ended } = this.#keys;
-    const isChecked = this.#options.fence !== "off";
     // deno-fmt-ignore
     const args: (string | number | Uint8Array)[] = [
       meta, entries, writers, tokens, ended,
       this.#mark.log, writer, sessionOf(writer), number, previous, kind, standText(stand),
       this.#bytesMax, bufferOf(bytes),
     ];
-    if (isChecked && fences.length > 0) {
+    if (this.checksTokens && fences.length > 0) {
       for (const { partition } of fences) args.push(partition);
       for (const { token } of fences) args.push(token);
     }

@@ -53,9 +53,11 @@ import {
   LOG_BOUNDS,
   LogError,
   type LogPosition,
+  type NewEntry,
   type SharedLog,
   type Snapshot,
 } from "./port.ts";
+import { madeUpResult, nobodysFences } from "./rehearsal.ts";
 import { takeSnapshot } from "./snapshotter.ts";
 
 /** Writes whose outcome is not known: more than any group of actors has in hand. */
@@ -245,6 +247,21 @@ export class ReplicatedStore implements Store {
     return await this.#write({ kind: "commit", batches }, bytes, fences) as CommitResult;
   }
 
+  /**
+   * Does with a packed commit what {@linkcode commitPacked} does, but under tokens that nobody has, so
+   * that the log refuses it; a log that checks none is not asked. What it answers is made up.
+   *
+   * @throws {LogError} When the log cannot be reached.
+   */
+  async rehearse(bytes: Uint8Array): Promise<CommitResult> {
+    const batches = unpackCommit(bytes);
+    const fences = nobodysFences(batches);
+    if (this.#log.checksTokens && fences.length > 0) {
+      await this.#log.append(this.#entry(++this.#number, "commit", bytes, fences));
+    }
+    return madeUpResult(batches, this.seq, this.#clock.wallNow());
+  }
+
   async putRecord(kind: string, key: string, json: string): Promise<WriteResult> {
     if (kind === MARK_KIND) return reserved();
     return await this.#change({ kind: "put", record: [kind, key, json] }) as WriteResult;
@@ -274,9 +291,7 @@ export class ReplicatedStore implements Store {
     const refused = this.#notNow(bytes);
     if (refused !== null) return refused;
     const number = ++this.#number;
-    const { seq } = this;
-    const stand = { position: this.applied, seq };
-    const entry = { writer: this.#writer, number, fences, kind: change.kind, bytes, stand };
+    const entry = this.#entry(number, change.kind, bytes, fences);
     const outcome = this.#follower.expect(number, change);
     const asked = this.#log.append(entry).then(
       (appended) => this.#appended(number, appended),
@@ -284,6 +299,16 @@ export class ReplicatedStore implements Store {
     );
     const [done] = await Promise.all([outcome, asked]);
     return done;
+  }
+
+  #entry(
+    number: number,
+    kind: Change["kind"],
+    bytes: Uint8Array,
+    fences: readonly Fence[],
+  ): NewEntry {
+    const stand = { position: this.applied, seq: this.seq };
+    return { writer: this.#writer, number, fences, kind, bytes, stand };
   }
 
   #appended(number: number, appended: Appended): void {

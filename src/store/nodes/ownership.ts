@@ -22,6 +22,8 @@
  * - What a view says is not this node's any more is let go of at once, whatever its state: others
  *   have taken it, and its commits are refused.
  * - A call whose outcome nobody knows needs no care: the next view says what is.
+ * - What a hint says was handed to this node is loaded at once. A view that is on its way at that time
+ *   may not know of it, and takes nothing back; the one after that does.
  *
  * ## Who should have what
  * All nodes that are not leaving count, except those that own nothing and are still starting, or whose
@@ -37,6 +39,7 @@ import type {
   Beat,
   Fence,
   GroupView,
+  Handed,
   LiveNode,
   LogPosition,
   Ownership as Owned,
@@ -163,6 +166,10 @@ export class Ownership {
   #isHinted = false;
   /** Something turned out otherwise than the last view said: nothing is moved before the next. */
   #mustLook = false;
+  /** Highest token of the last view. */
+  #seenToken = 0;
+  /** Tokens of what was handed to this node while a call was under way, by partition. */
+  readonly #unseen = new Map<number, number>();
   /** What was free in the last view was asked for. */
   #hasTaken = false;
   #leavingSinceMs = Infinity;
@@ -193,9 +200,10 @@ export class Ownership {
     return this.#done(nowMs);
   }
 
-  /** Something changed in the group, perhaps. */
-  hinted(nowMs: number): NodeAction[] {
-    this.#isHinted = true;
+  /** Something changed in the group, perhaps; or no more than that somebody was handed partitions. */
+  hinted(handed: Handed | null, nowMs: number): NodeAction[] {
+    if (handed === null) this.#isHinted = true;
+    else if (handed.session === this.#options.session) this.#handed(handed.taken, nowMs);
     return this.#done(nowMs);
   }
 
@@ -369,15 +377,31 @@ export class Ownership {
     this.#sayFences();
   }
 
+  /** Others gave these to this node. Tokens ascend: what the last view has seen is in it. */
+  #handed({ fences, position }: Taken, nowMs: number): void {
+    if (this.#view === null || this.#isOver) return;
+    const fresh = fences.filter(({ token }) => token > this.#seenToken);
+    if (this.#call !== null) {
+      for (const { partition, token } of fresh) this.#unseen.set(partition, token);
+    }
+    const isKnown = ({ partition, token }: Fence) => this.#held.get(partition)?.token === token;
+    this.#load(fresh.filter((fence) => !isKnown(fence)), position, nowMs);
+  }
+
   /** Makes what this node believes to have what the view says it has. */
   #reconcile({ owners, position }: GroupView, nowMs: number): void {
     const mine = new Map<number, Owned>();
+    this.#seenToken = 0;
     for (const owner of owners) {
       if (owner.session === this.#options.session) mine.set(owner.partition, owner);
+      this.#seenToken = Math.max(this.#seenToken, owner.token);
     }
+    const unseen = new Map(this.#unseen);
+    this.#unseen.clear();
     const lost: number[] = [];
     for (const [partition, { token }] of this.#held) {
       if (mine.get(partition)?.token === token) continue;
+      if (unseen.get(partition) === token && token > this.#seenToken) continue;
       lost.push(partition);
       this.#held.delete(partition);
     }

@@ -2,12 +2,20 @@
 
 import type { Clock } from "../../../src/actor/clock.ts";
 import { MemoryGroup } from "../../../src/store/log/memory_group.ts";
-import type { Beat, Fence, GroupView, NodeInfo, Taken } from "../../../src/store/log/port.ts";
+import type {
+  Beat,
+  Fence,
+  GroupListener,
+  GroupView,
+  Handed,
+  NodeInfo,
+  Taken,
+} from "../../../src/store/log/port.ts";
 
 export class FakeGroup {
   readonly #group: MemoryGroup;
   // The group's own are microtasks, which a history in one go never gets to.
-  readonly #listeners = new Set<() => void>();
+  readonly #listeners = new Set<GroupListener>();
   position = 0;
   /** Last entry of each partition. */
   readonly lastOf = new Map<number, number>();
@@ -45,9 +53,13 @@ export class FakeGroup {
   }
 
   handOver(fences: readonly Fence[], to: string): Taken {
-    const given = this.#group.handOver(fences, to);
-    this.#changed();
-    return { fences: given, position: this.position };
+    const { position } = this;
+    const given = this.#group.handOver(fences, to, position);
+    const [first] = given;
+    const session = this.#group.view().owners.find(({ token }) => token === first?.token)?.session;
+    const taken = { fences: given, position };
+    if (session !== undefined) this.#changed({ session, taken });
+    return taken;
   }
 
   release(fences: readonly Fence[]): void {
@@ -60,12 +72,12 @@ export class FakeGroup {
     this.#changed();
   }
 
-  onGroupChange(listener: () => void): () => void {
+  onGroupChange(listener: GroupListener): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }
 
-  #changed(): void {
-    for (const listener of this.#listeners) listener();
+  #changed(handed: Handed | null = null): void {
+    for (const listener of this.#listeners) listener(handed);
   }
 }

@@ -51,9 +51,11 @@ export class SimNode {
       ...{ isLeaving: false, applied: 0 },
     };
     this.machine = new Ownership({ node, session, leaseMs: LEASE_MS, pins });
-    this.#unwatch = rig.group.onGroupChange(() => {
-      if (rig.random.next() < 0.1) return;
-      rig.later(() => this.#awake(() => this.#do(this.machine.hinted(this.nowMs))));
+    this.#unwatch = rig.group.onGroupChange((handed) => {
+      // Some are lost, and some come twice.
+      for (let chance = rig.random.next(); chance >= 0.1; chance -= 0.8) {
+        rig.later(() => this.#awake(() => this.#do(this.machine.hinted(handed, this.nowMs))));
+      }
     });
     this.#do(this.machine.tick(this.nowMs));
   }

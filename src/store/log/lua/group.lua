@@ -18,9 +18,10 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
 local function text(n) return string.format('%.0f', n) end
 
-local function changed()
+-- `news`: all that there is to say of it; else others have to look.
+local function changed(news)
   local version = redis.call('HINCRBY', META, 'version', 1)
-  redis.call('PUBLISH', channel, version)
+  redis.call('PUBLISH', channel, news or version)
 end
 
 -- Finds or makes the log, and looks whether an entry is there as it was: log, position, writer, number.
@@ -115,7 +116,7 @@ local function move(partition, from, to, why)
   end
   one.partitions[#one.partitions + 1] = tonumber(partition)
 end
-local function note()
+local function note(news)
   local any = false
   for _, one in pairs(moved) do
     any = true
@@ -123,7 +124,7 @@ local function note()
   end
   if not any then return end
   redis.call('LTRIM', MOVES, 0, MOVES_MAX - 1)
-  changed()
+  changed(news)
 end
 
 local function replaced(session)
@@ -202,7 +203,9 @@ if operation == 'hand' then
       reply[#reply + 1] = token
     end
   end
-  note()
+  -- Whose they are now need not look.
+  local news = {'handed', to[2], text(position), table.concat(reply, ',', 3)}
+  note(table.concat(news, '|'))
   return reply
 end
 
