@@ -14,7 +14,7 @@ import { benchOptions, digits, Figures, runMeasurements, spreadOf } from "./supp
 
 const measurements = {
   "take-over": () => takeOverFigures(figures, market, quick ? 2 : 10),
-  "hand-over": () => handOverFigures(figures, market, quick ? 4 : 25),
+  "hand-over": () => handOverFigures(figures, market, quick ? 2 : 25),
   throughput,
   "two-nodes": twoNodes,
   latency: () => latencyFigures(figures, market, quick ? 200 : 2_000),
