@@ -173,6 +173,42 @@ Deno.test("node hands over what another should have, each partition within 50 ms
   assertEquals([a, b].map(({ duties }) => duties.owns("job/x")).sort(), [false, true]);
 });
 
+Deno.test("node rehearses before it is given anything, and ends that when it stops", async () => {
+  await using group = new Group();
+  const a = group.join("a");
+  await group.until(() => a.reading.size === 256);
+  const started = Promise.withResolvers<void>(), rehearsed = Promise.withResolvers<void>();
+  let rehearsals = 0;
+  const rehearse = () => {
+    rehearsals++;
+    return rehearsed.promise;
+  };
+  const b = group.join("b", { started: started.promise, rehearse });
+  await group.run(500);
+  assertEquals([rehearsals, b.reading.size], [0, 0]);
+  started.resolve();
+  await group.run(500);
+  assertEquals([rehearsals, b.reading.size], [1, 0]);
+  rehearsed.reject(new Error("it did not go well"));
+  await group.until(() => b.reading.size === 128);
+  let isEnded = false;
+  const c = group.join("c", {
+    rehearse: (signal) =>
+      new Promise((resolve) =>
+        signal.addEventListener("abort", () => {
+          isEnded = true;
+          resolve();
+        })
+      ),
+  });
+  await group.run(500);
+  assertEquals(c.reading.size, 0);
+  const stopping = c.system.stop({ deadlineMs: 5_000 });
+  await group.run(500);
+  await stopping;
+  assert(isEnded);
+});
+
 Deno.test("node that crashed is taken over within lease + 250 ms", async () => {
   await using group = new Group();
   const [a, b] = [group.join("a"), group.join("b")];

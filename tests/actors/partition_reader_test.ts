@@ -252,6 +252,25 @@ Deno.test("a partition that is taken away is dropped at once, and begins at the 
   assertEquals(pool.asked[0]?.batch.after, null);
 });
 
+Deno.test("a reader that is told where partitions stand does not ask, and asks once for many", async () => {
+  await using rig = new PartitionRig();
+  const asked: string[] = [];
+  const { backend } = rig;
+  const cursor = backend.cursor.bind(backend), cursors = backend.cursors.bind(backend);
+  backend.cursor = (feed) => {
+    asked.push("cursor");
+    return cursor(feed);
+  };
+  backend.cursors = () => {
+    asked.push("cursors");
+    return cursors();
+  };
+  rig.reader.tell("own", { partitions: [1, 2], cursors: [null, null] });
+  assertEquals([(await rig.status()).partitions, asked], [2, []]);
+  rig.own();
+  assertEquals([(await rig.status()).partitions, asked], [256, ["cursors"]]);
+});
+
 Deno.test("a reader that crashed goes on with its partitions", async () => {
   await using rig = new PartitionRig();
   rig.own([3]);

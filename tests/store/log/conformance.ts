@@ -1,7 +1,7 @@
 /** What every log promises (`src/store/log/port.ts`), as tests that each backend runs. */
 
 import { assert, assertEquals, assertGreater, assertRejects } from "@std/assert";
-import { LogError, type SharedLog } from "../../../src/store/log/port.ts";
+import { type Handed, LogError, type SharedLog } from "../../../src/store/log/port.ts";
 import { entry, node, text, textOf } from "./support.ts";
 
 /** A log of a test's own: handles for as many nodes as it wants. */
@@ -40,6 +40,7 @@ export function logConformance(name: string, make: NewLog, options: { ignore?: b
     });
   testEntries(test);
   testGroup(test);
+  testHandOver(test);
   testSnapshots(test);
 }
 
@@ -326,6 +327,35 @@ function testGroup(test: Test): void {
     await other.beat(node("n1", "s1"), 60_000);
     await changed;
     assertGreater(told, 0);
+    end();
+  });
+}
+
+function testHandOver(test: Test): void {
+  test("onGroupChange() tells whose partitions are that were handed over", async (log, rig) => {
+    const told: (Handed | null)[] = [];
+    const end = log.onGroupChange((handed) => void told.push(handed));
+    const other = rig.open();
+    await other.meet(null);
+    // Until it hears anything: a hint may be lost.
+    while (told.length === 0) {
+      await other.beat(node("n0", "s0"), 60_000);
+      await other.leave("s0");
+      await rig.pass(10);
+    }
+    await other.beat(node("n1", "s1"), 60_000);
+    await other.beat(node("n2", "s2"), 60_000);
+    await log.append(entry("a", 1));
+    const { fences } = await other.take("s1", [3, 200, 255]);
+    const taken = await other.handOver(fences.slice(1), "n2");
+    assertEquals(taken.fences.map(({ partition }) => partition), [200, 255]);
+    assertEquals(taken.position, 1);
+    // Nothing is left of it to be handed over, and nothing to be told.
+    assertEquals((await other.handOver(fences.slice(1), "n1")).fences, []);
+    await other.release(fences.slice(0, 1));
+    const isAllTold = () => told.at(-1) === null && told.some((handed) => handed !== null);
+    while (!isAllTold()) await rig.pass(10);
+    assertEquals(told.filter((handed) => handed !== null), [{ session: "s2", taken }]);
     end();
   });
 }

@@ -193,6 +193,82 @@ Deno.test("Ownership reads no partition that stays after all before the copy has
   assertEquals(own, { do: "own", partitions: fences.map(({ partition }) => partition) });
 });
 
+/** Two nodes of which the first has all; what both are told goes through the test. */
+function giverAndTaker() {
+  const log = new FakeGroup(new VirtualClock());
+  const machine = new Ownership({ node: "b", session: "b:0", leaseMs: LEASE_MS });
+  const beat = (session: string) =>
+    log.beat(
+      { ...INFO, node: session.slice(0, 1), session, applied: 0, isLeaving: false },
+      LEASE_MS,
+    );
+  beat("a:0");
+  const { fences } = log.take("a:0", Array.from({ length: 256 }, (_, partition) => partition));
+  machine.tick(0);
+  machine.answered(beat("b:0"), 1);
+  const give = (partitions: readonly number[]) => {
+    const given = log.handOver(
+      fences.filter(({ partition }) => partitions.includes(partition)),
+      "b",
+    );
+    return { session: "b:0", taken: given };
+  };
+  const held = () => machine.held.map(({ partition }) => partition);
+  return { log, machine, beat, give, held };
+}
+
+Deno.test("Ownership loads what a hint says was handed over, once, without asking the group", () => {
+  const { machine, beat, give, held } = giverAndTaker();
+  const handed = give([1, 2, 3]);
+  assertEquals(
+    machine.hinted(handed, 2).map((action) => "do" in action ? action.do : action.call),
+    ["fences", "catchUp"],
+  );
+  assertEquals(held(), [1, 2, 3]);
+  assertEquals(machine.hinted(handed, 3), []);
+  assertEquals(machine.hinted({ ...give([4]), session: "c:0" }, 4), [], "another's");
+  assertEquals(machine.tick(200).map((action) => "call" in action && action.call), ["beat"]);
+  machine.answered(beat("b:0"), 201);
+  assertEquals(held(), [1, 2, 3, 4]);
+  // What comes late was in the view.
+  assertEquals(machine.hinted(handed, 202), []);
+});
+
+Deno.test("Ownership: a view that was under way takes nothing back, the next one does", () => {
+  const { log, machine, beat, give, held } = giverAndTaker();
+  machine.tick(200);
+  const before = beat("b:0");
+  machine.hinted(give([7, 8]), 201);
+  machine.answered(before, 202);
+  assertEquals(held(), [7, 8]);
+  // It may be about to give them back; nobody hears of it.
+  machine.failed("lost", 203);
+  // A third party has taken one meanwhile.
+  const [fence] = machine.held.map(({ partition, token }) => ({ partition, token }));
+  assert(fence !== undefined);
+  log.release([fence]);
+  machine.tick(400);
+  const after = machine.answered(beat("b:0"), 401);
+  assertEquals(held(), [8]);
+  assertEquals(after.filter((action) => "do" in action && action.do === "lose"), [
+    { do: "lose", partitions: [7] },
+  ]);
+});
+
+Deno.test("Ownership lets go of what it handed on, however late it hears that it was its own", () => {
+  const { log, machine, beat, give, held } = giverAndTaker();
+  const handed = give([9]);
+  machine.tick(200);
+  machine.answered(beat("b:0"), 201);
+  assertEquals(held(), [9]);
+  log.handOver(machine.held, "a");
+  machine.tick(400);
+  machine.answered(beat("b:0"), 401);
+  assertEquals(held(), []);
+  machine.hinted(handed, 402);
+  assertEquals(held(), []);
+});
+
 /** The same histories each time; WICK_SEED begins at others. */
 const SEED = 1;
 
