@@ -199,6 +199,8 @@ const COMMIT_ROWS_MAX = 8_192;
 const FOLLOWED_COMMITS_MAX = 2;
 /** Rows that are worth a second commit; fewer wait, and go together with what comes meanwhile. */
 const SECOND_COMMIT_ROWS = 2_048;
+/** A first commit that takes longer than most do, ms: fewer rows wait for it no longer. */
+const SECOND_COMMIT_MS = 4;
 /** Series the pool knows the state of; more are a setting away, and 20,000 cost 3 MB. */
 const SERIES_MAX = 100_000;
 /** A worker or the store that does not answer within this is taken for lost. */
@@ -421,6 +423,8 @@ class Pool {
   #toWarm: SeriesState[] = [];
   /** Commits under way, in their order; they are the first of the batches. */
   #committing: Batch[][] = [];
+  /** When the last of them began. */
+  #committingSinceMs = -Infinity;
   #epoch: number;
   #requestId: number;
   #flushAsked = false;
@@ -1056,8 +1060,11 @@ class Pool {
         if (isFirst) this.#rewriteHead();
         return;
       }
-      if (!isFirst && rows < SECOND_COMMIT_ROWS) return;
+      const nowMs = this.#ctx.clock.now();
+      const isSoon = nowMs - this.#committingSinceMs < SECOND_COMMIT_MS;
+      if (!isFirst && rows < SECOND_COMMIT_ROWS && isSoon) return;
       this.#committing.push(ready);
+      this.#committingSinceMs = nowMs;
       const epoch = this.#epoch;
       this.#ctx.follow(trailOf(ready), () => {
         this.#commit(ready.map(commitOf)).then(

@@ -374,7 +374,7 @@ class Member {
       case "take":
         return await this.#group.take(info.session, call.partitions);
       case "handOver":
-        return await this.#group.handOver(call.fences, call.to);
+        return await this.#group.handOver(call.transfers);
       case "release":
         return await this.#group.release(call.fences);
       case "leave":

@@ -16,6 +16,7 @@ import {
   type Move,
   type NodeInfo,
   type Ownership,
+  type Transfer,
 } from "./port.ts";
 
 interface Member {
@@ -102,7 +103,7 @@ export class MemoryGroup {
     if (member === undefined) return [];
     const { node } = member.info;
     const token = this.#token + 1;
-    const moves = new Moves(sinceMs, node);
+    const moves = new Moves(sinceMs);
     const fences: Fence[] = [];
     for (const partition of partitions) {
       const held = this.#owners.get(partition);
@@ -110,7 +111,8 @@ export class MemoryGroup {
       else if (held === undefined || this.#alive(held.session) === undefined) {
         this.#token = token;
         this.#owners.set(partition, { partition, node, session, token, sinceMs });
-        moves.add(partition, held?.node ?? null, held === undefined ? "free" : "expired");
+        const why = held === undefined ? "free" : "expired";
+        moves.add(partition, held?.node ?? null, node, why);
         fences.push({ partition, token });
       }
     }
@@ -118,36 +120,41 @@ export class MemoryGroup {
     return fences;
   }
 
-  /** Gives partitions to a living node, which is told what was taken at that position. */
-  handOver(fences: readonly Fence[], to: string, position: LogPosition): Fence[] {
+  /** Gives partitions to living nodes, which are told that they were taken at that position. */
+  handOver(transfers: readonly Transfer[], position: LogPosition): Fence[] {
     const sinceMs = this.#look();
-    const member = this.#nodes.get(to);
-    if (member === undefined) return [];
-    const { session } = member.info;
     const token = this.#token + 1;
-    const moves = new Moves(sinceMs, to);
+    const moves = new Moves(sinceMs);
     const given: Fence[] = [];
-    for (const fence of fences) {
-      const { partition } = fence;
+    const handed = new Map<string, Fence[]>();
+    for (const { partition, to, ...fence } of transfers) {
       const held = this.#owners.get(partition);
-      if (held?.token !== fence.token) continue;
+      const session = this.#nodes.get(to)?.info.session;
+      if (session === undefined || held?.token !== fence.token) continue;
       this.#token = token;
       this.#owners.set(partition, { partition, node: to, session, token, sinceMs });
-      moves.add(partition, held.node, "handed");
+      moves.add(partition, held.node, to, "handed");
       given.push({ partition, token });
+      handed.set(session, [...handed.get(session) ?? [], { partition, token }]);
     }
-    this.#note(moves, { session, taken: { fences: given, position } });
+    this.#note(
+      moves,
+      Array.from(handed, ([session, fences]) => ({
+        session,
+        taken: { fences, position },
+      })),
+    );
     return given;
   }
 
   /** Lets go. */
   release(fences: readonly Fence[]): void {
-    const moves = new Moves(this.#look(), null);
+    const moves = new Moves(this.#look());
     for (const { partition, token } of fences) {
       const held = this.#owners.get(partition);
       if (held?.token !== token) continue;
       this.#owners.delete(partition);
-      moves.add(partition, held.node, "released");
+      moves.add(partition, held.node, null, "released");
     }
     this.#note(moves);
   }
@@ -173,10 +180,10 @@ export class MemoryGroup {
     return nowMs;
   }
 
-  #note(moves: Moves, handed: Handed | null = null): void {
+  #note(moves: Moves, handed: readonly (Handed | null)[] = [null]): void {
     if (moves.list.length === 0) return;
     this.#moves = [...moves.list, ...this.#moves].slice(0, GROUP_BOUNDS.moves);
-    this.#changed(handed);
+    for (const one of handed) this.#changed(one);
   }
 
   #changed(handed: Handed | null = null): void {
@@ -188,11 +195,12 @@ export class MemoryGroup {
 class Moves {
   readonly list: (Move & { readonly partitions: number[] })[] = [];
 
-  constructor(readonly atMs: number, readonly to: string | null) {}
+  constructor(readonly atMs: number) {}
 
-  add(partition: number, from: string | null, why: Move["why"]): void {
-    const known = this.list.find((move) => move.from === from && move.why === why);
+  add(partition: number, from: string | null, to: string | null, why: Move["why"]): void {
+    const isOne = (move: Move) => move.from === from && move.to === to && move.why === why;
+    const known = this.list.find(isOne);
     if (known !== undefined) known.partitions.push(partition);
-    else this.list.push({ atMs: this.atMs, partitions: [partition], from, to: this.to, why });
+    else this.list.push({ atMs: this.atMs, partitions: [partition], from, to, why });
   }
 }

@@ -26,6 +26,7 @@ import {
   type SharedLog,
   type Snapshot,
   type Taken,
+  type Transfer,
 } from "./port.ts";
 
 /** How a {@linkcode MemoryLogServer} is made. */
@@ -270,10 +271,10 @@ export class MemoryLog implements SharedLog {
     return { fences, position: this.#server.position };
   }
 
-  async handOver(fences: readonly Fence[], to: string): Promise<Taken> {
+  async handOver(transfers: readonly Transfer[]): Promise<Taken> {
     const { position } = this.#server;
-    const given = await this.#reach().group.handOver(fences, to, position);
-    return { fences: given, position };
+    const fences = await this.#reach().group.handOver(transfers, position);
+    return { fences, position };
   }
 
   async release(fences: readonly Fence[]): Promise<void> {

@@ -114,6 +114,11 @@ export type Appended =
   /** The log has no room until a snapshot was made. Nothing was appended. */
   | { readonly state: "full"; readonly message: string };
 
+/** A partition that is to be another node's, of that name. */
+export interface Transfer extends Fence {
+  readonly to: string;
+}
+
 /** Partitions that were handed to a node, by another one. */
 export interface Handed {
   /** Whose they are from now on. */
@@ -295,8 +300,8 @@ export interface SharedLog {
   leave(session: string): Promise<void>;
   /** Takes those of the partitions that nobody alive owns. Each gets a new, larger token. */
   take(session: string, partitions: readonly number[]): Promise<Taken>;
-  /** Gives partitions to a living node at once, each with a new token; those not owned are left out. */
-  handOver(fences: readonly Fence[], to: string): Promise<Taken>;
+  /** Gives partitions to living nodes at once, with a new token; those not owned are left out. */
+  handOver(transfers: readonly Transfer[]): Promise<Taken>;
   /** Lets go of partitions, so that anybody may take them. */
   release(fences: readonly Fence[]): Promise<void>;
   /**

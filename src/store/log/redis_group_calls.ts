@@ -18,6 +18,7 @@ import {
   type NodeInfo,
   type Ownership,
   type Taken,
+  type Transfer,
 } from "./port.ts";
 import { aboutOf } from "./redis_snapshots.ts";
 import { GROUP, runScript, type ScriptArgument } from "./scripts.ts";
@@ -78,8 +79,9 @@ export class RedisGroupCalls {
   }
 
   /** Gives partitions away. */
-  async handOver(fences: readonly Fence[], to: string): Promise<Taken> {
-    return takenOf(await this.#run("hand", to, ...flat(fences)));
+  async handOver(transfers: readonly Transfer[]): Promise<Taken> {
+    const flat = transfers.flatMap(({ partition, token, to }) => [partition, token, to]);
+    return takenOf(await this.#run("hand", ...flat));
   }
 
   /** Lets go of partitions. */

@@ -40,6 +40,7 @@ import {
   type SharedLog,
   type Snapshot,
   type Taken,
+  type Transfer,
 } from "./port.ts";
 import {
   assertFollows,
@@ -238,8 +239,8 @@ export class RedisLog implements SharedLog, AsyncDisposable {
     return this.#calls.take(session, partitions);
   }
 
-  handOver(fences: readonly Fence[], to: string): Promise<Taken> {
-    return this.#calls.handOver(fences, to);
+  handOver(transfers: readonly Transfer[]): Promise<Taken> {
+    return this.#calls.handOver(transfers);
   }
 
   release(fences: readonly Fence[]): Promise<void> {

@@ -44,6 +44,7 @@ import type {
   LogPosition,
   Ownership as Owned,
   Taken,
+  Transfer,
 } from "../log/port.ts";
 import { assignPartitions, type PartitionPin } from "./assignment.ts";
 
@@ -100,7 +101,7 @@ const EXPIRED_AFTER_MS = 2;
 export type GroupCall =
   | { readonly call: "beat"; readonly isLeaving: boolean }
   | { readonly call: "take"; readonly partitions: readonly number[] }
-  | { readonly call: "handOver"; readonly fences: readonly Fence[]; readonly to: string }
+  | { readonly call: "handOver"; readonly transfers: readonly Transfer[] }
   | { readonly call: "release"; readonly fences: readonly Fence[] }
   | { readonly call: "leave" };
 
@@ -222,7 +223,7 @@ export class Ownership {
         this.#load((answer as Taken).fences, (answer as Taken).position, nowMs);
         break;
       case "handOver":
-        this.#gone((answer as Taken).fences.map(({ partition }) => partition), call.fences);
+        this.#gone((answer as Taken).fences.map(({ partition }) => partition), call.transfers);
         break;
       case "release":
         this.#gone(call.fences.map(({ partition }) => partition), call.fences);
@@ -560,15 +561,15 @@ export class Ownership {
     return free.length === 0 ? null : { call: "take", partitions: free };
   }
 
-  /** All that go to the same node as the first. */
+  /** All that go to somebody; else those that nobody should have. */
   #giveAway(ready: readonly (readonly [number, Held])[]): GroupCall {
-    const to = this.#targets[ready[0]?.[0] as number] ?? null;
-    const fences = ready
-      .filter(([partition]) => (this.#targets[partition] ?? null) === to)
-      .map(([partition, { token }]) => ({ partition, token }));
-    return to === null || to === this.#options.node
-      ? { call: "release", fences }
-      : { call: "handOver", fences, to };
+    const transfers: Transfer[] = [], fences: Fence[] = [];
+    for (const [partition, { token }] of ready) {
+      const to = this.#targets[partition] ?? null;
+      if (to === null || to === this.#options.node) fences.push({ partition, token });
+      else transfers.push({ partition, token, to });
+    }
+    return transfers.length > 0 ? { call: "handOver", transfers } : { call: "release", fences };
   }
 
   /** Partitions that should be this node's and that nobody living has. */

@@ -1,8 +1,8 @@
 /** What every log promises (`src/store/log/port.ts`), as tests that each backend runs. */
 
 import { assert, assertEquals, assertGreater, assertRejects } from "@std/assert";
-import { type Handed, LogError, type SharedLog } from "../../../src/store/log/port.ts";
-import { entry, node, text, textOf } from "./support.ts";
+import { type Fence, type Handed, LogError, type SharedLog } from "../../../src/store/log/port.ts";
+import { entry, node, text, textOf, toNode } from "./support.ts";
 
 /** A log of a test's own: handles for as many nodes as it wants. */
 export interface LogRig {
@@ -231,16 +231,37 @@ function testGroup(test: Test): void {
     },
   );
 
+  test("handOver() gives to several nodes in one call, and leaves out who is gone", async (log) => {
+    for (const name of ["n1", "n2", "n3"]) await log.beat(node(name, `s-${name}`), 60_000);
+    const { fences } = await log.take("s-n1", [1, 2, 3, 4]);
+    const names = ["n2", "n3", "n4", "n2"];
+    const transfers = fences.map((fence, at) => ({ ...fence, to: names[at] as string }));
+    const given = await log.handOver(transfers);
+    assertEquals(given.fences.map(({ partition }) => partition), [1, 2, 4]);
+    const { owners, moves } = await log.view();
+    assertEquals(owners.map(({ partition, node }) => [partition, node]), [
+      [1, "n2"],
+      [2, "n3"],
+      [3, "n1"],
+      [4, "n2"],
+    ]);
+    const handed = moves.filter(({ why }) => why === "handed");
+    assertEquals(
+      handed.map(({ partitions, from, to }) => `${partitions}: ${from} to ${to}`).sort(),
+      ["1,4: n1 to n2", "2: n1 to n3"],
+    );
+  });
+
   test("handOver() gives to a living node at once", async (log) => {
     await log.beat(node("n1", "s1"), 60_000);
     await log.beat(node("n2", "s2"), 60_000);
     const { fences } = await log.take("s1", [1, 2]);
-    const given = await log.handOver(fences, "n2");
+    const given = await log.handOver(toNode(fences, "n2"));
     assertEquals(given.fences.map(({ partition }) => partition), [1, 2]);
     assertEquals((await log.append(entry("s1", 1, { fences }))).state, "fenced");
     assertEquals((await log.append(entry("s2", 1, { fences: given.fences }))).state, "appended");
-    assertEquals((await log.handOver(fences, "n2")).fences, []);
-    assertEquals((await log.handOver(given.fences, "n3")).fences, []);
+    assertEquals((await log.handOver(toNode(fences, "n2"))).fences, []);
+    assertEquals((await log.handOver(toNode(given.fences, "n3"))).fences, []);
     const { owners } = await log.view();
     assertEquals(owners.map(({ partition, session, node }) => [partition, session, node]), [
       [1, "s2", "n2"],
@@ -345,17 +366,24 @@ function testHandOver(test: Test): void {
     }
     await other.beat(node("n1", "s1"), 60_000);
     await other.beat(node("n2", "s2"), 60_000);
+    await other.beat(node("n3", "s3"), 60_000);
     await log.append(entry("a", 1));
-    const { fences } = await other.take("s1", [3, 200, 255]);
-    const taken = await other.handOver(fences.slice(1), "n2");
-    assertEquals(taken.fences.map(({ partition }) => partition), [200, 255]);
-    assertEquals(taken.position, 1);
+    const { fences } = await other.take("s1", [3, 17, 200, 255]);
+    const [, seventeen, ...both] = fences;
+    const [second, third] = [toNode(both, "n2"), toNode([seventeen as Fence], "n3")];
+    const { fences: given, position } = await other.handOver([...second, ...third]);
+    assertEquals(given.map(({ partition }) => partition), [200, 255, 17]);
+    assertEquals(position, 1);
     // Nothing is left of it to be handed over, and nothing to be told.
-    assertEquals((await other.handOver(fences.slice(1), "n1")).fences, []);
+    assertEquals((await other.handOver(toNode(fences.slice(1), "n1"))).fences, []);
     await other.release(fences.slice(0, 1));
     const isAllTold = () => told.at(-1) === null && told.some((handed) => handed !== null);
     while (!isAllTold()) await rig.pass(10);
-    assertEquals(told.filter((handed) => handed !== null), [{ session: "s2", taken }]);
+    const handed = told.filter((handed) => handed !== null);
+    assertEquals(handed.toSorted((a, b) => a.session < b.session ? -1 : 1), [
+      { session: "s2", taken: { fences: given.slice(0, 2), position } },
+      { session: "s3", taken: { fences: given.slice(2), position } },
+    ]);
     end();
   });
 }

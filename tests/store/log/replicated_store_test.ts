@@ -18,7 +18,7 @@ import { systemClock } from "../../../src/actor/clock.ts";
 import { Chance, SEED } from "../../label/support.ts";
 import { FEEDS, Operator, SERIES } from "../conformance.ts";
 import { all, batch, candle, candles, contentsOf, inFolder, part, SlowStore } from "../support.ts";
-import { entry, node, own, ownedStore, replicated, text } from "./support.ts";
+import { entry, node, own, ownedStore, replicated, text, toNode } from "./support.ts";
 
 const S = "EUR_USD:M1";
 const HASHES = ["0123456789abcdef", "fedcba9876543210"];
@@ -123,8 +123,7 @@ Deno.test("ReplicatedStore.commit() of a stale owner is refused wherever it is l
   await first.commit([append(S, 0)]);
   const way = new MemoryLog(log);
   await way.beat(node("n2", "s2"), 600_000);
-  const owned = log.view().owners.map(({ partition, token }) => ({ partition, token }));
-  const { fences, position } = await way.handOver(owned, "n2");
+  const { fences, position } = await way.handOver(toNode(log.view().owners, "n2"));
   second.setFences(new Map(fences.map(({ partition, token }) => [partition, token])));
   await second.caughtUp(position);
   assertEquals(await code(first.commit([append(S, 2)])), "stale");

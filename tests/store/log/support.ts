@@ -10,6 +10,7 @@ import type {
   NodeInfo,
   SharedLog,
   Taken,
+  Transfer,
 } from "../../../src/store/log/port.ts";
 import {
   ReplicatedStore,
@@ -54,6 +55,11 @@ export function node(name: string, session: string, more: Partial<NodeInfo> = {}
     applied: 0,
     ...more,
   };
+}
+
+/** The same partitions, as they are handed to a node. */
+export function toNode(fences: readonly Fence[], to: string): Transfer[] {
+  return fences.map(({ partition, token }) => ({ partition, token, to }));
 }
 
 /** A log over Redis with the machine's clock and chance. */

@@ -10,6 +10,7 @@ import type {
   Handed,
   NodeInfo,
   Taken,
+  Transfer,
 } from "../../../src/store/log/port.ts";
 
 export class FakeGroup {
@@ -52,14 +53,17 @@ export class FakeGroup {
     return { fences, position: this.position };
   }
 
-  handOver(fences: readonly Fence[], to: string): Taken {
+  handOver(transfers: readonly Transfer[]): Taken {
     const { position } = this;
-    const given = this.#group.handOver(fences, to, position);
-    const [first] = given;
-    const session = this.#group.view().owners.find(({ token }) => token === first?.token)?.session;
-    const taken = { fences: given, position };
-    if (session !== undefined) this.#changed({ session, taken });
-    return taken;
+    const fences = this.#group.handOver(transfers, position);
+    const given = new Set(fences.map(({ partition }) => partition));
+    const owners = this.#group.view().owners.filter(({ partition }) => given.has(partition));
+    for (const session of new Set(owners.map((owner) => owner.session))) {
+      const own = owners.filter((owner) => owner.session === session)
+        .map(({ partition, token }) => ({ partition, token }));
+      this.#changed({ session, taken: { fences: own, position } });
+    }
+    return { fences, position };
   }
 
   release(fences: readonly Fence[]): void {

@@ -205,7 +205,7 @@ export class SimNode {
       case "take":
         return group.take(session, call.partitions);
       case "handOver":
-        return group.handOver(call.fences, call.to);
+        return group.handOver(call.transfers);
       case "release":
         return group.release(call.fences);
       case "leave":

@@ -207,11 +207,8 @@ function giverAndTaker() {
   machine.tick(0);
   machine.answered(beat("b:0"), 1);
   const give = (partitions: readonly number[]) => {
-    const given = log.handOver(
-      fences.filter(({ partition }) => partitions.includes(partition)),
-      "b",
-    );
-    return { session: "b:0", taken: given };
+    const given = fences.filter(({ partition }) => partitions.includes(partition));
+    return { session: "b:0", taken: log.handOver(given.map((fence) => ({ ...fence, to: "b" }))) };
   };
   const held = () => machine.held.map(({ partition }) => partition);
   return { log, machine, beat, give, held };
@@ -261,7 +258,7 @@ Deno.test("Ownership lets go of what it handed on, however late it hears that it
   machine.tick(200);
   machine.answered(beat("b:0"), 201);
   assertEquals(held(), [9]);
-  log.handOver(machine.held, "a");
+  log.handOver(machine.held.map(({ partition, token }) => ({ partition, token, to: "a" })));
   machine.tick(400);
   machine.answered(beat("b:0"), 401);
   assertEquals(held(), []);

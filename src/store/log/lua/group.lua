@@ -21,7 +21,8 @@ local function text(n) return string.format('%.0f', n) end
 -- `news`: all that there is to say of it; else others have to look.
 local function changed(news)
   local version = redis.call('HINCRBY', META, 'version', 1)
-  redis.call('PUBLISH', channel, news or version)
+  if not news then redis.call('PUBLISH', channel, version) end
+  for _, text in ipairs(news or {}) do redis.call('PUBLISH', channel, text) end
 end
 
 -- Finds or makes the log, and looks whether an entry is there as it was: log, position, writer, number.
@@ -105,10 +106,10 @@ local function disown(partition)
   redis.call('HDEL', TOKENS, partition)
 end
 
--- What moved, by why and from whom.
+-- What moved, by why, from whom and to whom.
 local moved = {}
 local function move(partition, from, to, why)
-  local key = why .. '|' .. (from or '')
+  local key = why .. '|' .. (from or '') .. '|' .. (to or '')
   local one = moved[key]
   if not one then
     one = {atMs = now, partitions = {}, from = from or cjson.null, to = to or cjson.null, why = why}
@@ -186,26 +187,29 @@ if operation == 'take' then
   return reply
 end
 
--- to, then partition token …
+-- partition token to …
 if operation == 'hand' then
-  local to = living[ARGV[4]]
-  local reply = {'taken', position}
-  if not to then return reply end
-  local token = nil
-  for i = 5, #ARGV, 2 do
-    local partition = ARGV[i]
-    local held, _, from = owner(partition)
-    if held == ARGV[i + 1] then
+  local reply, token, given = {'taken', position}, nil, {}
+  for i = 4, #ARGV, 3 do
+    local partition, name = ARGV[i], ARGV[i + 2]
+    local to, held, _, from = living[name], owner(partition)
+    if to and held == ARGV[i + 1] then
       token = token or text(redis.call('HINCRBY', META, 'token', 1))
-      own(partition, token, to[2], ARGV[4])
-      move(partition, from, ARGV[4], 'handed')
+      own(partition, token, to[2], name)
+      move(partition, from, name, 'handed')
       reply[#reply + 1] = partition
       reply[#reply + 1] = token
+      given[to[2]] = given[to[2]] or {}
+      table.insert(given[to[2]], partition .. ',' .. token)
     end
   end
   -- Whose they are now need not look.
-  local news = {'handed', to[2], text(position), table.concat(reply, ',', 3)}
-  note(table.concat(news, '|'))
+  local news = {}
+  for session, all in pairs(given) do
+    local told = {'handed', session, text(position), table.concat(all, ',')}
+    news[#news + 1] = table.concat(told, '|')
+  end
+  note(news)
   return reply
 end
 
