@@ -148,7 +148,8 @@ class Member {
   readonly #drained: number[] = [];
   #isStarted = false;
   #isRehearsing = false;
-  readonly #ending = new AbortController();
+  /** Ends the rehearsal: with the actor, or when there is work already. */
+  readonly #rehearsing = new AbortController();
   readonly #rehearsal: Promise<void>;
   #isOver = false;
   /** Told when the node is a member, or must not be. */
@@ -176,7 +177,7 @@ class Member {
     const { rehearse } = this.#args;
     this.#isRehearsing = true;
     try {
-      if (!this.#ending.signal.aborted) await rehearse?.(this.#ending.signal);
+      if (!this.#rehearsing.signal.aborted) await rehearse?.(this.#rehearsing.signal);
     } catch (error) {
       this.#ctx.log("info", "starts without a rehearsal", { reason: textOf(error) });
     }
@@ -201,7 +202,7 @@ class Member {
   /** Does nothing from here on; resolves when nothing of it runs any more. */
   async end(): Promise<void> {
     this.#isOver = true;
-    this.#ending.abort();
+    this.#rehearsing.abort();
     this.#timer();
     this.#unwatch();
     this.#args.duties.set(new Set());
@@ -302,6 +303,8 @@ class Member {
 
   #own(partitions: readonly number[]): void {
     const { reader, pool } = this.#args;
+    // Nobody else could have had them: what waits is better practice.
+    this.#rehearsing.abort();
     // What it knew of their series may be of a time before another node had them.
     pool.tell("forget", { partitions });
     // Nobody has moved the cursors of those that have just come.

@@ -171,7 +171,12 @@ async function openWay(
     wire,
     // The store's thread has one of its own, which makes the log where there is none.
     openLog: () => new RedisLog({ ...redis, isMaking: false }),
-    practiceStreams: () => new RedisStreams({ ...redis, session: `${session}/practice` }),
+    practiceStreams: () =>
+      new RedisStreams({
+        ...redis,
+        session: `${session}/practice`,
+        pageBytes: PRACTICE_PAGE_BYTES,
+      }),
     budget: (name, terms) =>
       new RedisBudget({ name, terms, prefix, trip: (key, run, ms) => group.trip(key, run, ms) }),
     ready: () => Promise.race([wire.listening, pause(clock, READY_MS)]),
@@ -181,6 +186,9 @@ async function openWay(
     },
   };
 }
+
+/** Pages that are read for practice: much may wait, and all of it is thrown away; 4 MB in all. */
+const PRACTICE_PAGE_BYTES = 8 * 1024;
 
 /** A Redis that is away keeps no node from starting, ms. */
 const READY_MS = 2_000;

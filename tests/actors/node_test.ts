@@ -175,8 +175,15 @@ Deno.test("node hands over what another should have, each partition within 50 ms
 
 Deno.test("node rehearses before it is given anything, and ends that when it stops", async () => {
   await using group = new Group();
-  const a = group.join("a");
+  let practising: AbortSignal | null = null;
+  const a = group.join("a", {
+    rehearse: (signal) => {
+      practising = signal;
+      return new Promise((resolve) => signal.addEventListener("abort", () => resolve()));
+    },
+  });
   await group.until(() => a.reading.size === 256);
+  assertEquals((practising as AbortSignal | null)?.aborted, true, "there is work already");
   const started = Promise.withResolvers<void>(), rehearsed = Promise.withResolvers<void>();
   let rehearsals = 0;
   const rehearse = () => {

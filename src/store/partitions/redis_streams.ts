@@ -64,6 +64,8 @@ export interface RedisStreamsOptions {
   readonly session: string;
   /** Bytes that may wait in a partition; default {@linkcode PARTITION_BOUNDS}. */
   readonly waitingBytes?: number;
+  /** Bytes of one page, unless its first entry is longer; default {@linkcode PARTITION_BOUNDS}. */
+  readonly pageBytes?: number;
   /** All partitions are looked at so often, ms; default 1,000. */
   readonly fullRoundMs?: number;
   /** How long an append is tried, ms; default 5,000. */
@@ -165,14 +167,14 @@ export class RedisStreams implements PartitionStreams, AsyncDisposable {
 
   /** Looks at what is due until a page is there. */
   async #round(places: Places): Promise<PartitionPage[]> {
-    const { clock } = this.#options;
+    const { clock, pageBytes = PARTITION_BOUNDS.pageBytes } = this.#options;
     while (!this.#isClosed) {
       const taken = this.#due.take(places, clock.now());
       if (taken.length === 0) return [];
       const calls = taken.map((partition): ScriptCall => ({
         partition,
         keys: (this.#keys[partition] as Keys).slice(0, 2),
-        args: [fromId(places.get(partition) ?? null), ...PAGE],
+        args: [fromId(places.get(partition) ?? null), pageBytes, PARTITION_BOUNDS.pageEntries],
       }));
       const after = taken.map((partition) => places.get(partition) ?? null);
       const outcomes = await this.#rounds.run(READ_SCRIPT, calls, TRIP_MS);
@@ -311,8 +313,6 @@ export class RedisStreams implements PartitionStreams, AsyncDisposable {
     return this.#keys[partitionOf(series)]?.[0] ?? "";
   }
 }
-
-const PAGE = [PARTITION_BOUNDS.pageBytes, PARTITION_BOUNDS.pageEntries] as const;
 
 /** What the script answers, or failed with, for the lane. */
 function laneOutcome(reply: unknown, error: Error | null): LaneOutcome {

@@ -175,6 +175,31 @@ Deno.test("RedisStreams: what is not heard of is found, later", redis, async () 
   }
 });
 
+Deno.test(
+  "RedisStreams: pages are as long as is wished, and at least an entry",
+  redis,
+  async () => {
+    await using server = await RedisServer.start();
+    await using appender = streamsAt(server.url);
+    for (let i = 0; i < 6; i++) await appender.append([candles(S, 50 * i, 50)]);
+    const pages = async (pageBytes: number) => {
+      await using reader = streamsAt(server.url, { pageBytes });
+      const places = new Map<number, StreamPlace | null>([[3, null]]);
+      const entries: number[] = [];
+      for (;;) {
+        const [page] = await reader.read(places, 0);
+        if (page === undefined) return entries;
+        places.set(3, page.place);
+        entries.push(page.entries);
+      }
+    };
+    // Each entry has 50 rows of 48 bytes, and some more for its head.
+    assertEquals(await pages(1_000), [1, 1, 1, 1, 1, 1]);
+    assertEquals(await pages(5_500), [2, 2, 2]);
+    assertEquals(await pages(100_000), [6]);
+  },
+);
+
 Deno.test("RedisStreams: without memory Redis is full, and has room again", redis, async () => {
   await using server = await RedisServer.start();
   await using streams = streamsAt(server.url);
