@@ -114,8 +114,9 @@ export type Appended =
   /** The log has no room until a snapshot was made. Nothing was appended. */
   | { readonly state: "full"; readonly message: string };
 
-/** A partition that is to be another node's, of that name. */
+/** A partition that is to be another node's. */
 export interface Transfer extends Fence {
+  /** Name of that node. */
   readonly to: string;
 }
 
@@ -123,6 +124,7 @@ export interface Transfer extends Fence {
 export interface Handed {
   /** Whose they are from now on. */
   readonly session: string;
+  /** The partitions, with their new tokens. */
   readonly taken: Taken;
 }
 
