@@ -35,7 +35,7 @@ import { partitionFeed, type PartitionStreams } from "../src/store/partitions/po
 import { type FollowerCell, logFollower } from "./log_follower.ts";
 import type { MonitorCollector } from "./monitor.ts";
 import { node, type NodeStore } from "./node.ts";
-import { rehearse } from "./rehearsal.ts";
+import { rehearse } from "./tree_rehearsal.ts";
 import { partitionReader } from "./partition_reader.ts";
 import { partitionWriter, type PartitionWriterArgs } from "./partition_writer.ts";
 import { Admin, CommitSink, LabelPool, LabelSink, Store } from "./protocols.ts";
@@ -377,7 +377,7 @@ const ANSWER = { timeoutMs: 60_000 } as const;
 /** The next beat says where the copy stands; one that cannot be asked in time says nothing new. */
 const LOOK = { timeoutMs: 1_000 } as const;
 
-/** Makes the way that candles take fast, before any do; see `rehearsal.ts`. */
+/** Makes the way that candles take fast, before any do; see `tree_rehearsal.ts`. */
 async function rehearsalOf(
   way: OpenWay,
   store: Ref<typeof Store.definition>,

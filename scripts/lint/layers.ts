@@ -175,6 +175,7 @@ const LAYERS: readonly Layer[] = [
         "actors/tree.ts",
         "actors/tree_cache.ts",
         "actors/tree_nodes.ts",
+        "actors/tree_rehearsal.ts",
         "actors/tree_alerts.ts",
       ],
       ...["actors/tree_tuning.ts", "actors/threads/"],

@@ -1,7 +1,7 @@
 /** The rehearsal of a node, beside a copy of a log and streams that others are at work on. */
 
 import { assert, assertEquals, assertGreater, assertRejects } from "@std/assert";
-import { REHEARSAL, rehearse } from "../../actors/rehearsal.ts";
+import { REHEARSAL, rehearse } from "../../actors/tree_rehearsal.ts";
 import { Store } from "../../actors/protocols.ts";
 import { store } from "../../actors/store.ts";
 import {
