@@ -146,6 +146,7 @@ class Member {
   #applied: LogPosition = NOT_STARTED;
   /** Partitions that have drained in this turn of the loop. */
   readonly #drained: number[] = [];
+  #cancelDrained: Cancel = () => {};
   #isStarted = false;
   #isRehearsing = false;
   /** Ends the rehearsal: with the actor, or when there is work already. */
@@ -204,6 +205,7 @@ class Member {
     this.#isOver = true;
     this.#rehearsing.abort();
     this.#timer();
+    this.#cancelDrained();
     this.#unwatch();
     this.#args.duties.set(new Set());
     // A tree that does not come to its start is no reason to wait.
@@ -330,8 +332,8 @@ class Member {
 
   /** Those that come to it at once are given away at once, and not the first of them before. */
   #isDrained(partition: number): void {
-    if (this.#drained.push(partition) > 1) return;
-    this.#ctx.clock.setTimer(0, () => {
+    if (this.#isOver || this.#drained.push(partition) > 1) return;
+    this.#cancelDrained = this.#ctx.clock.setTimer(0, () => {
       const drained = this.#drained.splice(0);
       this.#step((machine, nowMs) => machine.drained(drained, nowMs));
     });

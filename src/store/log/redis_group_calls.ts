@@ -5,6 +5,7 @@
  */
 
 import type { Redis } from "ioredis";
+import { PARTITIONS } from "../../market/partition.ts";
 import { movesOf, nodeOf, nodeText, ownersOf } from "./group_names.ts";
 import type { LogKeys } from "./keys.ts";
 import {
@@ -142,7 +143,8 @@ export function handedOf(message: string): Handed | null {
   const found = message.length > HANDED_CHARS_MAX ? null : HANDED.exec(message);
   if (found === null) return null;
   const [, session = "", position, pairs = ""] = found;
-  return { session, taken: takenOf(["taken", position, ...pairs.split(",")]) };
+  const taken = takenOf(["taken", position, ...pairs.split(",")]);
+  return taken.fences.every(({ partition }) => partition < PARTITIONS) ? { session, taken } : null;
 }
 
 function flat(fences: readonly Fence[]): number[] {
