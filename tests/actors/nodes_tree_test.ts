@@ -85,8 +85,10 @@ Deno.test("sinks of every tree hear of the labels of all, commit by commit, in o
       },
     };
   };
-  await rig.join("a", { ...feedOf("feed", batches), ...listening() });
+  await rig.join("a", listening());
   await rig.join("b", listening());
+  // Later than both: a tree hears of what is committed from its start on.
+  await rig.join("c", feedOf("feed", batches));
   await rig.settled(batches);
   await until(() => heard[0]?.length === heard[1]?.length);
   assertEquals(heard[0], heard[1]);
