@@ -60,6 +60,8 @@ export const REHEARSAL = {
 } as const;
 
 const ANSWER = { timeoutMs: 10_000 } as const;
+/** Nobody waits for what is under way of it, ms. */
+const STOP_MS = 100;
 const MINUTE_MS = 60_000;
 /** Later than any candle of a series that comes meanwhile: none is to be taken for a correction. */
 const AHEAD_MS = 24 * 60 * MINUTE_MS;
@@ -70,11 +72,28 @@ const AHEAD_MS = 24 * 60 * MINUTE_MS;
  * @throws When store or streams cannot be reached.
  */
 export async function rehearse(args: RehearsalArgs, signal: AbortSignal): Promise<void> {
+  const { clock } = args;
+  const over = Promise.withResolvers<null>();
+  const end = () => over.resolve(null);
+  signal.addEventListener("abort", end);
+  const cancel = clock.setTimer(REHEARSAL.limitMs, end);
+  if (signal.aborted) end();
+  try {
+    const found = await Promise.race([busySeries(args), over.promise]);
+    if (found !== null) await perform(args, found, over.promise);
+  } finally {
+    cancel();
+    signal.removeEventListener("abort", end);
+  }
+}
+
+type Busy = Awaited<ReturnType<typeof busySeries>>;
+
+async function perform(args: RehearsalArgs, { series, fromTs }: Busy, over: Promise<null>) {
   const { store, params, clock, random } = args;
-  const { series, fromTs } = await busySeries(args);
   const streams = new MadeUpStreams(args, series, fromTs);
   const under = unwritten(store);
-  await using system = createSystem({
+  const system = createSystem({
     ...{ name: "rehearsal", clock, random, log: null },
     children: [
       child(labelWorker, { name: "live", args: { params } }),
@@ -98,21 +117,15 @@ export async function rehearse(args: RehearsalArgs, signal: AbortSignal): Promis
       }),
     ],
   });
-  await system.started;
-  const isOver = Promise.withResolvers<void>();
-  const end = () => isOver.resolve();
-  signal.addEventListener("abort", end);
-  const cancel = clock.setTimer(REHEARSAL.limitMs, end);
-  if (signal.aborted) end();
   try {
+    if (await Promise.race([system.started.then(() => true), over]) === null) return;
     system.ref(PartitionReader, "partition_reader").tell("own", {
       partitions: [...series.keys()],
     });
-    await Promise.race([streams.done, isOver.promise]);
+    await Promise.race([streams.done, over]);
   } finally {
-    cancel();
-    signal.removeEventListener("abort", end);
-    end();
+    // Nothing of it is worth an end in order.
+    await system.stop({ drain: false, deadlineMs: STOP_MS });
   }
 }
 
