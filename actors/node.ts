@@ -148,10 +148,10 @@ class Member {
   readonly #drained: number[] = [];
   #cancelDrained: Cancel = () => {};
   #isStarted = false;
-  #isRehearsing = false;
   /** Ends the rehearsal: with the actor, or when there is work already. */
   readonly #rehearsing = new AbortController();
-  readonly #rehearsal: Promise<void>;
+  /** Null before the tree has started: one that does not come to it is no reason to wait. */
+  #rehearsal: Promise<void> | null = null;
   #isOver = false;
   /** Told when the node is a member, or must not be. */
   readonly #joined = Promise.withResolvers<void>();
@@ -171,12 +171,11 @@ class Member {
       this.#step((machine, nowMs) => machine.hinted(handed, nowMs))
     );
     this.#joined.promise.catch(() => {});
-    this.#rehearsal = args.started.then(() => this.#rehearse(), () => {});
+    args.started.then(() => void (this.#rehearsal = this.#rehearse()), () => {});
   }
 
   async #rehearse(): Promise<void> {
     const { rehearse } = this.#args;
-    this.#isRehearsing = true;
     try {
       if (!this.#rehearsing.signal.aborted) await rehearse?.(this.#rehearsing.signal);
     } catch (error) {
@@ -208,8 +207,7 @@ class Member {
     this.#cancelDrained();
     this.#unwatch();
     this.#args.duties.set(new Set());
-    // A tree that does not come to its start is no reason to wait.
-    if (this.#isRehearsing) await this.#rehearsal;
+    await this.#rehearsal;
   }
 
   // ---- the machine ------------------------------------------------------------------------------------

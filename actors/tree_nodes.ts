@@ -35,7 +35,7 @@ import { partitionFeed, type PartitionStreams } from "../src/store/partitions/po
 import { type FollowerCell, logFollower } from "./log_follower.ts";
 import type { MonitorCollector } from "./monitor.ts";
 import { node, type NodeStore } from "./node.ts";
-import { rehearse } from "./tree_rehearsal.ts";
+import { rehearse, storeAsking } from "./tree_rehearsal.ts";
 import { partitionReader } from "./partition_reader.ts";
 import { partitionWriter, type PartitionWriterArgs } from "./partition_writer.ts";
 import { Admin, CommitSink, LabelPool, LabelSink, Store } from "./protocols.ts";
@@ -227,13 +227,7 @@ export function ownRecords(
       : payload;
     return store.ask(type as "record", own as never, options);
   };
-  return {
-    path: store.path,
-    protocol: store.protocol,
-    tell: (...message) => store.tell(...message),
-    offer: (...message) => store.offer(...message),
-    ask: ask as typeof store.ask,
-  };
+  return storeAsking(store, ask);
 }
 
 /** What parts are given whose work is done on one node at a time; nothing where this is alone. */

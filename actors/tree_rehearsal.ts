@@ -149,8 +149,18 @@ async function busySeries({ store, clock }: RehearsalArgs) {
 
 /** The same store, but commits are sent to the log in vain. */
 function unwritten(store: Ref<typeof Store.definition>): Ref<typeof Store.definition> {
-  const ask = (type: string, payload: unknown, options?: AskOptions) =>
-    store.ask((type === "commitPacked" ? "rehearse" : type) as "seq", payload as never, options);
+  return storeAsking(
+    store,
+    (type, payload, options) =>
+      store.ask((type === "commitPacked" ? "rehearse" : type) as "seq", payload as never, options),
+  );
+}
+
+/** The same store, asked in another way. */
+export function storeAsking(
+  store: Ref<typeof Store.definition>,
+  ask: (type: string, payload: unknown, options?: AskOptions) => Promise<unknown>,
+): Ref<typeof Store.definition> {
   return {
     path: store.path,
     protocol: store.protocol,

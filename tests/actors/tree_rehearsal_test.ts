@@ -1,13 +1,12 @@
 /** The rehearsal of a node, beside a copy of a log and streams that others are at work on. */
 
 import { assert, assertEquals, assertGreater, assertRejects } from "@std/assert";
-import { REHEARSAL, rehearse } from "../../actors/tree_rehearsal.ts";
+import { REHEARSAL, rehearse, storeAsking } from "../../actors/tree_rehearsal.ts";
 import { Store } from "../../actors/protocols.ts";
 import { store } from "../../actors/store.ts";
 import {
   child,
   createSystem,
-  type Ref,
   systemClock,
   systemRandom,
   VirtualClock,
@@ -77,17 +76,10 @@ class Stage {
     });
     await system.started;
     const ref = system.ref(Store, "store");
-    const ask = (type: string, payload: unknown, options: unknown) => {
+    const noted = storeAsking(ref, (type, payload, options) => {
       this.asked.push(type);
-      return ref.ask(type as "seq", payload as never, options as never);
-    };
-    const noted: typeof ref = {
-      path: ref.path,
-      protocol: ref.protocol,
-      tell: (...message) => ref.tell(...message),
-      offer: (...message) => ref.offer(...message),
-      ask: ask as Ref<typeof Store.definition>["ask"],
-    };
+      return ref.ask(type as "seq", payload as never, options);
+    });
     const { streams } = this;
     const params = DEFAULT_PARAMS;
     await rehearse({ store: noted, streams, params, clock, random: systemRandom }, signal);
