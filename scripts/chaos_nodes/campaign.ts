@@ -103,6 +103,8 @@ const BURST_COMMITS = 6;
 const BURST_MS = 400;
 /** Nodes that do not come to an end of their work within this have failed, ms. */
 const SETTLE_LIMIT_MS = 100_000;
+/** What cannot happen for so long is told of, ms: a node that starts takes two seconds. */
+const WAIT_SAID_MS = 10_000;
 /** Between two looks whether all are at the end, ms. */
 const QUIET_MS = 300;
 /** Bytes of the log from which every other life of a node makes a snapshot. */
@@ -167,6 +169,7 @@ class Campaign {
     this.#nodes = new Nodes({
       ...{ folder, redis: servers.url, prefix: PREFIX, leaseMs, random: clients },
       redisTurns: () => this.#redisTurns,
+      violated: (text) => this.#violated(text),
       hooksOf: (life) => fence === "off" ? unfenced : life % 2 === 0 ? null : hooks,
     });
     this.#watcher = new Watcher(servers.url, PREFIX, leaseMs);
@@ -208,6 +211,12 @@ class Campaign {
     await this.#watcher.stop().catch(() => {});
   }
 
+  /** Something is wrong; it is told of at once, since what follows may never come to an end. */
+  #violated(text: string): void {
+    this.#violations.push(text);
+    this.#say(`  WRONG after ${this.#done} events: ${text}`);
+  }
+
   #say(line: string): void {
     this.#options.onLine?.(line);
   }
@@ -228,9 +237,15 @@ class Campaign {
     const random = this.#random;
     this.#eventSinceMs = systemClock.now();
     // Half of them come while the one before is not over.
-    if (random.next() < 0.5) await Promise.all(this.#recovering);
-    await pause(systemClock, GAP_MS * (0.1 + 0.9 * random.next()));
-    await this.#until(event);
+    const isAfter = random.next() < 0.5;
+    const saying = setInterval(() => this.#sayWait(event), WAIT_SAID_MS);
+    try {
+      if (isAfter) await Promise.all(this.#recovering);
+      await pause(systemClock, GAP_MS * (0.1 + 0.9 * random.next()));
+      await this.#until(event);
+    } finally {
+      clearInterval(saying);
+    }
     const slot = oneOf(this.#nodes.in("up"), random);
     await this.#burst(slot);
     this.#events[event]++;
@@ -256,13 +271,22 @@ class Campaign {
     }
   }
 
+  #sayWait(event: ChaosEvent): void {
+    const waitedMs = systemClock.now() - this.#eventSinceMs;
+    const redis = this.#isRedisDown ? ", Redis down" : "";
+    const count = this.#recovering.size;
+    this.#say(
+      `  ${event} waits for ${(waitedMs / 1_000).toFixed(0)} s, ${count} recover${redis}: ` +
+        this.#nodes.text(),
+    );
+  }
+
   /** Waits until it can happen: somebody must be left, and what is killed must be there. */
   async #until(event: ChaosEvent): Promise<void> {
     const untilMs = systemClock.now() + SETTLE_LIMIT_MS;
     while (!this.#canBe(event)) {
       if (systemClock.now() > untilMs) {
-        const wrong = [...this.#violations, ...this.#nodes.violations].join("\n");
-        throw new Error(`${event} cannot happen: ${this.#nodes.text()}\n${wrong}`);
+        throw new Error(`${event} cannot happen: ${this.#nodes.text()}`);
       }
       await pause(systemClock, 20);
     }
@@ -295,7 +319,7 @@ class Campaign {
 
   #recover(recovery: Promise<void>): void {
     const noted = recovery.catch((error) => {
-      this.#violations.push(error instanceof Error ? error.message : String(error));
+      this.#violated(error instanceof Error ? error.message : String(error));
     }).then(() => void this.#recovering.delete(noted));
     this.#recovering.add(noted);
   }
@@ -322,7 +346,7 @@ class Campaign {
     const said = slot.process;
     const code = await this.#nodes.leave(slot);
     if (code === 0 || this.#redisTurns > turns || this.#isRedisDown) return;
-    this.#violations.push(`${slot.name} left with exit code ${code}:\n${said?.said}`);
+    this.#violated(`${slot.name} left with exit code ${code}:\n${said?.said}`);
   }
 
   async #restartRedis(): Promise<void> {
@@ -357,7 +381,7 @@ class Campaign {
       last = look.text;
       if (quiet >= 3) return;
       if (systemClock.now() > untilMs) {
-        this.#violations.push(`the nodes do not come to an end: ${look.text}`);
+        this.#violated(`the nodes do not come to an end: ${look.text}`);
         return;
       }
       await pause(systemClock, QUIET_MS);
@@ -383,7 +407,6 @@ class Campaign {
     const up = this.#nodes.in("up");
     const { taken, takeOvers, handOvers, moves } = this.#watcher.times;
     for (const slot of up) await this.#leave(slot);
-    this.#violations.push(...this.#nodes.violations);
     await this.#compareCopies(up, expected);
     const inLog = this.#watcher.missed === 0
       ? rowDifference("log", expected, this.#watcher.rows)
@@ -410,15 +433,15 @@ class Campaign {
       const { rows, seq, logHash, cursors, log } = await heldByCopy(data);
       for (const kind of ROW_KINDS) {
         const difference = rowDifference(kind, expected, rows);
-        if (!isRight(difference)) this.#violations.push(differenceText(name, difference));
+        if (!isRight(difference)) this.#violated(differenceText(name, difference));
         this.#halves = Math.max(this.#halves, difference.halves);
       }
       seen.add(`seq ${seq}, log ${logHash}, cursors ${cursors}`);
       if (slots[0]?.name !== name) continue;
       const sent = log.difference(this.#subscriber);
-      if (sent !== null) this.#violations.push(`what a subscriber was sent: ${sent}`);
+      if (sent !== null) this.#violated(`what a subscriber was sent: ${sent}`);
     }
-    if (seen.size > 1) this.#violations.push(`copies differ:\n${[...seen].join("\n")}`);
+    if (seen.size > 1) this.#violated(`copies differ:\n${[...seen].join("\n")}`);
   }
 }
 

@@ -35,6 +35,8 @@ export interface NodesOptions {
   readonly random: Random;
   /** How often Redis has gone away or come back. */
   readonly redisTurns: () => number;
+  /** Told of what should not have happened. */
+  readonly violated: (text: string) => void;
   /** How the processes of a life are hooked; null = the command. */
   readonly hooksOf: (life: number) => NodeHooks | null;
 }
@@ -42,8 +44,6 @@ export interface NodesOptions {
 /** See the module's text. */
 export class Nodes {
   readonly slots: readonly Slot[];
-  /** What should not have happened. */
-  readonly violations: string[] = [];
   /** Nodes that gave up to start while Redis was away, and were started again. */
   startedAgain = 0;
   readonly #options: NodesOptions;
@@ -111,7 +111,7 @@ export class Nodes {
       if (slot.process !== process || slot.state === "starting") return;
       slot.process = null;
       if (slot.state === "killed" || slot.state === "leaving") return;
-      this.violations.push(`${name} ended by itself with ${signal ?? code}:\n${process.said}`);
+      this.#options.violated(`${name} ended by itself with ${signal ?? code}:\n${process.said}`);
       slot.state = "absent";
     });
     return process;
@@ -143,7 +143,7 @@ export class Nodes {
     slot.state = "leaving";
     process.signal("SIGTERM");
     const limit = setTimeout(() => {
-      this.violations.push(`${slot.name} does not leave:\n${process.said}`);
+      this.#options.violated(`${slot.name} does not leave:\n${process.said}`);
       process.signal("SIGKILL");
     }, LEAVE_LIMIT_MS);
     const { code } = await process.over;
