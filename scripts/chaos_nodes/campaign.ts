@@ -71,6 +71,8 @@ export interface NodesCampaignResult {
   /** What is wrong with the nodes, their copies, and what a subscriber was sent. */
   readonly violations: readonly string[];
   readonly taken: readonly number[];
+  /** Crashes of nodes that were back before anybody had taken over. */
+  readonly untaken: number;
   readonly takeOvers: readonly number[];
   readonly handOvers: readonly number[];
   readonly moves: Readonly<Record<string, number>>;
@@ -405,7 +407,7 @@ class Campaign {
 
   async #outcome(expected: SeriesRows): Promise<NodesCampaignResult> {
     const up = this.#nodes.in("up");
-    const { taken, takeOvers, handOvers, moves } = this.#watcher.times;
+    const { taken, untaken, takeOvers, handOvers, moves } = this.#watcher.times;
     for (const slot of up) await this.#leave(slot);
     await this.#compareCopies(up, expected);
     const inLog = this.#watcher.missed === 0
@@ -415,7 +417,7 @@ class Campaign {
     return {
       ...{ events: this.#events, phases: this.#phases, inLog, halves: this.#halves },
       owners: this.#watcher.owners.findings,
-      ...{ violations: this.#violations, taken, takeOvers, handOvers, moves },
+      ...{ violations: this.#violations, taken, untaken, takeOvers, handOvers, moves },
       candles: expected.count("candles"),
       labels: expected.count("labels"),
       logRows: expected.count("log"),

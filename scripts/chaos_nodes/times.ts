@@ -8,13 +8,20 @@
 import { PARTITIONS } from "../../src/market/partition.ts";
 import type { GroupView, Move } from "../../src/store/log/port.ts";
 
+/**
+ * A crash is timed only where the group was seen this long before it at most, ms: what a node had before
+ * Redis went away may have been others' for long.
+ */
+const FRESH_MS = 100;
+
 /** A node that crashed, or was stopped for longer than its lease. */
 interface Crash {
   readonly node: string;
   readonly session: string;
   /** Epoch ms. */
   readonly atMs: number;
-  readonly partitions: ReadonlySet<number>;
+  /** Those that it had when it crashed. */
+  readonly partitions: Set<number>;
   /** Another node took some of its partitions. */
   isTaken: boolean;
   /** Another node committed to one of them. */
@@ -35,6 +42,8 @@ export interface PartitionCommit {
 export class OwnerTimes {
   /** Ms from a crash until another node had taken the first of its partitions. */
   readonly taken: number[] = [];
+  /** Crashes of nodes that were back, with all that they had, and crashed again. */
+  untaken = 0;
   /** Ms from a crash to the first commit by another node of candles that waited in its partitions. */
   readonly takeOvers: number[] = [];
   /** Ms from a hand-over to the first commit by the next owner of candles that waited. */
@@ -55,10 +64,15 @@ export class OwnerTimes {
   /** A node is killed or stopped now. */
   crashed(view: GroupView | null, node: string, atMs: number): void {
     const session = view?.nodes.find((each) => each.node === node)?.session;
-    if (view === null || session === undefined) return;
+    if (view === null || session === undefined || atMs - view.atMs > FRESH_MS) return;
     const owned = view.owners.filter((owner) => owner.session === session);
     const partitions = new Set(owned.map(({ partition }) => partition));
     if (partitions.size === 0) return;
+    this.#crashes = this.#crashes.filter((crash) => {
+      const isBack = crash.node === node && !crash.isTaken;
+      if (isBack) this.untaken++;
+      return !isBack;
+    });
     this.#crashes.push({ node, session, atMs, partitions, isTaken: false, isServed: false });
   }
 
@@ -72,10 +86,15 @@ export class OwnerTimes {
   moved({ atMs, partitions, why, from }: Move): void {
     this.moves[why] += partitions.length;
     for (const crash of this.#crashes) {
-      if (why !== "expired" || crash.node !== from || crash.isTaken || atMs < crash.atMs) continue;
-      crash.isTaken = true;
-      this.taken.push(atMs - crash.atMs);
+      if (crash.node !== from) continue;
+      if (atMs < crash.atMs) {
+        for (const partition of partitions) crash.partitions.delete(partition);
+      } else if (why === "expired" && !crash.isTaken && crash.partitions.size > 0) {
+        crash.isTaken = true;
+        this.taken.push(atMs - crash.atMs);
+      }
     }
+    this.#crashes = this.#crashes.filter(({ partitions }) => partitions.size > 0);
     if (why !== "handed") return;
     for (const partition of partitions) this.#handedMs[partition] = atMs;
   }
