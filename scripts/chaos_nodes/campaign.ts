@@ -107,6 +107,10 @@ const BURST_MS = 400;
 const SETTLE_LIMIT_MS = 100_000;
 /** What cannot happen for so long is told of, ms: a node that starts takes two seconds. */
 const WAIT_SAID_MS = 10_000;
+/** A node that is up and no member of the group for so long has fallen out of it, ms. */
+const ABSENT_MAX_MS = 5_000;
+/** Between two looks whether one is, ms. */
+const MEMBERS_EVERY_MS = 200;
 /** Between two looks whether all are at the end, ms. */
 const QUIET_MS = 300;
 /** Bytes of the log from which every other life of a node makes a snapshot. */
@@ -148,6 +152,8 @@ class Campaign {
   readonly #phases = countsOf(PHASES);
   /** What recovers from events. */
   readonly #recovering = new Set<Promise<void>>();
+  /** Since when nodes that are up are no members, ms; Infinity once it was told. */
+  readonly #absentSinceMs = new Map<Slot, number>();
   #isRedisDown = false;
   #isBurst = false;
   /** How often Redis went or came back: a node that leaves or starts meanwhile may not end well. */
@@ -186,6 +192,15 @@ class Campaign {
   async run(): Promise<NodesCampaignResult> {
     await Promise.all(this.#nodes.slots.slice(0, NODES).map((slot) => this.#nodes.start(slot)));
     this.#watcher.start();
+    const looking = setInterval(() => this.#lookForAbsent(), MEMBERS_EVERY_MS);
+    try {
+      return await this.#runEvents();
+    } finally {
+      clearInterval(looking);
+    }
+  }
+
+  async #runEvents(): Promise<NodesCampaignResult> {
     const pushing = this.#pushers.run();
     const reading = this.#subscriber.run();
     pushing.catch(() => {});
@@ -370,6 +385,31 @@ class Campaign {
     if (moved < MOVING_MS || view.nodes.some(({ isLeaving }) => isLeaving)) return "moving";
     if (this.#nodes.in("starting", "killed").length > 0) return "starting";
     return systemClock.wallNow() - lastCommitMs < LABELLING_MS ? "labelling" : "idle";
+  }
+
+  /** Whoever is up and can reach Redis is a member. */
+  #lookForAbsent(): void {
+    const { view, isAway } = this.#watcher;
+    const nowMs = systemClock.now();
+    const members = new Set(view?.nodes.map(({ node }) => node));
+    const isKnown = view !== null && !isAway && !this.#isRedisDown &&
+      systemClock.wallNow() - view.atMs < MEMBERS_EVERY_MS;
+    for (const slot of this.#nodes.slots) {
+      const sinceMs = this.#absentSinceMs.get(slot);
+      if (!isKnown || slot.state !== "up" || members.has(slot.name)) {
+        this.#absentSinceMs.delete(slot);
+      } else if (sinceMs === undefined) this.#absentSinceMs.set(slot, nowMs);
+      else if (nowMs - sinceMs > ABSENT_MAX_MS) {
+        this.#absentSinceMs.set(slot, Infinity);
+        void this.#tellAbsent(slot);
+      }
+    }
+  }
+
+  async #tellAbsent({ name, url, process }: Slot): Promise<void> {
+    const view = await viewOf(url);
+    const self = view === null ? "it does not answer" : JSON.stringify(view.self);
+    this.#violated(`${name} is up and no member of the group: ${self}\n${process?.said}`);
   }
 
   // ---- the end --------------------------------------------------------------------------------------

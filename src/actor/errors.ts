@@ -28,11 +28,14 @@ export class AskTimeout extends ActorError {
   }
 }
 
-/** The actor has stopped for good, or does not exist. */
+/**
+ * The actor has stopped for good, or does not exist; or whoever asks is being ended, and the actor is
+ * down until it has.
+ */
 export class ActorStopped extends ActorError {
-  /** Code `actor_stopped`: `type` was meant for `path`. */
-  constructor(path: string, type: string) {
-    super("actor_stopped", `Cannot deliver "${type}" to ${path}: the actor is stopped`);
+  /** Code `actor_stopped`: `type` was meant for `path`; `why` ends the message. */
+  constructor(path: string, type: string, why = "the actor is stopped") {
+    super("actor_stopped", `Cannot deliver "${type}" to ${path}: ${why}`);
     this.name = "ActorStopped";
   }
 }

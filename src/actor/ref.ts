@@ -5,7 +5,7 @@
  */
 
 import type { AskOptions, Ref, SendOptions, TellResult } from "./actor.ts";
-import { type Asker, PendingAsk } from "./ask.ts";
+import { type Asker, askInVain, PendingAsk } from "./ask.ts";
 import type { IncarnationContext } from "./context.ts";
 import { ActorFailed, ActorStopped } from "./errors.ts";
 import { MailboxNode } from "./mailbox_node.ts";
@@ -98,8 +98,11 @@ export class LocalRef<D extends Definition = Definition> implements Ref<D> {
             : new ActorStopped(this.path, type),
         );
       }
+      if (context !== null && context.ending && !node.alive) {
+        return reject(askInVain(this.path, type));
+      }
       const runtime = this.#runtime;
-      const pending = new PendingAsk(resolve, reject, this.path, type);
+      const pending = new PendingAsk(resolve, reject, this.path, type, context);
       // A stopped actor's refusal settles the ask at once: no deadline, hence no timer.
       if (node.accepting) {
         runtime.scheduler.wake();

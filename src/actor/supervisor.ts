@@ -512,7 +512,9 @@ export class SupervisorNode extends Node implements ParentNode, Runnable {
         }
         const child = this.#list[this.#at] as Node;
         this.#waitingFor = child;
-        if (!child.terminate(this.#termination)) return;
+        const isOver = child.terminate(this.#termination);
+        this.#failVainAsks();
+        if (!isOver) return;
         // What ran in there may have stopped the whole system: then this procedure is void.
         if (this.#waitingFor !== child || !this.#stopping) return;
         this.#waitingFor = null;
@@ -531,6 +533,13 @@ export class SupervisorNode extends Node implements ParentNode, Runnable {
       this.#up(child);
       this.#at++;
     }
+  }
+
+  /** What is being ended waits for nobody who is started again only after it. */
+  #failVainAsks(): void {
+    if (this.#termination.drain) return;
+    const { runtime } = this;
+    runtime.asks.failVain((path) => runtime.nodeAt(path)?.alive !== true);
   }
 
   #startFailed(child: Node): void {

@@ -17,7 +17,7 @@
  * @module
  */
 
-import { type Asker, PendingAsk } from "./ask.ts";
+import { type Asker, askInVain, type AskSource, PendingAsk } from "./ask.ts";
 import { transferablesOf } from "./bytes.ts";
 import type { Cancel } from "./clock.ts";
 import { ActorFailed, ActorStopped } from "./errors.ts";
@@ -107,7 +107,7 @@ const CAUSES_PER_THREAD = 2 ** 36;
 let threadsMade = 0;
 
 /** Actor in a thread. */
-export class ThreadNode extends MailboxNode {
+export class ThreadNode extends MailboxNode implements AskSource {
   readonly #options: Options;
   /** Messages moved over and not accounted for. */
   underWay = 0;
@@ -344,6 +344,11 @@ export class ThreadNode extends MailboxNode {
     this.#close("crash", error);
     if (this.#terminating) this.parent?.childTerminated(this);
     else this.parent?.childExited(this, "crash", error);
+  }
+
+  /** See {@linkcode AskSource}. */
+  get ending(): boolean {
+    return this.#terminating && !this.#draining;
   }
 
   terminate(how: Termination): boolean {
@@ -718,6 +723,7 @@ export class ThreadNode extends MailboxNode {
       const why = new TypeError("its protocol has no such message");
       return ask?.reject(new ActorFailed(path, type, why));
     }
+    if (ask !== null && this.ending && !node.alive) return ask.reject(askInVain(path, type));
     if (ask !== null && node.accepting) {
       runtime.scheduler.wake();
       try {
@@ -749,6 +755,7 @@ export class ThreadNode extends MailboxNode {
       (error) => reply(undefined, error),
       path,
       type,
+      this,
     );
   }
 

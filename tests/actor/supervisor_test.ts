@@ -6,6 +6,7 @@ import {
   createSystem,
   IntensityReached,
   protocol,
+  type Ref,
   StartFailed,
   type SupervisorSpec,
 } from "../../src/actor/mod.ts";
@@ -16,7 +17,7 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
-import { Harness, Journal, settle, Work } from "./support.ts";
+import { assertBalanced, Harness, Journal, settle, Work } from "./support.ts";
 
 const QUIET = { log: null };
 
@@ -173,6 +174,76 @@ Deno.test("rest_for_one stops the later siblings in reverse and starts them in o
     "b starts 2",
     "c starts 2",
   ]);
+});
+
+/** Asks the actor before it: in a message, in one that comes later, and when it ends. */
+const Asking = protocol("asking", { go: { payload: z.string() } });
+const asking = actor(
+  Asking,
+  (ctx, { journal, a }: { readonly journal: Journal; readonly a: Ref<typeof Work.definition> }) => {
+    const ask = async (when: string) => {
+      const answer = await a.ask("who", null).catch((error: Error) => error.name);
+      journal.lines.push(`${ctx.name} ${when}: ${answer}`);
+    };
+    ctx.onStop(() => ask("at the end"));
+    return {
+      go: async (when) => {
+        await ask(when);
+        await ask(`after ${when}`);
+      },
+    };
+  },
+);
+
+function asker(journal: Journal, name = "b"): ChildSpec {
+  return child(asking, { name, args: (refs) => ({ journal, a: refs.ask(Work, "s/a") }) });
+}
+
+Deno.test("what a group restart ends does not wait for whom it is to make way", async () => {
+  const journal = new Journal();
+  const children = [child(journal.actor, { name: "a", args: {} }), asker(journal)];
+  await using harness = new Harness({
+    children: [{ name: "s", strategy: "rest_for_one", children }],
+  });
+  const a = harness.system.ref(Work, "s/a"), b = harness.system.ref(Asking, "s/b");
+  const waited = a.ask("wait", "gate").catch((error: Error) => error.name);
+  await settle();
+  // Queued behind what crashes: the answer would come from a's next life, which waits for b's end.
+  b.tell("go", "before");
+  const other = a.ask("who", null);
+  await settle();
+  journal.take();
+  journal.gate("gate").reject(new Error("boom"));
+  await settle();
+  assertEquals(await waited, "ActorFailed");
+  assertEquals(journal.take(), [
+    "a ends crash",
+    "b before: ActorStopped",
+    "b after before: ActorStopped",
+    "b at the end: ActorStopped",
+    "a starts 2",
+  ]);
+  // Whoever is not ended waits as ever.
+  assertEquals(await other, 2);
+  assertEquals(harness.children("s"), "a2 b2");
+  assertEquals(harness.lines.filter(({ message }) => message.startsWith("killed")), []);
+  assertBalanced(harness.system);
+});
+
+Deno.test("what a group restart ends may ask who runs", async () => {
+  const journal = new Journal();
+  const children = [
+    child(journal.actor, { name: "a", args: {} }),
+    child(journal.actor, { name: "c", args: {} }),
+    asker(journal),
+  ];
+  await using harness = new Harness({
+    children: [{ name: "s", strategy: "rest_for_one", children }],
+  });
+  await settle();
+  journal.take();
+  await crash(harness, journal, "s/c");
+  assertEquals(journal.take(), ["c ends crash", "b at the end: 1", "c starts 2"]);
 });
 
 Deno.test("a crash while another restart is under way waits for its turn", async () => {

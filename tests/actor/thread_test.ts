@@ -3,6 +3,7 @@ import {
   ActorFailed,
   ActorStopped,
   AskTimeout,
+  child,
   createSystem,
   type LogLevel,
   type Ref,
@@ -483,6 +484,36 @@ Deno.test("an ask from a thread to an actor that is stopped rejects there", asyn
   await threads.system.stopAt("/wick/main");
   const text = await ref.ask("askMainBadly", "plain");
   assert(text.startsWith("ActorStopped"), text);
+});
+
+Deno.test("a thread that a group restart ends does not wait for whom it is to make way", async () => {
+  const journal = new Journal();
+  const lines: string[] = [];
+  await using system = createSystem({
+    log: (_level, path, message) => void lines.push(`${path} ${message}`),
+    children: [{
+      name: "s",
+      strategy: "rest_for_one",
+      children: [
+        child(journal.actor, { name: "main", args: {} }),
+        child(threaded, {
+          name: "threaded",
+          args: (refs) => ({ main: refs.ask(Work, "s/main") }),
+          thread: { entry: ENTRY },
+        }),
+      ],
+    }],
+  });
+  await system.started;
+  const main = system.ref(Work, "s/main"), ref = system.ref(Threaded, "s/threaded");
+  const failed = main.ask("wait", "gate").catch((error: Error) => error.name);
+  const asked = ref.ask("askMain", null).catch((error: Error) => error.name);
+  while (system.counts().queued < 3) await turn();
+  journal.gate("gate").reject(new Error("boom"));
+  assertEquals(await failed, "ActorFailed");
+  assertEquals(await asked, "ActorFailed");
+  assertEquals(await ref.ask("askMain", null), 2);
+  assertEquals(lines.filter((line) => line.includes("killed")), []);
 });
 
 Deno.test("a tell from a thread that cannot be cloned is dead-lettered", async () => {
