@@ -8,12 +8,16 @@
 
 import { actor, type Context, type Ref, type System } from "../src/actor/mod.ts";
 import { KeptLetters, type LetterStore } from "../src/http/kept_letters.ts";
+import type { LetterFilter, NewLetter } from "../src/store/port.ts";
 import { Letters, type Store } from "./protocols.ts";
 
 /** Whose letters are kept, and where. */
 export interface LettersArgs {
   /** What is known of them: it outlives the actor's restarts. */
   readonly kept: KeptLetters;
+  /** What `kept` asks. */
+  readonly asked: AskedStore;
+  readonly store: Ref<typeof Store.definition>;
   readonly system: System;
 }
 
@@ -22,24 +26,46 @@ const WRITE_EVERY_MS = 1_000;
 /** Stopping does not wait longer for the last write, nor does whoever looks. */
 const ANSWER = { timeoutMs: 2_000 } as const;
 
-/** The letters of a system, kept in a store. */
-export function keptLetters(store: Ref<typeof Store.definition>, system: System): KeptLetters {
-  const port: LetterStore = {
-    buryLetters: (letters) => store.ask("buryLetters", { letters }, ANSWER),
-    letters: (filter, limit) => store.ask("letters", { filter: asked(filter), limit }, ANSWER),
-    dropLetters: (filter) => store.ask("dropLetters", { filter: asked(filter) }, ANSWER),
-    count: async () => (await store.ask("info", {}, ANSWER)).letters,
-  };
-  return new KeptLetters(port, system);
+/** The letters of a system, kept in a store: the arguments of {@linkcode letters}. */
+export function lettersArgs(store: Ref<typeof Store.definition>, system: System): LettersArgs {
+  const asked = new AskedStore(store);
+  return { kept: new KeptLetters(asked, system), asked, store, system };
+}
+
+/** The store behind the letters. */
+class AskedStore implements LetterStore {
+  /** The ref of the incarnation that asks: one that is being ended does not wait for a store that is down. */
+  store: Ref<typeof Store.definition>;
+
+  constructor(store: Ref<typeof Store.definition>) {
+    this.store = store;
+  }
+
+  buryLetters(letters: readonly NewLetter[]) {
+    return this.store.ask("buryLetters", { letters }, ANSWER);
+  }
+
+  letters(filter: LetterFilter, limit: number) {
+    return this.store.ask("letters", { filter: writable(filter), limit }, ANSWER);
+  }
+
+  dropLetters(filter: LetterFilter) {
+    return this.store.ask("dropLetters", { filter: writable(filter) }, ANSWER);
+  }
+
+  async count() {
+    return (await this.store.ask("info", {}, ANSWER)).letters;
+  }
 }
 
 /** The same filter; the protocol's arrays can be written to. */
-function asked<F extends { readonly ids?: readonly number[] }>({ ids, ...filter }: F) {
+function writable<F extends { readonly ids?: readonly number[] }>({ ids, ...filter }: F) {
   return ids === undefined ? filter : { ...filter, ids: [...ids] };
 }
 
 /** See {@linkcode Letters}. */
-export const letters = actor(Letters, (ctx, { kept, system }: LettersArgs) => {
+export const letters = actor(Letters, (ctx, { kept, asked, store, system }: LettersArgs) => {
+  asked.store = store;
   const write = async () => {
     const refused = await kept.write();
     if (refused !== null) ctx.log("warn", "dead letters could not be kept", { reason: refused });

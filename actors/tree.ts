@@ -40,7 +40,7 @@ import type { BatchSettings } from "../src/provider/batch_status.ts";
 import type { DataProvider } from "../src/provider/port.ts";
 import { admin, type AdminArgs } from "./admin.ts";
 import { traceCounts } from "./trace_counts.ts";
-import { keptLetters, letters } from "./letters.ts";
+import { letters, lettersArgs } from "./letters.ts";
 import { nodeGate } from "./node_gate.ts";
 import { Service, storeLog } from "./service.ts";
 import { webhook } from "./webhook.ts";
@@ -412,7 +412,14 @@ export function wickTree(options: TreeOptions = {}): SystemOptions {
           ...(options.store?.kind === "shared" ? { initTimeoutMs: CATCH_UP_MS } : {}),
           ...(packed ? { mailbox: BLOCKS_MAILBOX, thread: { entry: STORE_ENTRY } } : {}),
         }),
-        ...(packed ? [child(letters, { name: "letters", args: lettersArgs })] : []),
+        ...(packed
+          ? [
+            child(letters, {
+              name: "letters",
+              args: ({ ask, system }) => lettersArgs(ask(Store, PATHS.store), system),
+            }),
+          ]
+          : []),
         {
           name: "providers",
           children: (options.providers ?? []).map((spec) => providerChild(spec, treeNodes)),
@@ -722,10 +729,6 @@ const STORE_ENTRY = threadEntry(new URL("./threads/store.ts", import.meta.url));
 /** Whether the store runs in a thread, so that commits travel packed. */
 function isPacked(store: StoreArgs | undefined): boolean {
   return store?.kind === "sqlite" || store?.kind === "shared";
-}
-
-function lettersArgs({ ask, system }: TreeRefs) {
-  return { kept: keptLetters(ask(Store, PATHS.store), system), system };
 }
 
 /** Started before what makes labels, so that the last ones find them. */

@@ -3,7 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { actor, child, protocol, Simulator } from "../../src/actor/mod.ts";
 import { LETTER_BOUNDS } from "../../src/store/port.ts";
-import { keptLetters, letters } from "../../actors/letters.ts";
+import { letters, lettersArgs } from "../../actors/letters.ts";
 import { Letters, Store } from "../../actors/protocols.ts";
 import { store } from "../../actors/store.ts";
 import { SpyStore } from "./spy_store.ts";
@@ -37,7 +37,7 @@ class Rig {
           child(store, { name: "store", args: { kind: "open", backend } }),
           child(letters, {
             name: "letters",
-            args: ({ ask, system }) => ({ kept: keptLetters(ask(Store, "store"), system), system }),
+            args: ({ ask, system }) => lettersArgs(ask(Store, "store"), system),
           }),
           child(target, { name: "target", args: {} }),
         ],

@@ -10,7 +10,7 @@ import {
   Simulator,
 } from "../../src/actor/mod.ts";
 import { admin } from "../../actors/admin.ts";
-import { keptLetters, letters } from "../../actors/letters.ts";
+import { letters, lettersArgs } from "../../actors/letters.ts";
 import { LabelLog } from "../../src/http/label_log.ts";
 import { jobStatus, providerStatus, runReport } from "../../src/http/job_schemas.ts";
 import { simulatedProvider } from "../../src/provider/simulated.ts";
@@ -360,10 +360,7 @@ async function running() {
         ...tree.children ?? [],
         child(letters, {
           name: "letters",
-          args: ({ ask, system }) => ({
-            kept: keptLetters(ask(Store, PATHS.store), system),
-            system,
-          }),
+          args: ({ ask, system }) => lettersArgs(ask(Store, PATHS.store), system),
         }),
         child(admin, { name: "admin", args: { port: () => service, options: { port: 0 } } }),
       ],

@@ -15,6 +15,7 @@ import { MemoryStore } from "../../src/store/memory.ts";
 import { labelPool } from "../../actors/label_pool.ts";
 import { feed } from "../../actors/feed.ts";
 import { LabelPool, type PublishedLabels, Store } from "../../actors/protocols.ts";
+import { RefreshCoordinator } from "../../actors/protocols_refresh.ts";
 import { store } from "../../actors/store.ts";
 import { PATHS, startWick, type WickOptions, wickRefs, wickTree } from "../../actors/tree.ts";
 import { DEFAULT_PARAMS } from "../../src/label/params.ts";
@@ -179,6 +180,37 @@ Deno.test("the store's crash restarts what depends on it and nothing else", asyn
     "feeds/b",
     "work/backfill",
   ]);
+});
+
+Deno.test("nobody waits for a store that crashed and is started only after all have ended", async () => {
+  const simulator = simulate({
+    store: { kind: "open", backend: new MemoryStore() },
+    feeds: feeds("a"),
+    refresh: {},
+  });
+  await simulator.advance(1_000);
+  const { system } = simulator;
+  const run = system.ref(RefreshCoordinator, PATHS.coordinator).ask("createRun", {
+    runId: "own",
+    edges: [{ edgeId: "x", value: 1 }, { edgeId: "y", value: 2 }],
+    generator: { kind: "combinations", size: 2, setsMax: 10 },
+    scorer: { name: "product", params: { penaltyRatio: 0.5 } },
+    options: {
+      ...{ mode: "lazy", isLive: true, followsCorrelations: false },
+      ...{ epsilon: 0.01, minChangedEdges: 1, auditEvery: 10 },
+    },
+  });
+  await simulator.advance(10);
+  assertEquals((await run).state, "created");
+  // The run is to be saved, and the coordinator saves what it has when it ends.
+  simulator.kill(`/wick/${PATHS.store}`);
+  await simulator.advance(100);
+  const states = Object.keys(incarnations(system.tree())).filter((path) =>
+    system.nodeAt(path)?.state !== "running"
+  );
+  assertEquals(states, []);
+  assertEquals(system.nodeAt(`/wick/${PATHS.store}`)?.incarnation, 2);
+  await stop(simulator);
 });
 
 Deno.test("the pool's crash restarts the pool and the feeds, not the workers", async () => {

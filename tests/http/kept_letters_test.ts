@@ -2,7 +2,13 @@
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { z } from "zod";
-import { actor, createSystem, type DeadReason, protocol } from "../../src/actor/mod.ts";
+import {
+  actor,
+  ActorStopped,
+  createSystem,
+  type DeadReason,
+  protocol,
+} from "../../src/actor/mod.ts";
 import { KeptLetters, type LetterStore, UNWRITTEN_IDS } from "../../src/http/kept_letters.ts";
 import { HttpProblem, problemOf } from "../../src/http/problem.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
@@ -22,6 +28,8 @@ class Rig implements AsyncDisposable {
   readonly kept: KeptLetters;
   refuses = false;
   isSilent = false;
+  /** The store is down. */
+  isDown = false;
 
   constructor(readonly memory: MemoryStore = new MemoryStore()) {
     this.system = createSystem({ name: "wick", log: null });
@@ -33,6 +41,7 @@ class Rig implements AsyncDisposable {
     const store: LetterStore = {
       buryLetters: async (letters) => {
         if (this.isSilent) throw new Error("no answer");
+        if (this.isDown) throw new ActorStopped("/wick/store", "buryLetters");
         return this.refuses ? REFUSED : await memory.buryLetters(letters);
       },
       letters: (filter, limit) => Promise.resolve(memory.letters(filter, limit)),
@@ -259,6 +268,28 @@ Deno.test("a store that cannot forget a letter says so: it would be sent twice",
   assertEquals([one.error.status, one.error.code], [503, "disk_full"]);
   await assertRejects(() => rig.kept.drop([1]), HttpProblem, "no room");
   assertEquals((await rig.shown()).length, 1);
+});
+
+Deno.test("letters that did not reach a store that is down are written later, up to a bound", async () => {
+  await using rig = new Rig();
+  rig.isDown = true;
+  rig.die({ n: 1 });
+  assert((await rig.kept.write())?.includes("the actor is stopped"));
+  rig.die({ n: 2 });
+  await rig.kept.write();
+  assertEquals(rig.kept.status, { written: 0, left: 0, waiting: 2 });
+  // Those that come while a write is under way find no room beside those that come back.
+  const written = rig.kept.write();
+  for (let n = 3; n <= 1_002; n++) rig.die({ n });
+  await written;
+  assertEquals(rig.kept.status, { written: 0, left: 2, waiting: 1_000 });
+  rig.isDown = false;
+  assertEquals(await rig.kept.write(), null);
+  assertEquals(rig.kept.status, { written: 1_000, left: 2, waiting: 0 });
+  assertEquals((await rig.shown({}, 0, 2)).map(([id, payload]) => [id, payload]), [
+    [1, { n: 1 }],
+    [2, { n: 2 }],
+  ]);
 });
 
 Deno.test("letters of before whoever keeps them started are taken, once", async () => {
