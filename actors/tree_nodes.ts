@@ -6,7 +6,6 @@
  */
 
 import {
-  type AskOptions,
   child,
   type ChildSpec,
   type Clock,
@@ -15,6 +14,7 @@ import {
   type Ref,
   type System,
   type TreeRefs,
+  wrappedRef,
 } from "../src/actor/mod.ts";
 import { Fabric } from "../src/actor/remote.ts";
 import type { Wire } from "../src/actor/remote_wire.ts";
@@ -35,7 +35,7 @@ import { partitionFeed, type PartitionStreams } from "../src/store/partitions/po
 import { type FollowerCell, logFollower } from "./log_follower.ts";
 import type { MonitorCollector } from "./monitor.ts";
 import { node, type NodeStore } from "./node.ts";
-import { rehearse, storeAsking } from "./tree_rehearsal.ts";
+import { rehearse } from "./tree_rehearsal.ts";
 import { partitionReader } from "./partition_reader.ts";
 import { partitionWriter, type PartitionWriterArgs } from "./partition_writer.ts";
 import { Admin, CommitSink, LabelPool, LabelSink, Store } from "./protocols.ts";
@@ -220,14 +220,13 @@ export function ownRecords(
 ): Ref<typeof Store.definition> {
   if (nodes === null) return store;
   const { node } = nodes.spec;
-  const ask = (type: string, payload: unknown, options?: AskOptions) => {
+  return wrappedRef(store, (ref, type, payload, options) => {
     const { kind } = payload as { readonly kind?: string };
     const own = RECORD_MESSAGES.has(type)
       ? { ...payload as object, kind: `${kind}@${node}` }
       : payload;
-    return store.ask(type as "record", own as never, options);
-  };
-  return storeAsking(store, ask);
+    return ref.ask(type, own as never, options);
+  });
 }
 
 /** What parts are given whose work is done on one node at a time; nothing where this is alone. */

@@ -16,12 +16,12 @@
  */
 
 import {
-  type AskOptions,
   child,
   type Clock,
   createSystem,
   type Random,
   type Ref,
+  wrappedRef,
 } from "../src/actor/mod.ts";
 import type { LabelParams } from "../src/label/params.ts";
 import { type CandleBlock, candleBlock } from "../src/market/block.ts";
@@ -149,25 +149,11 @@ async function busySeries({ store, clock }: RehearsalArgs) {
 
 /** The same store, but commits are sent to the log in vain. */
 function unwritten(store: Ref<typeof Store.definition>): Ref<typeof Store.definition> {
-  return storeAsking(
+  return wrappedRef(
     store,
-    (type, payload, options) =>
-      store.ask((type === "commitPacked" ? "rehearse" : type) as "seq", payload as never, options),
+    (ref, type, payload, options) =>
+      ref.ask(type === "commitPacked" ? "rehearse" : type, payload as never, options),
   );
-}
-
-/** The same store, asked in another way. */
-export function storeAsking(
-  store: Ref<typeof Store.definition>,
-  ask: (type: string, payload: unknown, options?: AskOptions) => Promise<unknown>,
-): Ref<typeof Store.definition> {
-  return {
-    path: store.path,
-    protocol: store.protocol,
-    tell: (...message) => store.tell(...message),
-    offer: (...message) => store.offer(...message),
-    ask: ask as typeof store.ask,
-  };
 }
 
 /** Pages of made-up candles, one a series, after a real read whose pages are thrown away. */

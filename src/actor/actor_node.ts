@@ -243,7 +243,9 @@ export class ActorNode extends MailboxNode {
       this.#limitTimer = this.runtime.clock.setTimer(leftMs, () => {
         this.#limitTimer = null;
         if (!this.alive) return;
-        this.runtime.log?.("warn", this.path, "killed: it did not stop in time", { leftMs });
+        const underWay = this.#entry?.type ?? null;
+        const fields = { leftMs, underWay };
+        this.runtime.log?.("warn", this.path, "killed: it did not stop in time", fields);
         this.#kill();
         this.parent?.childTerminated(this);
       });

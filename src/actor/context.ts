@@ -15,6 +15,7 @@ import type { Definition, Entry, Payload } from "./protocol.ts";
 import { LocalRef } from "./ref.ts";
 import { RemoteRef } from "./remote_ref.ts";
 import type { Trail } from "./tracing.ts";
+import { WrappedRef } from "./wrapped_ref.ts";
 
 /** Every ref of the runtime can tell of its actor's end. */
 export interface WatchableRef extends TellRef<Definition> {
@@ -284,6 +285,6 @@ export function bindArgs(args: unknown, context: IncarnationContext): unknown {
   return bound ?? args;
 }
 
-function isRef(value: unknown): value is LocalRef | RemoteRef {
-  return value instanceof LocalRef || value instanceof RemoteRef;
+function isRef(value: unknown): value is LocalRef | RemoteRef | WrappedRef {
+  return value instanceof LocalRef || value instanceof RemoteRef || value instanceof WrappedRef;
 }

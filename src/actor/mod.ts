@@ -94,3 +94,4 @@ export {
   type Trail,
 } from "./tracing.ts";
 export type { TreeNode } from "./tree.ts";
+export { type AskThrough, wrappedRef } from "./wrapped_ref.ts";

@@ -9,6 +9,8 @@ import {
   type Ref,
   StartFailed,
   type SupervisorSpec,
+  type TreeRefs,
+  wrappedRef,
 } from "../../src/actor/mod.ts";
 import {
   assertEquals,
@@ -195,13 +197,28 @@ const asking = actor(
   },
 );
 
-function asker(journal: Journal, name = "b"): ChildSpec {
-  return child(asking, { name, args: (refs) => ({ journal, a: refs.ask(Work, "s/a") }) });
+type Wrap = (ref: Ref<typeof Work.definition>) => Ref<typeof Work.definition>;
+
+function asker(journal: Journal, wrap: Wrap = (ref) => ref): ChildSpec {
+  const args = (refs: TreeRefs) => ({ journal, a: wrap(refs.ask(Work, "s/a")) });
+  return child(asking, { name: "b", args });
 }
 
-Deno.test("what a group restart ends does not wait for whom it is to make way", async () => {
+const WRAPS: Readonly<Record<string, Wrap>> = {
+  "asks": (ref) => ref,
+  "asks through a wrapped ref": (ref) =>
+    wrappedRef(ref, (through, type, payload) => through.ask(type, payload as null)),
+};
+
+for (const [how, wrap] of Object.entries(WRAPS)) {
+  Deno.test(`what a group restart ends and ${how} does not wait for whom it is to make way`, async () => {
+    await endsAtOnce(wrap);
+  });
+}
+
+async function endsAtOnce(wrap: Wrap): Promise<void> {
   const journal = new Journal();
-  const children = [child(journal.actor, { name: "a", args: {} }), asker(journal)];
+  const children = [child(journal.actor, { name: "a", args: {} }), asker(journal, wrap)];
   await using harness = new Harness({
     children: [{ name: "s", strategy: "rest_for_one", children }],
   });
@@ -228,7 +245,7 @@ Deno.test("what a group restart ends does not wait for whom it is to make way", 
   assertEquals(harness.children("s"), "a2 b2");
   assertEquals(harness.lines.filter(({ message }) => message.startsWith("killed")), []);
   assertBalanced(harness.system);
-});
+}
 
 Deno.test("what a group restart ends may ask who runs", async () => {
   const journal = new Journal();

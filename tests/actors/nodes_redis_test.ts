@@ -1,6 +1,10 @@
 /** Trees that share the work over real servers. */
 
-import { assertLessOrEqual } from "@std/assert";
+import { assertEquals, assertLessOrEqual } from "@std/assert";
+import { NodeMember } from "../../actors/protocols_nodes.ts";
+import { PATHS, startWick } from "../../actors/tree.ts";
+import type { System } from "../../src/actor/mod.ts";
+import type { Node } from "../../src/actor/node.ts";
 import { RedisServer } from "../support/redis.ts";
 import { RedisCluster } from "../support/redis_cluster.ts";
 import { serviceOrSkip } from "../support/services.ts";
@@ -40,6 +44,63 @@ Deno.test(
   async () => {
     await using redis = await RedisServer.start();
     await life(redis.url);
+  },
+);
+
+/** Ends the store's thread as if it had crashed. */
+function crashStore(system: System): void {
+  const store = system.nodeAt(`/wick/${PATHS.store}`) as Node;
+  store.terminate({ drain: false, deadlineMs: 0 });
+  store.parent?.childExited(store, "crash", new Error("killed by the test"));
+}
+
+Deno.test(
+  "a node whose store crashes is up again at once: nobody waits for a store that is down",
+  REDIS,
+  async () => {
+    await using redis = await RedisServer.start();
+    const folder = await Deno.makeTempDir({ prefix: "wick_store_crash_" });
+    const session = crypto.randomUUID();
+    const killed: string[] = [];
+    const wick = await startWick({
+      store: {
+        ...{ kind: "shared", redis: redis.url, session },
+        copy: { kind: "sqlite", options: { path: `${folder}/wick.db` } },
+      },
+      nodes: { node: "a", session, leaseMs: LEASE_MS, way: { kind: "redis", redis: redis.url } },
+      refresh: {},
+      workers: 1,
+      system: {
+        log: (_level, path, message) => {
+          if (message.startsWith("killed")) killed.push(path);
+        },
+      },
+    });
+    try {
+      const { system } = wick;
+      const member = system.ref(NodeMember, "core/work/ingest/node");
+      const isUp = async (life: number) =>
+        system.nodeAt(member.path)?.incarnation === life &&
+        (await member.ask("status", {})).owned === 256;
+      await until(() => isUp(1));
+      // Both keep what they have in the store, and do so when they end.
+      const made = await wick.createRun({
+        runId: "run",
+        edges: [{ edgeId: "x", value: 1 }, { edgeId: "y", value: 2 }],
+        generator: { kind: "combinations", size: 2, setsMax: 10 },
+        scorer: { name: "product" },
+      });
+      assertEquals(made.state, "created");
+      await wick.recordOptimizationEdgeChange({ edgeId: "x", magnitude: 1 });
+      crashStore(system);
+      const tookMs = await until(() => isUp(2));
+      console.log(`up again in ${tookMs.toFixed(1)} ms`);
+      assertEquals(killed, []);
+      assertEquals(system.nodeAt(`/wick/${PATHS.store}`)?.incarnation, 2);
+    } finally {
+      await wick.system.stop();
+      await Deno.remove(folder, { recursive: true });
+    }
   },
 );
 

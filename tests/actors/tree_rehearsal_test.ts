@@ -1,7 +1,7 @@
 /** The rehearsal of a node, beside a copy of a log and streams that others are at work on. */
 
 import { assert, assertEquals, assertGreater, assertRejects } from "@std/assert";
-import { REHEARSAL, rehearse, storeAsking } from "../../actors/tree_rehearsal.ts";
+import { REHEARSAL, rehearse } from "../../actors/tree_rehearsal.ts";
 import { Store } from "../../actors/protocols.ts";
 import { store } from "../../actors/store.ts";
 import {
@@ -10,6 +10,7 @@ import {
   systemClock,
   systemRandom,
   VirtualClock,
+  wrappedRef,
 } from "../../src/actor/mod.ts";
 import { DEFAULT_PARAMS } from "../../src/label/params.ts";
 import { partitionOf } from "../../src/market/partition.ts";
@@ -76,9 +77,9 @@ class Stage {
     });
     await system.started;
     const ref = system.ref(Store, "store");
-    const noted = storeAsking(ref, (type, payload, options) => {
+    const noted = wrappedRef(ref, (through, type, payload, options) => {
       this.asked.push(type);
-      return ref.ask(type as "seq", payload as never, options);
+      return through.ask(type, payload as never, options);
     });
     const { streams } = this;
     const params = DEFAULT_PARAMS;
