@@ -45,7 +45,13 @@ const KEYS = 3;
 const STASH_MAX = 6;
 /** Deadlines are looked at no oftener than once a millisecond. */
 const ASK_LATE_MAX_MS = 1;
-const ASK_ERRORS = new Set(["ask_timeout", "actor_stopped", "overflow", "actor_failed"]);
+const ASK_ERRORS = new Set([
+  "ask_timeout",
+  "actor_stopped",
+  "actor_down",
+  "overflow",
+  "actor_failed",
+]);
 
 /** What the actors share with the run that they are in. */
 export interface ChaosWorld {

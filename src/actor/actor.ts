@@ -93,7 +93,7 @@ export interface Ref<D extends Definition = Definition> extends TellRef<D> {
   /**
    * Sends and waits for the reply.
    *
-   * @throws {AskTimeout | ActorStopped | Overflow | ActorFailed} by rejecting; always settles.
+   * @throws {AskTimeout | ActorStopped | ActorDown | Overflow | ActorFailed} by rejecting; always settles.
    */
   ask<T extends keyof D & string>(
     type: T,

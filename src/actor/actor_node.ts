@@ -229,7 +229,7 @@ export class ActorNode extends MailboxNode {
     if (how.drain) {
       this.accepting = false;
       this.#draining = true;
-    } else if (this.#context !== null) this.#context.ending = true;
+    }
     if (this.state === "running") {
       // A message under way may be that of the very handler that asked for the stop.
       const idle = this.#entry === null && !(how.drain && this.#hasMail());

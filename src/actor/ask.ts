@@ -7,7 +7,7 @@
  */
 
 import type { Cancel, Clock } from "./clock.ts";
-import { ActorStopped, AskTimeout } from "./errors.ts";
+import { ActorDown, AskTimeout } from "./errors.ts";
 import type { Scheduler } from "./scheduler.ts";
 
 /** Whoever is to hear what became of a message. Settles exactly once. */
@@ -22,18 +22,6 @@ export interface Asker {
   reply(value: unknown): void;
   /** Fails the ask, unless settled already. */
   reject(error: Error): void;
-}
-
-/** The incarnation that asks. */
-export interface AskSource {
-  /** Its supervisor ends it without draining it, so that something else can be restarted. */
-  readonly ending: boolean;
-}
-
-/** An ask that would be answered only once whoever asks has ended. */
-export function askInVain(path: string, type: string): ActorStopped {
-  const why = "it is down, and is not started before whoever asks has ended";
-  return new ActorStopped(path, type, why);
 }
 
 /** When asks fall due that were made at the same coarse time. A number of each would be an object. */
@@ -56,8 +44,8 @@ export class PendingAsk implements Asker {
     readonly rejectWith: (error: Error) => void,
     readonly path: string,
     readonly type: string,
-    /** Null = somebody outside of all actors, or on another node. */
-    readonly source: AskSource | null = null,
+    /** Path of the actor that asks; empty = somebody outside of all, or on another node. */
+    readonly from = "",
   ) {}
 
   replyComesLater(): void {}
@@ -120,11 +108,11 @@ class DeadlineList {
   }
 
   /** See {@linkcode AskDeadlines.failVain}. */
-  failVain(isDown: (path: string) => boolean): void {
+  failVain(isVain: (path: string, from: string) => boolean): void {
     let ask = this.#head;
     while (ask !== null) {
-      const { next, source, path, type } = ask as PendingAsk;
-      if (source?.ending === true && isDown(path)) ask.reject(askInVain(path, type));
+      const { next, from, path, type } = ask as PendingAsk;
+      if (from !== "" && isVain(path, from)) ask.reject(new ActorDown(path, type));
       ask = next;
     }
   }
@@ -197,11 +185,11 @@ export class AskDeadlines {
   }
 
   /**
-   * Fails those of actors that are being ended, where whom they ask is down: it is started again only
-   * after them, and each would wait for the other. O(asks).
+   * Fails those where whom is asked is started only after whoever asks has ended, or has started: each
+   * would wait for the other. O(asks).
    */
-  failVain(isDown: (path: string) => boolean): void {
-    for (const list of this.#lists.values()) list.failVain(isDown);
+  failVain(isVain: (path: string, from: string) => boolean): void {
+    for (const list of this.#lists.values()) list.failVain(isVain);
   }
 
   /** Whether no ask is under way. O(classes). */

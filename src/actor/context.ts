@@ -39,8 +39,6 @@ const WATCHES_MAX = 65_536;
 /** See {@linkcode Context}. */
 export class IncarnationContext implements Context<Definition> {
   live = true;
-  /** See `AskSource`. */
-  ending = false;
   readonly #node: ActorNode;
   #self: Ref<Definition> | null = null;
   #timers: Map<string, Timer> | null = null;

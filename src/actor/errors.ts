@@ -28,15 +28,28 @@ export class AskTimeout extends ActorError {
   }
 }
 
-/**
- * The actor has stopped for good, or does not exist; or whoever asks is being ended, and the actor is
- * down until it has.
- */
+/** The actor has stopped for good, or does not exist. */
 export class ActorStopped extends ActorError {
-  /** Code `actor_stopped`: `type` was meant for `path`; `why` ends the message. */
-  constructor(path: string, type: string, why = "the actor is stopped") {
-    super("actor_stopped", `Cannot deliver "${type}" to ${path}: ${why}`);
+  /** Code `actor_stopped`: `type` was meant for `path`. */
+  constructor(path: string, type: string) {
+    super("actor_stopped", `Cannot deliver "${type}" to ${path}: the actor is stopped`);
     this.name = "ActorStopped";
+  }
+}
+
+/**
+ * The actor is down, and its supervisor starts it only after whoever asks has ended, or has started: to
+ * wait for the reply would be to wait for ever. The message stays in the mailbox and is handled then.
+ */
+export class ActorDown extends ActorError {
+  /** Code `actor_down`: `type` waits at `path`. */
+  constructor(path: string, type: string) {
+    super(
+      "actor_down",
+      `Cannot wait for a reply of "${type}" from ${path}: it is down, and its supervisor waits for ` +
+        "whoever asks; the message is queued",
+    );
+    this.name = "ActorDown";
   }
 }
 

@@ -54,9 +54,26 @@ export type LogSink = (
 /** A node's supervisor, as its children see it. */
 export interface ParentNode {
   readonly path: string;
+  readonly parent: ParentNode | null;
+  readonly alive: boolean;
+  /** The child whose end, or whose start, it waits for before it does anything else. */
+  readonly waitingFor: Node | null;
   childStarted(child: Node, failed: boolean): void;
   childTerminated(child: Node): void;
   childExited(child: Node, reason: ExitReason, error: unknown): void;
+}
+
+/**
+ * Whether a node is down and is not started before something has ended or started that `path` is part
+ * of: who lives there must not wait for an answer of it.
+ */
+export function isHeldUpBy(node: Node, path: string): boolean {
+  for (let at: Node | ParentNode = node; at.parent !== null; at = at.parent) {
+    const waitedFor: Node | null = at.parent.waitingFor;
+    if (at.alive || waitedFor === null || waitedFor === at) continue;
+    if (path === waitedFor.path || path.startsWith(`${waitedFor.path}/`)) return true;
+  }
+  return false;
 }
 
 /**

@@ -5,11 +5,11 @@
  */
 
 import type { AskOptions, Ref, SendOptions, TellResult } from "./actor.ts";
-import { type Asker, askInVain, PendingAsk } from "./ask.ts";
+import { type Asker, PendingAsk } from "./ask.ts";
 import type { IncarnationContext } from "./context.ts";
-import { ActorFailed, ActorStopped } from "./errors.ts";
+import { ActorDown, ActorFailed, ActorStopped } from "./errors.ts";
 import { MailboxNode } from "./mailbox_node.ts";
-import type { ExitReason, Runtime } from "./node.ts";
+import { type ExitReason, isHeldUpBy, type Runtime } from "./node.ts";
 import {
   type Definition,
   type Entry,
@@ -98,11 +98,9 @@ export class LocalRef<D extends Definition = Definition> implements Ref<D> {
             : new ActorStopped(this.path, type),
         );
       }
-      if (context !== null && context.ending && !node.alive) {
-        return reject(askInVain(this.path, type));
-      }
+      const from = context === null ? "" : context.path;
       const runtime = this.#runtime;
-      const pending = new PendingAsk(resolve, reject, this.path, type, context);
+      const pending = new PendingAsk(resolve, reject, this.path, type, from);
       // A stopped actor's refusal settles the ask at once: no deadline, hence no timer.
       if (node.accepting) {
         runtime.scheduler.wake();
@@ -110,6 +108,9 @@ export class LocalRef<D extends Definition = Definition> implements Ref<D> {
       }
       const lane = options?.priority === undefined ? entry.lane : LANE[options.priority];
       node.deliver(entry, payload, lane, this.#traced(pending, entry, payload), cause);
+      if (from !== "" && !node.alive && isHeldUpBy(node, from)) {
+        pending.reject(new ActorDown(this.path, type));
+      }
     }) as Promise<Reply<D, T>>;
   }
 

@@ -28,6 +28,7 @@ import type { Cancel } from "./clock.ts";
 import { IntensityReached, LateError, StartFailed, textOf } from "./errors.ts";
 import {
   type ExitReason,
+  isHeldUpBy,
   Node,
   type ParentNode,
   type RestartType,
@@ -142,6 +143,11 @@ export class SupervisorNode extends Node implements ParentNode, Runnable {
   }
 
   /** Whether a procedure is under way; exits wait meanwhile. */
+  /** See `ParentNode`. */
+  get waitingFor(): Node | null {
+    return this.#waitingFor;
+  }
+
   get busy(): boolean {
     return this.#purpose !== null;
   }
@@ -237,6 +243,7 @@ export class SupervisorNode extends Node implements ParentNode, Runnable {
       child.exitQueued = false;
       return this.childTerminated(child);
     }
+    if (this.#waitingFor !== null) this.#failVainAsks();
     this.#post({ kind: "exit", child, incarnation: child.incarnation });
   }
 
@@ -535,11 +542,13 @@ export class SupervisorNode extends Node implements ParentNode, Runnable {
     }
   }
 
-  /** What is being ended waits for nobody who is started again only after it. */
+  /** Somebody is down, and this one waits for another child: nobody there waits for an answer of it. */
   #failVainAsks(): void {
-    if (this.#termination.drain) return;
     const { runtime } = this;
-    runtime.asks.failVain((path) => runtime.nodeAt(path)?.alive !== true);
+    runtime.asks.failVain((path, from) => {
+      const node = runtime.nodeAt(path);
+      return node !== null && !node.alive && isHeldUpBy(node, from);
+    });
   }
 
   #startFailed(child: Node): void {

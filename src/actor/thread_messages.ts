@@ -6,7 +6,15 @@
  */
 
 import type { DeadReason } from "./dead_letters.ts";
-import { ActorError, ActorFailed, ActorStopped, AskTimeout, Overflow, textOf } from "./errors.ts";
+import {
+  ActorDown,
+  ActorError,
+  ActorFailed,
+  ActorStopped,
+  AskTimeout,
+  Overflow,
+  textOf,
+} from "./errors.ts";
 import type { PackedMessages } from "./thread_codec.ts";
 import type { ExitReason, LogLevel } from "./node.ts";
 import type { SpanAttributes } from "./tracer.ts";
@@ -168,6 +176,7 @@ export function encodeError(error: unknown, withCause = true): ThreadError {
 }
 
 const KINDS: Readonly<Record<string, object>> = {
+  ActorDown: ActorDown.prototype,
   ActorFailed: ActorFailed.prototype,
   ActorStopped: ActorStopped.prototype,
   AskTimeout: AskTimeout.prototype,

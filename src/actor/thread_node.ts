@@ -17,16 +17,17 @@
  * @module
  */
 
-import { type Asker, askInVain, type AskSource, PendingAsk } from "./ask.ts";
+import { type Asker, PendingAsk } from "./ask.ts";
 import { transferablesOf } from "./bytes.ts";
 import type { Cancel } from "./clock.ts";
-import { ActorFailed, ActorStopped } from "./errors.ts";
+import { ActorDown, ActorFailed, ActorStopped } from "./errors.ts";
 import type { TellResult } from "./actor.ts";
 import { Lane, type Message } from "./lane.ts";
 import { MailboxNode } from "./mailbox_node.ts";
 import type { MailboxOptions } from "./mailbox.ts";
 import {
   type ExitReason,
+  isHeldUpBy,
   type LogLevel,
   type ParentNode,
   type RestartType,
@@ -107,7 +108,7 @@ const CAUSES_PER_THREAD = 2 ** 36;
 let threadsMade = 0;
 
 /** Actor in a thread. */
-export class ThreadNode extends MailboxNode implements AskSource {
+export class ThreadNode extends MailboxNode {
   readonly #options: Options;
   /** Messages moved over and not accounted for. */
   underWay = 0;
@@ -344,11 +345,6 @@ export class ThreadNode extends MailboxNode implements AskSource {
     this.#close("crash", error);
     if (this.#terminating) this.parent?.childTerminated(this);
     else this.parent?.childExited(this, "crash", error);
-  }
-
-  /** See {@linkcode AskSource}. */
-  get ending(): boolean {
-    return this.#terminating && !this.#draining;
   }
 
   terminate(how: Termination): boolean {
@@ -723,7 +719,6 @@ export class ThreadNode extends MailboxNode implements AskSource {
       const why = new TypeError("its protocol has no such message");
       return ask?.reject(new ActorFailed(path, type, why));
     }
-    if (ask !== null && this.ending && !node.alive) return ask.reject(askInVain(path, type));
     if (ask !== null && node.accepting) {
       runtime.scheduler.wake();
       try {
@@ -738,6 +733,9 @@ export class ThreadNode extends MailboxNode implements AskSource {
       ? ask
       : tracing.tracedBelow(trail, ask, path, entry, payload);
     node.deliver(entry, payload, lane < 0 ? entry.lane : lane, carried, cause);
+    if (ask !== null && !node.alive && isHeldUpBy(node, this.path)) {
+      ask.reject(new ActorDown(path, type));
+    }
   }
 
   /** An ask whose reply goes to the thread, as long as the incarnation that asked is there. */
@@ -755,7 +753,7 @@ export class ThreadNode extends MailboxNode implements AskSource {
       (error) => reply(undefined, error),
       path,
       type,
-      this,
+      this.path,
     );
   }
 

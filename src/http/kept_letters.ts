@@ -19,7 +19,7 @@
 
 import type { TellResult } from "../actor/actor.ts";
 import type { DeadLetter, DeadLetters } from "../actor/dead_letters.ts";
-import { ActorStopped } from "../actor/errors.ts";
+import { ActorDown } from "../actor/errors.ts";
 import {
   type BuryResult,
   type Letter,
@@ -81,18 +81,11 @@ export interface KeptCounts {
   readonly waiting: number;
 }
 
-/** A letter that is to be written. */
-interface WaitingLetter {
-  /** Number in the running system. */
-  readonly liveId: number;
-  readonly letter: NewLetter;
-}
-
 /** See the module's text. */
 export class KeptLetters implements LettersPort {
   readonly #store: LetterStore;
   readonly #system: LetterSystem;
-  #waiting: WaitingLetter[] = [];
+  #waiting: { readonly liveId: number; readonly letter: NewLetter }[] = [];
   /** Number in the store → number in the running system. */
   readonly #live = new Map<number, number>();
   /** Numbers in the running system of those that were not written. */
@@ -237,10 +230,10 @@ export class KeptLetters implements LettersPort {
     try {
       result = await this.#store.buryLetters(batch.map(({ letter }) => letter));
     } catch (error) {
-      // It did not reach the store, which may be about to be restarted.
-      if (error instanceof ActorStopped) {
-        this.#putBack(batch);
-        return error.message;
+      // The store is being restarted: they wait in its mailbox.
+      if (error instanceof ActorDown) {
+        this.#written += batch.length;
+        return null;
       }
       // It may be written all the same: shown from here too, it would stand there twice.
       this.#left += batch.length;
@@ -259,15 +252,6 @@ export class KeptLetters implements LettersPort {
       this.#live.set(before + i + 1, liveId);
     }
     return null;
-  }
-
-  #putBack(batch: readonly WaitingLetter[]): void {
-    const all = [...batch, ...this.#waiting];
-    this.#waiting = all.slice(0, WAITING_MAX);
-    for (const { liveId } of all.slice(WAITING_MAX)) {
-      this.#left++;
-      this.#leave(liveId);
-    }
   }
 
   #leave(liveId: number): void {

@@ -4,7 +4,7 @@
  *
  * ## Failures
  * Expected outcomes are results (`gone`, `refused`, `failed`). Whatever else a method rejects with
- * is answered by kind: the runtime's `AskTimeout` 504, `ActorStopped` and `Overflow` 503,
+ * is answered by kind: the runtime's `AskTimeout` 504, `ActorStopped`, `ActorDown` and `Overflow` 503,
  * `InvalidMessage` and `MarketError` 422, anything else 500 without its text.
  *
  * @module

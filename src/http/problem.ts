@@ -8,6 +8,7 @@
 
 import type { z } from "zod";
 import {
+  ActorDown,
   ActorFailed,
   ActorStopped,
   AskTimeout,
@@ -153,6 +154,9 @@ export function problemOf(error: unknown): HttpProblem {
   if (error instanceof AskTimeout) return new HttpProblem(504, "ask_timeout", error.message);
   if (error instanceof ActorStopped) {
     return new HttpProblem(503, "actor_stopped", error.message, {}, retryAfter(1_000));
+  }
+  if (error instanceof ActorDown) {
+    return new HttpProblem(503, "actor_down", error.message, {}, retryAfter(1_000));
   }
   if (error instanceof Overflow) {
     return new HttpProblem(503, "overflow", error.message, {}, retryAfter(1_000));

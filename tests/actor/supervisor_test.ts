@@ -235,9 +235,9 @@ async function endsAtOnce(wrap: Wrap): Promise<void> {
   assertEquals(await waited, "ActorFailed");
   assertEquals(journal.take(), [
     "a ends crash",
-    "b before: ActorStopped",
-    "b after before: ActorStopped",
-    "b at the end: ActorStopped",
+    "b before: ActorDown",
+    "b after before: ActorDown",
+    "b at the end: ActorDown",
     "a starts 2",
   ]);
   // Whoever is not ended waits as ever.
@@ -245,6 +245,55 @@ async function endsAtOnce(wrap: Wrap): Promise<void> {
   assertEquals(harness.children("s"), "a2 b2");
   assertEquals(harness.lines.filter(({ message }) => message.startsWith("killed")), []);
   assertBalanced(harness.system);
+}
+
+/** Asks the actor before it in its init, once the journal's gate of its life opens. */
+const early = actor(
+  protocol("early", {}),
+  async (
+    { name, incarnation },
+    { journal, a }: { readonly journal: Journal; readonly a: Ref<typeof Work.definition> },
+  ) => {
+    journal.lines.push(`${name} begins ${incarnation}`);
+    await journal.gate(`${name}${incarnation}`).promise;
+    journal.lines.push(`${name} has ${await a.ask("who", null)}`);
+    return {};
+  },
+);
+
+for (const isAskedBefore of [true, false]) {
+  const when = isAskedBefore ? "before" : "after";
+  Deno.test(`an init that asks ${when} a crash does not wait for who is restarted only after it`, async () => {
+    const journal = new Journal();
+    const args = (refs: TreeRefs) => ({ journal, a: refs.ask(Work, "s/a") });
+    const children = [
+      child(journal.actor, { name: "a", args: {} }),
+      child(early, { name: "b", args }),
+    ];
+    await using harness = new Harness({
+      children: [{ name: "s", strategy: "rest_for_one", intensity: 5, children }],
+    });
+    journal.gate("b1").resolve();
+    await harness.system.started;
+    await crash(harness, journal, "s/a");
+    // a crashes again while b's second life is about to start.
+    const a = harness.system.ref(Work, "s/a");
+    const failed = a.ask("wait", "gate").catch((error: Error) => error.name);
+    await settle();
+    journal.take();
+    if (isAskedBefore) journal.gate("b2").resolve();
+    await settle();
+    journal.gate("gate").reject(new Error("boom"));
+    assertEquals(await failed, "ActorFailed");
+    await settle();
+    if (!isAskedBefore) journal.gate("b2").resolve();
+    await settle();
+    assertEquals(journal.take(), ["a ends crash", "a starts 3", "b begins 3"]);
+    journal.gate("b3").resolve();
+    await settle();
+    assertEquals(journal.take(), ["b has 3"]);
+    assertEquals(harness.children("s"), "a3 b3");
+  });
 }
 
 Deno.test("what a group restart ends may ask who runs", async () => {
