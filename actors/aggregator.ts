@@ -64,6 +64,7 @@ import { unpackTails } from "../src/store/commit_codec.ts";
 import type { Store } from "./protocols.ts";
 import type { CacheValue } from "./protocols_cache.ts";
 import { Aggregator, type EdgesMoved, type RefreshCoordinator } from "./protocols_refresh.ts";
+import { recordStored } from "./store_records.ts";
 
 /** What the aggregator is made of. */
 export interface AggregatorArgs {
@@ -371,15 +372,11 @@ class AggregatorRun {
 
   #recordsOf(): AggregatorRecords {
     const { store } = this.#args;
-    const done = (written: { readonly state: string; readonly message?: string }) => {
-      if (written.state === "refused") throw new Error(written.message);
-    };
     return new AggregatorRecords({
       record: (kind, key) => store.ask("record", { kind, key }, READ),
       records: (kind) => store.ask("records", { kind }, READ),
-      put: async (kind, key, json) =>
-        done(await store.ask("putRecord", { kind, key, json }, WRITE)),
-      drop: async (kind, key) => done(await store.ask("dropRecord", { kind, key }, WRITE)),
+      put: (kind, key, json) => recordStored(store.ask("putRecord", { kind, key, json }, WRITE)),
+      drop: (kind, key) => recordStored(store.ask("dropRecord", { kind, key }, WRITE)),
     }, () => `${this.#wall.now()}-${Math.floor(this.#ctx.random.next() * 2 ** 32)}`);
   }
 

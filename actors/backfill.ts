@@ -117,6 +117,7 @@ import {
   type Provider,
 } from "./protocols_batch.ts";
 import type { IngestRef } from "./protocols_nodes.ts";
+import { recordStored } from "./store_records.ts";
 
 type ProviderRef = Ref<typeof Provider.definition>;
 
@@ -1405,8 +1406,7 @@ class Jobs {
 
   async #put(kind: string, key: string, value: unknown): Promise<void> {
     const json = JSON.stringify(value);
-    const written = await this.#args.store.ask("putRecord", { kind, key, json }, ANSWER);
-    if (written.state === "refused") throw new Error(written.message);
+    await recordStored(this.#args.store.ask("putRecord", { kind, key, json }, ANSWER));
   }
 
   #tell(type: "job" | "job_progress", job: Job): void {

@@ -52,6 +52,7 @@ import {
   Provider,
   type ProviderStatus,
 } from "./protocols_batch.ts";
+import { recordStored } from "./store_records.ts";
 
 /** How a provider is set up. */
 export interface ProviderArgs {
@@ -178,8 +179,7 @@ async function gateOf(
   const gate = new LimiterGate(limiter, clock, {
     save: async (snapshot) => {
       const json = JSON.stringify(snapshot);
-      const written = await store.ask("putRecord", { kind: KIND_LIMITER, key: name, json }, ANSWER);
-      if (written.state === "refused") throw new Error(written.message);
+      await recordStored(store.ask("putRecord", { kind: KIND_LIMITER, key: name, json }, ANSWER));
     },
     onSaveError: (error) =>
       ctx.log("warn", "cannot keep what the limits let through", { reason: textOf(error) }),

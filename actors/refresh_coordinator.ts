@@ -34,6 +34,7 @@ import type { ChangesTaken, RefreshStats } from "../src/refresh/service_types.ts
 import type { Store } from "./protocols.ts";
 import type { Provider } from "./protocols_batch.ts";
 import { type Aggregator, RefreshCoordinator, type RefreshNews } from "./protocols_refresh.ts";
+import { recordStored } from "./store_records.ts";
 
 /** What the refresh coordinator is made of. */
 export interface RefreshCoordinatorArgs {
@@ -241,15 +242,12 @@ class CoordinatorShell {
 
   #records(): RunRecords {
     const { store } = this.#args;
-    const done = (written: { readonly state: string; readonly message?: string }) => {
-      if (written.state === "refused") throw new Error(written.message);
-    };
     return {
       put: async (kind, key, json) => {
-        done(await store.ask("putRecord", { kind, key, json }, WRITE));
+        await recordStored(store.ask("putRecord", { kind, key, json }, WRITE));
         await this.#breath(kind);
       },
-      drop: async (kind, key) => done(await store.ask("dropRecord", { kind, key }, WRITE)),
+      drop: (kind, key) => recordStored(store.ask("dropRecord", { kind, key }, WRITE)),
       get: async (kind, key) => {
         await this.#breath(kind);
         return await this.#read(() => store.ask("record", { kind, key }, READ));

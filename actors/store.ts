@@ -18,7 +18,7 @@ import { packLogged, packResult, packTails, unpackCommit } from "../src/store/co
 import { LabelTexts } from "../src/store/label_text.ts";
 import { MemoryStore, type MemoryStoreOptions } from "../src/store/memory.ts";
 import { type FollowedStore, followedStore } from "../src/store/nodes/followed_store.ts";
-import type { Store as StorePort } from "../src/store/port.ts";
+import type { Store as StorePort, WriteResult } from "../src/store/port.ts";
 import { touchedSeries } from "../src/store/touched_series.ts";
 import type { SqliteStoreOptions } from "../src/store/sqlite_store.ts";
 import { Store } from "./protocols.ts";
@@ -116,6 +116,23 @@ export const store = actor(Store, async (ctx, args: StoreArgs) => {
   ctx.onStop(() => follows?.end());
   const written = <T>(write: () => T | Promise<T>) =>
     follows === null ? write() : failing(ctx, write);
+  // Whoever asks for records after a write has it, however long its trip takes: an actor that begins
+  // again reads what its former life has left in the mailbox.
+  const recordWrites = new Set<Promise<unknown>>();
+  const writtenRecord = (write: () => WriteResult | Promise<WriteResult>) =>
+    written(() => {
+      if (follows === null) return write();
+      const writing = Promise.try(write);
+      recordWrites.add(writing);
+      const over = () => void recordWrites.delete(writing);
+      writing.then(over, over);
+      return writing;
+    });
+  const readRecord = <T>(read: () => T | Promise<T>) =>
+    failing(ctx, async () => {
+      if (recordWrites.size > 0) await Promise.allSettled(recordWrites);
+      return await read();
+    });
   return {
     // A write to a log takes a trip; others may follow it meanwhile.
     commit: follows === null
@@ -141,10 +158,10 @@ export const store = actor(Store, async (ctx, args: StoreArgs) => {
     touched: ({ seq, limit }) => failing(ctx, () => backend.touched(seq, limit)),
     touchedSeries: ({ seq, limit }) =>
       failing(ctx, async () => touchedSeries(await backend.touched(seq, limit))),
-    putRecord: ({ kind, key, json }) => written(() => backend.putRecord(kind, key, json)),
-    dropRecord: ({ kind, key }) => written(() => backend.dropRecord(kind, key)),
-    record: ({ kind, key }) => failing(ctx, () => backend.record(kind, key)),
-    records: ({ kind }) => failing(ctx, () => backend.records(kind)),
+    putRecord: ({ kind, key, json }) => writtenRecord(() => backend.putRecord(kind, key, json)),
+    dropRecord: ({ kind, key }) => writtenRecord(() => backend.dropRecord(kind, key)),
+    record: ({ kind, key }) => readRecord(() => backend.record(kind, key)),
+    records: ({ kind }) => readRecord(() => backend.records(kind)),
     buryLetters: ({ letters }) => written(() => backend.buryLetters(letters)),
     letters: ({ filter, limit }) => failing(ctx, () => backend.letters(given(filter), limit)),
     dropLetters: ({ filter }) => written(() => backend.dropLetters(given(filter))),

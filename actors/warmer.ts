@@ -49,6 +49,7 @@ import type { Store } from "./protocols.ts";
 import type { Provider } from "./protocols_batch.ts";
 import type { CacheValue } from "./protocols_cache.ts";
 import { Warmer } from "./protocols_warm.ts";
+import { recordStored } from "./store_records.ts";
 
 /** How warming is set up. */
 export interface WarmingSpec {
@@ -262,8 +263,7 @@ class WarmerRun {
   /** @throws {Error} when the store does not take it. */
   async put(key: string, value: unknown): Promise<void> {
     const json = JSON.stringify(value);
-    const written = await this.#args.store.ask("putRecord", { kind: KIND, key, json }, WRITE);
-    if (written.state === "refused") throw new Error(written.message);
+    await recordStored(this.#args.store.ask("putRecord", { kind: KIND, key, json }, WRITE));
   }
 
   /**

@@ -359,7 +359,7 @@ export class ActorNode extends MailboxNode {
       if (lane < 0) from.dropHead();
       else mailbox.taken(lane, from);
       took++;
-      if (ask !== null && ask.settled) {
+      if (ask !== null && ask.expired) {
         this.bury(entry, payload, ask, cause, bytes, "expired");
         continue;
       }

@@ -13,6 +13,8 @@ import type { Scheduler } from "./scheduler.ts";
 /** Whoever is to hear what became of a message. Settles exactly once. */
 export interface Asker {
   readonly settled: boolean;
+  /** Settled, and the message is not to be handled any more. */
+  readonly expired: boolean;
   /** Path and message type that were asked. */
   readonly path: string;
   readonly type: string;
@@ -34,6 +36,8 @@ interface Due {
 /** One ask under way. Settles exactly once. */
 export class PendingAsk implements Asker {
   settled = false;
+  /** The message is to be handled although its asker does not wait. */
+  #isLeft = false;
   due: Due | null = null;
   list: DeadlineList | null = null;
   previous: PendingAsk | null = null;
@@ -48,7 +52,17 @@ export class PendingAsk implements Asker {
     readonly from = "",
   ) {}
 
+  get expired(): boolean {
+    return this.settled && !this.#isLeft;
+  }
+
   replyComesLater(): void {}
+
+  /** Fails the ask, and leaves its message in the mailbox of an actor that is down. */
+  leave(): void {
+    this.#isLeft = true;
+    this.reject(new ActorDown(this.path, this.type));
+  }
 
   reply(value: unknown): void {
     if (this.settled) return;
@@ -111,8 +125,8 @@ class DeadlineList {
   failVain(isVain: (path: string, from: string) => boolean): void {
     let ask = this.#head;
     while (ask !== null) {
-      const { next, from, path, type } = ask as PendingAsk;
-      if (from !== "" && isVain(path, from)) ask.reject(new ActorDown(path, type));
+      const { next, from, path } = ask as PendingAsk;
+      if (from !== "" && isVain(path, from)) ask.leave();
       ask = next;
     }
   }

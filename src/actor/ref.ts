@@ -7,7 +7,7 @@
 import type { AskOptions, Ref, SendOptions, TellResult } from "./actor.ts";
 import { type Asker, PendingAsk } from "./ask.ts";
 import type { IncarnationContext } from "./context.ts";
-import { ActorDown, ActorFailed, ActorStopped } from "./errors.ts";
+import { ActorFailed, ActorStopped } from "./errors.ts";
 import { MailboxNode } from "./mailbox_node.ts";
 import { type ExitReason, isHeldUpBy, type Runtime } from "./node.ts";
 import {
@@ -108,9 +108,7 @@ export class LocalRef<D extends Definition = Definition> implements Ref<D> {
       }
       const lane = options?.priority === undefined ? entry.lane : LANE[options.priority];
       node.deliver(entry, payload, lane, this.#traced(pending, entry, payload), cause);
-      if (from !== "" && !node.alive && isHeldUpBy(node, from)) {
-        pending.reject(new ActorDown(this.path, type));
-      }
+      if (from !== "" && !node.alive && isHeldUpBy(node, from)) pending.leave();
     }) as Promise<Reply<D, T>>;
   }
 

@@ -56,6 +56,9 @@ class SequencedMessage implements Asker {
   /** It was handled and its reply is to come. */
   #deferred = false;
   constructor(readonly side: ThreadSide, readonly seq: number, readonly entry: Entry) {}
+  get expired(): boolean {
+    return this.settled;
+  }
   get path(): string {
     return this.side.path;
   }

@@ -20,7 +20,7 @@
 import { type Asker, PendingAsk } from "./ask.ts";
 import { transferablesOf } from "./bytes.ts";
 import type { Cancel } from "./clock.ts";
-import { ActorDown, ActorFailed, ActorStopped } from "./errors.ts";
+import { ActorFailed, ActorStopped } from "./errors.ts";
 import type { TellResult } from "./actor.ts";
 import { Lane, type Message } from "./lane.ts";
 import { MailboxNode } from "./mailbox_node.ts";
@@ -467,7 +467,7 @@ export class ThreadNode extends MailboxNode {
       const bytes = ring.sizes[slot] as number;
       this.mailbox.taken(lane, ring);
       took++;
-      if (ask !== null && ask.settled) {
+      if (ask !== null && ask.expired) {
         this.bury(entry, payload, ask, cause, bytes, "expired");
         continue;
       }
@@ -733,9 +733,7 @@ export class ThreadNode extends MailboxNode {
       ? ask
       : tracing.tracedBelow(trail, ask, path, entry, payload);
     node.deliver(entry, payload, lane < 0 ? entry.lane : lane, carried, cause);
-    if (ask !== null && !node.alive && isHeldUpBy(node, this.path)) {
-      ask.reject(new ActorDown(path, type));
-    }
+    if (ask !== null && !node.alive && isHeldUpBy(node, this.path)) ask.leave();
   }
 
   /** An ask whose reply goes to the thread, as long as the incarnation that asked is there. */

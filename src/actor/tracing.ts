@@ -285,6 +285,10 @@ export class TracedMessage implements Asker {
     return this.asker === null ? this.#isOver : this.asker.settled;
   }
 
+  get expired(): boolean {
+    return this.asker === null ? this.#isOver : this.asker.expired;
+  }
+
   get type(): string {
     return this.entry.type;
   }

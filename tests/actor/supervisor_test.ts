@@ -184,7 +184,8 @@ const asking = actor(
   Asking,
   (ctx, { journal, a }: { readonly journal: Journal; readonly a: Ref<typeof Work.definition> }) => {
     const ask = async (when: string) => {
-      const answer = await a.ask("who", null).catch((error: Error) => error.name);
+      journal.gate(when).resolve();
+      const answer = await a.ask("wait", when).catch((error: Error) => error.name);
       journal.lines.push(`${ctx.name} ${when}: ${answer}`);
     };
     ctx.onStop(() => ask("at the end"));
@@ -207,7 +208,7 @@ function asker(journal: Journal, wrap: Wrap = (ref) => ref): ChildSpec {
 const WRAPS: Readonly<Record<string, Wrap>> = {
   "asks": (ref) => ref,
   "asks through a wrapped ref": (ref) =>
-    wrappedRef(ref, (through, type, payload) => through.ask(type, payload as null)),
+    wrappedRef(ref, (through, type, payload) => through.ask(type, payload as never)),
 };
 
 for (const [how, wrap] of Object.entries(WRAPS)) {
@@ -239,6 +240,10 @@ async function endsAtOnce(wrap: Wrap): Promise<void> {
     "b after before: ActorDown",
     "b at the end: ActorDown",
     "a starts 2",
+    // What it was asked is done all the same.
+    "a waited for before",
+    "a waited for after before",
+    "a waited for at the end",
   ]);
   // Whoever is not ended waits as ever.
   assertEquals(await other, 2);
@@ -309,7 +314,12 @@ Deno.test("what a group restart ends may ask who runs", async () => {
   await settle();
   journal.take();
   await crash(harness, journal, "s/c");
-  assertEquals(journal.take(), ["c ends crash", "b at the end: 1", "c starts 2"]);
+  assertEquals(journal.take(), [
+    "c ends crash",
+    "a waited for at the end",
+    "b at the end: at the end",
+    "c starts 2",
+  ]);
 });
 
 Deno.test("a crash while another restart is under way waits for its turn", async () => {
