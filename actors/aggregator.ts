@@ -61,10 +61,10 @@ import { type FollowTask, PriceFollower } from "../src/refresh/price_moves_follo
 import type { RefreshSpec } from "../src/refresh/refresh_spec.ts";
 import type { ChangesTaken, ServedAggregator, ServedBlock } from "../src/refresh/service_types.ts";
 import { unpackTails } from "../src/store/commit_codec.ts";
+import { recordStored } from "../src/store/record_stored.ts";
 import type { Store } from "./protocols.ts";
 import type { CacheValue } from "./protocols_cache.ts";
 import { Aggregator, type EdgesMoved, type RefreshCoordinator } from "./protocols_refresh.ts";
-import { recordStored } from "./store_records.ts";
 
 /** What the aggregator is made of. */
 export interface AggregatorArgs {

@@ -108,6 +108,7 @@ import type { ChangedRecord } from "../src/store/nodes/followed_store.ts";
 import { RecordCalls, type WaitingCall } from "../src/store/nodes/record_calls.ts";
 import type { RecordNews } from "../src/store/nodes/record_news.ts";
 import type { BatchRecord, CommitBatch, NewLetter } from "../src/store/port.ts";
+import { recordStored } from "../src/store/record_stored.ts";
 import type { Ingest, Store } from "./protocols.ts";
 import {
   Backfill,
@@ -117,7 +118,6 @@ import {
   type Provider,
 } from "./protocols_batch.ts";
 import type { IngestRef } from "./protocols_nodes.ts";
-import { recordStored } from "./store_records.ts";
 
 type ProviderRef = Ref<typeof Provider.definition>;
 

@@ -44,6 +44,7 @@ import type {
 } from "../src/provider/port.ts";
 import type { Store } from "./protocols.ts";
 import type { EndpointCounts } from "../src/provider/status.ts";
+import { recordStored } from "../src/store/record_stored.ts";
 import {
   type PermitReply,
   type PermitRequest,
@@ -52,7 +53,6 @@ import {
   Provider,
   type ProviderStatus,
 } from "./protocols_batch.ts";
-import { recordStored } from "./store_records.ts";
 
 /** How a provider is set up. */
 export interface ProviderArgs {

@@ -31,10 +31,10 @@ import { RUN_RECORDS, type RunRecords, sweepWritings } from "../src/refresh/run_
 import { RunSaves } from "../src/refresh/run_saves.ts";
 import { readHead, type RunHead } from "../src/refresh/run_store.ts";
 import type { ChangesTaken, RefreshStats } from "../src/refresh/service_types.ts";
+import { recordStored } from "../src/store/record_stored.ts";
 import type { Store } from "./protocols.ts";
 import type { Provider } from "./protocols_batch.ts";
 import { type Aggregator, RefreshCoordinator, type RefreshNews } from "./protocols_refresh.ts";
-import { recordStored } from "./store_records.ts";
 
 /** What the refresh coordinator is made of. */
 export interface RefreshCoordinatorArgs {

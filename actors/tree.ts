@@ -412,14 +412,7 @@ export function wickTree(options: TreeOptions = {}): SystemOptions {
           ...(options.store?.kind === "shared" ? { initTimeoutMs: CATCH_UP_MS } : {}),
           ...(packed ? { mailbox: BLOCKS_MAILBOX, thread: { entry: STORE_ENTRY } } : {}),
         }),
-        ...(packed
-          ? [
-            child(letters, {
-              name: "letters",
-              args: ({ ask, system }) => lettersArgs(ask(Store, PATHS.store), system),
-            }),
-          ]
-          : []),
+        ...(packed ? [child(letters, { name: "letters", args: lettersOf })] : []),
         {
           name: "providers",
           children: (options.providers ?? []).map((spec) => providerChild(spec, treeNodes)),
@@ -729,6 +722,10 @@ const STORE_ENTRY = threadEntry(new URL("./threads/store.ts", import.meta.url));
 /** Whether the store runs in a thread, so that commits travel packed. */
 function isPacked(store: StoreArgs | undefined): boolean {
   return store?.kind === "sqlite" || store?.kind === "shared";
+}
+
+function lettersOf({ ask, system }: TreeRefs) {
+  return lettersArgs(ask(Store, PATHS.store), system);
 }
 
 /** Started before what makes labels, so that the last ones find them. */

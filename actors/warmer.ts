@@ -35,6 +35,7 @@ import type { KnobAnswer } from "../src/monitor/tuning_view.ts";
 import { keyRequest, PROVIDER_KEY_KINDS } from "../src/provider/cache_request.ts";
 import { type ProviderCapabilities, widestEndpoint } from "../src/provider/port.ts";
 import type { ProviderStatus } from "../src/provider/status.ts";
+import { recordStored } from "../src/store/record_stored.ts";
 import {
   type KeyMarket,
   type MarketEvent,
@@ -49,7 +50,6 @@ import type { Store } from "./protocols.ts";
 import type { Provider } from "./protocols_batch.ts";
 import type { CacheValue } from "./protocols_cache.ts";
 import { Warmer } from "./protocols_warm.ts";
-import { recordStored } from "./store_records.ts";
 
 /** How warming is set up. */
 export interface WarmingSpec {

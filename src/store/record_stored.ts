@@ -1,11 +1,11 @@
 /**
- * What actors keep in the store about themselves.
+ * What became of a record that an actor keeps in the store about itself.
  *
  * @module
  */
 
-import { ActorDown } from "../src/actor/mod.ts";
-import type { WriteResult } from "../src/store/port.ts";
+import { ActorDown } from "../actor/errors.ts";
+import type { WriteResult } from "./port.ts";
 
 /**
  * Resolves once the store has done what it was asked to with a record; also when that waits in the
