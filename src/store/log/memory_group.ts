@@ -9,6 +9,7 @@ import {
   type Beat,
   type Fence,
   GROUP_BOUNDS,
+  GROUP_SILENCE_MS,
   type GroupListener,
   type GroupView,
   type Handed,
@@ -34,6 +35,10 @@ export class MemoryGroup {
   readonly #listeners = new Set<GroupListener>();
   #moves: Move[] = [];
   #token = 0;
+  /** When somebody beat last. */
+  #heardMs = -Infinity;
+  /** By how much leases stood still since, ms: see `GROUP_SILENCE_MS`. */
+  #silentMs = 0;
 
   /** Nobody in it. `nowMs`: the log's clock, epoch ms. */
   constructor(nowMs: () => number) {
@@ -56,9 +61,14 @@ export class MemoryGroup {
     nodeText(info);
     const nowMs = this.#look();
     const { node, session } = info;
-    const held = this.#nodes.get(node);
+    let held = this.#nodes.get(node);
     if (held !== undefined && held.info.session !== session) {
-      return { state: "name_taken", by: { ...held.info, leftMs: held.untilMs - nowMs } };
+      if (held.untilMs > nowMs) {
+        return { state: "name_taken", by: { ...held.info, leftMs: held.untilMs - nowMs } };
+      }
+      // It is alive because of a silence only, and its next life is here.
+      this.#nodes.delete(node);
+      held = undefined;
     }
     const last = this.#names.get(node);
     if (this.#ended.has(session)) {
@@ -69,6 +79,11 @@ export class MemoryGroup {
       if (last !== undefined && last.session !== session) this.#ended.add(last.session);
     }
     if (last?.session !== session) this.#names.set(node, info);
+    for (const [name, member] of this.#nodes) {
+      this.#nodes.set(name, { info: member.info, untilMs: this.#endOf(member) });
+    }
+    this.#heardMs = nowMs;
+    this.#silentMs = 0;
     this.#nodes.set(node, { info, untilMs: nowMs + leaseMs });
     if (held === undefined) this.#changed();
     return null;
@@ -78,7 +93,7 @@ export class MemoryGroup {
   view(): Pick<GroupView, "atMs" | "nodes" | "owners" | "moves"> {
     const atMs = this.#look();
     const nodes = [...this.#nodes.values()]
-      .map(({ info, untilMs }) => ({ ...info, leftMs: untilMs - atMs }))
+      .map((member) => ({ ...member.info, leftMs: this.#endOf(member) - atMs }))
       .sort((a, b) => a.node < b.node ? -1 : 1);
     const owners = [...this.#owners.values()].sort((a, b) => a.partition - b.partition);
     return { atMs, nodes, owners, moves: [...this.#moves] };
@@ -169,11 +184,18 @@ export class MemoryGroup {
     return [...this.#nodes.values()].find(({ info }) => info.session === session);
   }
 
+  /** When a lease ends. One that had ended before the silence is over. */
+  #endOf({ untilMs }: Member): number {
+    return untilMs > this.#heardMs ? untilMs + this.#silentMs : untilMs;
+  }
+
   /** Forgets whose lease ran out; says the time. */
   #look(): number {
     const nowMs = this.#nowMs();
-    for (const [node, { untilMs }] of this.#nodes) {
-      if (untilMs > nowMs) continue;
+    const apartMs = nowMs - this.#heardMs;
+    this.#silentMs = Math.abs(apartMs) > GROUP_SILENCE_MS ? apartMs : 0;
+    for (const [node, member] of this.#nodes) {
+      if (this.#endOf(member) > nowMs) continue;
       this.#nodes.delete(node);
       this.#changed();
     }

@@ -245,6 +245,12 @@ export const GROUP_BOUNDS = {
   nameChars: 64,
 } as const;
 
+/**
+ * Time without a beat of anybody after which leases stand still, ms. Nodes beat ten times a second each:
+ * when all are silent it is the server that was away, or its clock that jumped, and not they.
+ */
+export const GROUP_SILENCE_MS = 500;
+
 /** What came of a beat. */
 export type Beat =
   | { readonly state: "alive"; readonly view: GroupView }
@@ -294,7 +300,11 @@ export interface SharedLog {
    */
   read(after: LogPosition, waitMs: number, signal?: AbortSignal): Promise<readonly LogEntry[]>;
 
-  /** Says that a node is alive for `leaseMs` more, and how the group is. */
+  /**
+   * Says that a node is alive for `leaseMs` more, and how the group is. After a silence of
+   * {@linkcode GROUP_SILENCE_MS} the leases of all go on where they stood when somebody was last heard
+   * of; only another life of the same node need not wait for that.
+   */
   beat(info: NodeInfo, leaseMs: number): Promise<Beat>;
   /** How the group is, without being a member. */
   view(): Promise<GroupView>;

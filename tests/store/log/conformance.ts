@@ -1,7 +1,13 @@
 /** What every log promises (`src/store/log/port.ts`), as tests that each backend runs. */
 
 import { assert, assertEquals, assertGreater, assertRejects } from "@std/assert";
-import { type Fence, type Handed, LogError, type SharedLog } from "../../../src/store/log/port.ts";
+import {
+  type Fence,
+  GROUP_SILENCE_MS,
+  type Handed,
+  LogError,
+  type SharedLog,
+} from "../../../src/store/log/port.ts";
 import { entry, node, text, textOf, toNode } from "./support.ts";
 
 /** A log of a test's own: handles for as many nodes as it wants. */
@@ -290,6 +296,48 @@ function testGroup(test: Test): void {
     await rig.pass(150);
     assertEquals((await log.beat(node("n1", "s2"), 60_000)).state, "alive");
     assertEquals((await log.beat(node("n1", "s1"), 60_000)).state, "name_taken");
+  });
+
+  test("leases stand still while nobody is heard", async (log, rig) => {
+    const leaseMs = GROUP_SILENCE_MS + 100;
+    await log.beat(node("n1", "s1"), leaseMs);
+    await log.beat(node("n2", "s2"), leaseMs);
+    await log.take("s1", [1]);
+    await rig.pass(2 * leaseMs);
+    const { nodes } = await log.view();
+    assertEquals(nodes.map(({ node }) => node), ["n1", "n2"]);
+    assert(nodes.every(({ leftMs }) => leftMs > 0 && leftMs <= leaseMs));
+    assertEquals((await log.take("s2", [1])).fences, []);
+    await log.beat(node("n2", "s2"), leaseMs);
+    assertEquals((await log.view()).nodes.length, 2);
+    // From that beat on they go on. A machine that stops for long makes another silence.
+    for (let beats = 0; beats < 20 && (await log.view()).nodes.length > 1; beats++) {
+      await rig.pass(GROUP_SILENCE_MS / 2);
+      await log.beat(node("n2", "s2"), leaseMs);
+    }
+    assertEquals((await log.view()).nodes.map(({ node }) => node), ["n2"]);
+    assertEquals((await log.take("s2", [1])).fences.length, 1);
+  });
+
+  test("a silence lets nobody live on that was gone before", async (log, rig) => {
+    await log.beat(node("n1", "s1"), 100);
+    await rig.pass(150);
+    await log.beat(node("n2", "s2"), 60_000);
+    await rig.pass(GROUP_SILENCE_MS + 100);
+    await log.beat(node("n2", "s2"), 60_000);
+    assertEquals((await log.view()).nodes.map(({ node }) => node), ["n2"]);
+  });
+
+  test("the next life of a node waits for no lease that a silence held up", async (log, rig) => {
+    const leaseMs = GROUP_SILENCE_MS + 100;
+    await log.beat(node("n1", "s1"), leaseMs);
+    await log.beat(node("n2", "s2"), leaseMs);
+    await log.take("s1", [1]);
+    await rig.pass(2 * leaseMs);
+    assertEquals((await log.beat(node("n1", "s3"), leaseMs)).state, "alive");
+    assertEquals((await log.take("s3", [1])).fences.length, 1);
+    assertEquals((await log.beat(node("n1", "s1"), leaseMs)).state, "name_taken");
+    assertEquals((await log.view()).nodes.map(({ session }) => session), ["s3", "s2"]);
   });
 
   test("append() refuses the session that was replaced", async (log, rig) => {

@@ -11,6 +11,7 @@
 local META, ENTRIES, NODES, NAMES = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local OWNERS, TOKENS, MOVES, ENDED = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
 local NODES_MAX, MOVES_MAX, ENDED_MAX, FORMAT = 64, 64, 1024, '1'
+local SILENCE = 500
 
 local operation, log, channel = ARGV[1], ARGV[2], ARGV[3]
 local time = redis.call('TIME')
@@ -51,19 +52,26 @@ if operation == 'meet' then
 end
 
 local meta = redis.call('HMGET', META, 'log', 'position', 'first', 'bytes', 'cut', 'snapshot',
-  'version')
+  'version', 'heard')
 if meta[1] ~= log then return {'foreign', meta[1] or ''} end
 local position = tonumber(meta[2])
 
--- Who is alive: sessions → name, and name → {until, session, info}.
+-- Leases stand still while nobody is heard: this server was away then, or its clock jumped.
+local heard = tonumber(meta[8] or now)
+local silent = now - heard
+if math.abs(silent) <= SILENCE then silent = 0 end
+
+-- Who is alive: sessions → name, and name → {until, session, info, until without silence}.
 local alive, living, count = {}, {}, 0
 local function look()
   local all = redis.call('HGETALL', NODES)
   for i = 1, #all, 2 do
     local ends, session, info = string.match(all[i + 1], '^(%d+)|([^|]*)|(.*)$')
-    if tonumber(ends) > now then
+    local plain = tonumber(ends)
+    ends = plain > heard and plain + silent or plain
+    if ends > now then
       alive[session] = all[i]
-      living[all[i]] = {tonumber(ends), session, info}
+      living[all[i]] = {ends, session, info, plain}
       count = count + 1
     else
       redis.call('HDEL', NODES, all[i])
@@ -144,7 +152,11 @@ end
 if operation == 'beat' then
   local name, session, lease, info, known = ARGV[4], ARGV[5], tonumber(ARGV[6]), ARGV[7], ARGV[8]
   local held = living[name]
-  if held and held[2] ~= session then return {'name_taken', held[1] - now, held[3]} end
+  if held and held[2] ~= session then
+    if held[4] > now then return {'name_taken', held[4] - now, held[3]} end
+    -- It is alive because of a silence only, and its next life is here.
+    alive[held[2]], living[name], held, count = nil, nil, nil, count - 1
+  end
   local last = redis.call('HGET', NAMES, name)
   local lastSession, lastInfo = string.match(last or '|', '^([^|]*)|(.*)$')
   if redis.call('HEXISTS', ENDED, session) == 1 then return {'name_taken', 0, lastInfo} end
@@ -154,8 +166,14 @@ if operation == 'beat' then
     changed()
   end
   if lastSession ~= session then redis.call('HSET', NAMES, name, session .. '|' .. info) end
+  if silent ~= 0 then
+    for other, node in pairs(living) do
+      redis.call('HSET', NODES, other, text(node[1]) .. '|' .. node[2] .. '|' .. node[3])
+    end
+  end
+  redis.call('HSET', META, 'heard', text(now))
   redis.call('HSET', NODES, name, text(now + lease) .. '|' .. session .. '|' .. info)
-  living[name] = {now + lease, session, info}
+  living[name] = {now + lease, session, info, now + lease}
   return view(known)
 end
 
