@@ -7,6 +7,8 @@
 
 import { availableParallelism } from "node:os";
 import {
+  ActorDown,
+  causesOf,
   child,
   type ChildSpec,
   createSystem,
@@ -1033,6 +1035,21 @@ export function wickRefs(
  * @throws {StartFailed} by rejecting, when a part cannot start.
  */
 export async function startWick(options: WickOptions = {}): Promise<Wick> {
+  for (let tries = 1;; tries++) {
+    try {
+      return await startOnce(options);
+    } catch (error) {
+      // A copy fell behind what the log still holds while the rest started: it begins at the snapshot.
+      const isLost = options.store?.kind === "shared" &&
+        causesOf(error).some((cause) => cause instanceof ActorDown);
+      if (!isLost || tries >= START_TRIES) throw error;
+      const { log = stderrLog } = options.system ?? {};
+      log?.("warn", "/wick", "starts again: the store was lost meanwhile", { tries });
+    }
+  }
+}
+
+async function startOnce(options: WickOptions): Promise<Wick> {
   const door = options.door ?? new Door();
   const spec = options.cache ?? null;
   const instruments = options.instruments ?? new InstrumentRegistry();
@@ -1065,9 +1082,14 @@ export async function startWick(options: WickOptions = {}): Promise<Wick> {
     instruments,
   }));
   if (treeNodes !== null) joinFabric(treeNodes, system);
-  await system.started;
-  if (service !== null) await service.begin();
-  else log.committed(await system.ref(Store, PATHS.store).ask("seq", {}));
+  try {
+    await system.started;
+    if (service !== null) await service.begin();
+    else log.committed(await system.ref(Store, PATHS.store).ask("seq", {}));
+  } catch (error) {
+    await system.stop();
+    throw error;
+  }
   const { router = null, accesses = null } = treeCache ?? {};
   const isRefreshed = (options.refresh ?? null) !== null;
   return wickRefs(
@@ -1081,6 +1103,9 @@ export async function startWick(options: WickOptions = {}): Promise<Wick> {
     monitor !== null,
   );
 }
+
+/** Times that a tree is started whose store is lost meanwhile: more than one is rare. */
+const START_TRIES = 3;
 
 /** A partial refresh that falls back to a rebuild takes as long as both may. */
 const REFRESH_ANSWER = { timeoutMs: 2 * REFRESH_TIMEOUT_MAX_MS } as const;
