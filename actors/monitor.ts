@@ -41,6 +41,7 @@ import { metricsWith } from "../src/monitor/target_metrics.ts";
 import { type Targets, TARGETS_DEFAULT } from "../src/monitor/targets.ts";
 import { WindowedHistogram } from "../src/monitor/windowed_histogram.ts";
 import type { RecordNews } from "../src/store/nodes/record_news.ts";
+import { recordStored } from "../src/store/record_stored.ts";
 import { Monitor, type Store } from "./protocols.ts";
 
 /** Looks at one part of the service. */
@@ -369,10 +370,7 @@ function groupOf(
     kind: KEPT_KIND,
     list: (kind) => store.ask("records", { kind }, KEEP),
     get: (kind, key) => store.ask("record", { kind, key }, KEEP),
-    put: async (kind, key, json) => {
-      const written = await store.ask("putRecord", { kind, key, json }, KEEP);
-      if (written.state === "refused") throw new Error(written.message);
-    },
+    put: (kind, key, json) => recordStored(store.ask("putRecord", { kind, key, json }, KEEP)),
     drop: async (kind, key) => void await store.ask("dropRecord", { kind, key }, KEEP),
     readBook: (json) => bookState.safeParse(json).data ?? null,
   };
@@ -396,11 +394,8 @@ function recordsIn(store: Ref<typeof Store.definition>, suffix: string): AlertSt
   const kind = KEPT_KIND;
   return {
     get: (record) => store.ask("record", { kind, key: record + suffix }, KEEP),
-    put: async (record, json) => {
-      const key = record + suffix;
-      const written = await store.ask("putRecord", { kind, key, json }, KEEP);
-      if (written.state === "refused") throw new Error(written.message);
-    },
+    put: (record, json) =>
+      recordStored(store.ask("putRecord", { kind, key: record + suffix, json }, KEEP)),
     readBook: (json) => bookState.parse(json),
     readRules: (json) => engineState.parse(json),
   };
@@ -411,10 +406,7 @@ function tuningIn(store: Ref<typeof Store.definition>, suffix: string): TuningSt
   const [kind, key] = [KEPT_KIND, `tuning${suffix}`];
   return {
     get: () => store.ask("record", { kind, key }, KEEP),
-    put: async (json) => {
-      const written = await store.ask("putRecord", { kind, key, json }, KEEP);
-      if (written.state === "refused") throw new Error(written.message);
-    },
+    put: (json) => recordStored(store.ask("putRecord", { kind, key, json }, KEEP)),
     read: (json) => tuningState.parse(json),
   };
 }

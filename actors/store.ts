@@ -119,15 +119,14 @@ export const store = actor(Store, async (ctx, args: StoreArgs) => {
   // Whoever asks for records after a write has it, however long its trip takes: an actor that begins
   // again reads what its former life has left in the mailbox.
   const recordWrites = new Set<Promise<unknown>>();
-  const writtenRecord = (write: () => WriteResult | Promise<WriteResult>) =>
-    written(() => {
-      if (follows === null) return write();
-      const writing = Promise.try(write);
-      recordWrites.add(writing);
-      const over = () => void recordWrites.delete(writing);
-      writing.then(over, over);
-      return writing;
-    });
+  const writtenRecord = (write: () => WriteResult | Promise<WriteResult>) => {
+    if (follows === null) return write();
+    const writing = Promise.try(write);
+    recordWrites.add(writing);
+    const over = () => void recordWrites.delete(writing);
+    writing.then(over, over);
+    return failing(ctx, () => writing);
+  };
   const readRecord = <T>(read: () => T | Promise<T>) =>
     failing(ctx, async () => {
       if (recordWrites.size > 0) await Promise.allSettled(recordWrites);

@@ -115,11 +115,9 @@ function report(result: NodesCampaignResult, leaseMs: number): void {
   const moves = Object.entries(result.moves).map(([why, count]) => `${count} ${why}`).join(", ");
   console.log(`  partitions moved: ${moves}`);
   const beyond = (ms: readonly number[]) => timesText(ms.map((each) => each - leaseMs));
+  const untaken = `${result.untaken} not taken over before they were back`;
   console.log(
-    `  take-over beyond the lease, until others own: ${
-      beyond(result.taken)
-    }; ${result.untaken} not ` +
-      "taken over before they were back",
+    `  take-over beyond the lease, until others own: ${beyond(result.taken)}; ${untaken}`,
   );
   console.log(`  the same until what waited there is committed: ${beyond(result.takeOvers)}`);
   console.log(

@@ -68,6 +68,7 @@ export interface ParentNode {
  * of: who lives there must not wait for an answer of it.
  */
 export function isHeldUpBy(node: Node, path: string): boolean {
+  if (node.alive) return false;
   for (let at: Node | ParentNode = node; at.parent !== null; at = at.parent) {
     const waitedFor: Node | null = at.parent.waitingFor;
     if (at.alive || waitedFor === null || waitedFor === at) continue;

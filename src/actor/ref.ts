@@ -108,7 +108,7 @@ export class LocalRef<D extends Definition = Definition> implements Ref<D> {
       }
       const lane = options?.priority === undefined ? entry.lane : LANE[options.priority];
       node.deliver(entry, payload, lane, this.#traced(pending, entry, payload), cause);
-      if (from !== "" && !node.alive && isHeldUpBy(node, from)) pending.leave();
+      if (isHeldUpBy(node, from)) pending.leave();
     }) as Promise<Reply<D, T>>;
   }
 

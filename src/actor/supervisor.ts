@@ -547,7 +547,7 @@ export class SupervisorNode extends Node implements ParentNode, Runnable {
     const { runtime } = this;
     runtime.asks.failVain((path, from) => {
       const node = runtime.nodeAt(path);
-      return node !== null && !node.alive && isHeldUpBy(node, from);
+      return node !== null && isHeldUpBy(node, from);
     });
   }
 

@@ -733,7 +733,7 @@ export class ThreadNode extends MailboxNode {
       ? ask
       : tracing.tracedBelow(trail, ask, path, entry, payload);
     node.deliver(entry, payload, lane < 0 ? entry.lane : lane, carried, cause);
-    if (ask !== null && !node.alive && isHeldUpBy(node, this.path)) ask.leave();
+    if (ask !== null && isHeldUpBy(node, this.path)) ask.leave();
   }
 
   /** An ask whose reply goes to the thread, as long as the incarnation that asked is there. */

@@ -152,15 +152,9 @@ export function problemOf(error: unknown): HttpProblem {
   if (error instanceof CacheError) return new HttpProblem(422, error.code, error.message);
   if (error instanceof MarketError) return new HttpProblem(422, error.code, error.message);
   if (error instanceof AskTimeout) return new HttpProblem(504, "ask_timeout", error.message);
-  if (error instanceof ActorStopped) {
-    return new HttpProblem(503, "actor_stopped", error.message, {}, retryAfter(1_000));
-  }
-  if (error instanceof ActorDown) {
-    return new HttpProblem(503, "actor_down", error.message, {}, retryAfter(1_000));
-  }
-  if (error instanceof Overflow) {
-    return new HttpProblem(503, "overflow", error.message, {}, retryAfter(1_000));
-  }
+  const isSoon = error instanceof ActorStopped || error instanceof ActorDown ||
+    error instanceof Overflow;
+  if (isSoon) return new HttpProblem(503, error.code, error.message, {}, retryAfter(1_000));
   if (error instanceof ActorFailed) {
     // What the handler threw is for the log and the tree, not for the network.
     return new HttpProblem(502, "actor_failed", "Cannot answer: the actor failed on this message");

@@ -140,6 +140,12 @@ Deno.test("an actor can only be made to ask those that start before it", () => {
   );
 });
 
+/** Asserts that every part of a tree runs. */
+function assertRunning(system: System): void {
+  const paths = Object.keys(incarnations(system.tree()));
+  assertEquals(paths.filter((path) => system.nodeAt(path)?.state !== "running"), []);
+}
+
 /** Kills an actor of the running tree; which others were started again. */
 async function restartedBy(path: string): Promise<string[]> {
   const backend = new MemoryStore();
@@ -153,10 +159,7 @@ async function restartedBy(path: string): Promise<string[]> {
   simulator.kill(`/wick/${path}`);
   await simulator.advance(60_000);
   const after = incarnations(simulator.system.tree());
-  const states = Object.keys(after).filter((at) =>
-    simulator.system.nodeAt(at)?.state !== "running"
-  );
-  assertEquals(states, []);
+  assertRunning(simulator.system);
   await stop(simulator);
   return Object.keys(after).filter((at) => after[at] !== before[at])
     .map((at) => at.replace("/wick/core/", "").replace("work/ingest/", ""));
@@ -205,10 +208,7 @@ Deno.test("nobody waits for a store that crashed and is started only after all h
   // The run is to be saved, and the coordinator saves what it has when it ends.
   simulator.kill(`/wick/${PATHS.store}`);
   await simulator.advance(100);
-  const states = Object.keys(incarnations(system.tree())).filter((path) =>
-    system.nodeAt(path)?.state !== "running"
-  );
-  assertEquals(states, []);
+  assertRunning(system);
   assertEquals(system.nodeAt(`/wick/${PATHS.store}`)?.incarnation, 2);
   await stop(simulator);
 });

@@ -10,6 +10,7 @@ import { Servers } from "../../scripts/chaos_nodes/servers.ts";
 import { actorReply } from "../../src/http/schemas.ts";
 import { pause, systemClock, systemRandom } from "../../src/actor/clock.ts";
 import { RedisLog } from "../../src/store/log/redis_log.ts";
+import { until } from "../actors/nodes_rig.ts";
 import { serviceOrSkip } from "../support/services.ts";
 
 // The client's parser shrinks its pool by an interval of its own, seconds after the last large answer.
@@ -74,12 +75,12 @@ class Rig implements AsyncDisposable {
   async giveUp(): Promise<void> {
     this.a.signal("SIGSTOP");
     const { position } = await this.#log.view();
-    const fromMs = systemClock.now();
-    while ((await this.#log.view()).firstPosition <= position + 1) {
-      assert(systemClock.now() - fromMs < LIMIT_MS, "the log is not given up");
+    await this.#until("the log is not given up", async () => {
+      if ((await this.#log.view()).firstPosition > position + 1) return true;
       await this.push(1);
       await pause(systemClock, 100);
-    }
+      return false;
+    });
     this.a.signal("SIGCONT");
   }
 
@@ -102,26 +103,27 @@ class Rig implements AsyncDisposable {
 
   /** Until the store of `a` has been lost, and lives again. */
   async lost(): Promise<void> {
-    const fromMs = systemClock.now();
-    for (;;) {
-      const answer = await fetch(`${await this.a.url}/api/actors/core/store`);
-      const { node } = actorReply.parse(await answer.json());
-      if (node.incarnation === 2 && node.state === "running") return;
-      assert(systemClock.now() - fromMs < LIMIT_MS, `the store was not lost:\n${this.a.said}`);
-      await pause(systemClock, 10);
-    }
+    const url = `${await this.a.url}/api/actors/core/store`;
+    await this.#until("the store was not lost", async () => {
+      const { node } = actorReply.parse(await (await fetch(url)).json());
+      return node.incarnation === 2 && node.state === "running";
+    });
   }
 
-  /** Ms until `a` has half of the partitions. */
-  async back(): Promise<number> {
-    const fromMs = systemClock.now();
-    for (;;) {
+  /** Until `a` has half of the partitions. */
+  async back(): Promise<void> {
+    await this.#until("a is not back", async () => {
       const { owners, nodes } = await this.#log.view();
       const session = nodes.find(({ node }) => node === "a")?.session;
-      const owned = owners.filter((owner) => owner.session === session).length;
-      if (owned === 128) return systemClock.now() - fromMs;
-      assert(systemClock.now() - fromMs < LIMIT_MS, `a is not back:\n${this.a.said}`);
-      await pause(systemClock, 10);
+      return owners.filter((owner) => owner.session === session).length === 128;
+    });
+  }
+
+  async #until(what: string, isSo: () => Promise<boolean>): Promise<void> {
+    try {
+      await until(isSo, LIMIT_MS);
+    } catch (error) {
+      throw new Error(`${what}:\n${this.a.said}`, { cause: error });
     }
   }
 

@@ -79,8 +79,10 @@ export class MemoryGroup {
       if (last !== undefined && last.session !== session) this.#ended.add(last.session);
     }
     if (last?.session !== session) this.#names.set(node, info);
-    for (const [name, member] of this.#nodes) {
-      this.#nodes.set(name, { info: member.info, untilMs: this.#endOf(member) });
+    if (this.#silentMs !== 0) {
+      for (const [name, member] of this.#nodes) {
+        this.#nodes.set(name, { info: member.info, untilMs: this.#endOf(member) });
+      }
     }
     this.#heardMs = nowMs;
     this.#silentMs = 0;

@@ -298,12 +298,17 @@ function testGroup(test: Test): void {
     assertEquals((await log.beat(node("n1", "s1"), 60_000)).state, "name_taken");
   });
 
-  test("leases stand still while nobody is heard", async (log, rig) => {
-    const leaseMs = GROUP_SILENCE_MS + 100;
+  const leaseMs = GROUP_SILENCE_MS + 100;
+  /** Two nodes, the first of which has a partition, are not heard for longer than their leases. */
+  const fallSilent: Parameters<Test>[1] = async (log, rig) => {
     await log.beat(node("n1", "s1"), leaseMs);
     await log.beat(node("n2", "s2"), leaseMs);
     await log.take("s1", [1]);
     await rig.pass(2 * leaseMs);
+  };
+
+  test("leases stand still while nobody is heard", async (log, rig) => {
+    await fallSilent(log, rig);
     const { nodes } = await log.view();
     assertEquals(nodes.map(({ node }) => node), ["n1", "n2"]);
     assert(nodes.every(({ leftMs }) => leftMs > 0 && leftMs <= leaseMs));
@@ -329,11 +334,7 @@ function testGroup(test: Test): void {
   });
 
   test("the next life of a node waits for no lease that a silence held up", async (log, rig) => {
-    const leaseMs = GROUP_SILENCE_MS + 100;
-    await log.beat(node("n1", "s1"), leaseMs);
-    await log.beat(node("n2", "s2"), leaseMs);
-    await log.take("s1", [1]);
-    await rig.pass(2 * leaseMs);
+    await fallSilent(log, rig);
     assertEquals((await log.beat(node("n1", "s3"), leaseMs)).state, "alive");
     assertEquals((await log.take("s3", [1])).fences.length, 1);
     assertEquals((await log.beat(node("n1", "s1"), leaseMs)).state, "name_taken");
